@@ -1,0 +1,1 @@
+//! From a checked model to kernels and a plan: pure functions, no IO, no `unsafe`.
