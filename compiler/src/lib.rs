@@ -1,1 +1,12 @@
 //! From a checked model to kernels and a plan: pure functions, no IO, no `unsafe`.
+
+#![forbid(unsafe_code)]
+
+pub mod executable;
+pub mod graph;
+pub mod kernel;
+pub mod model;
+pub mod plan;
+pub mod scalar;
+pub mod size;
+pub mod storage;

@@ -362,13 +362,7 @@ impl Pattern {
     /// The name, if the pattern is nothing but one.
     pub fn as_name(&self) -> Option<&str> {
         match self.parts.as_slice() {
-            [
-                Part {
-                    kind: PartKind::Name(name),
-                    index: None,
-                    ..
-                },
-            ] => Some(name),
+            [Part { kind: PartKind::Name(name), index: None, .. }] => Some(name),
             _ => None,
         }
     }

@@ -63,11 +63,7 @@ impl Code {
     }
 
     pub fn severity(self) -> Severity {
-        if self.id().starts_with('W') {
-            Severity::Warning
-        } else {
-            Severity::Error
-        }
+        if self.id().starts_with('W') { Severity::Warning } else { Severity::Error }
     }
 }
 
@@ -303,10 +299,7 @@ mod tests {
     fn ids_are_unique_and_well_formed() {
         let mut ids: Vec<&str> = Code::ALL.iter().map(|code| code.id()).collect();
         for id in &ids {
-            assert!(
-                id.len() == 5 && id.starts_with(['E', 'W']) && id[1..].parse::<u16>().is_ok(),
-                "{id}"
-            );
+            assert!(id.len() == 5 && id.starts_with(['E', 'W']) && id[1..].parse::<u16>().is_ok(), "{id}");
         }
         ids.sort();
         ids.dedup();

@@ -42,13 +42,7 @@ pub struct Edit {
 
 impl Diagnostic {
     pub fn new(code: Code, message: impl Into<String>) -> Diagnostic {
-        Diagnostic {
-            code,
-            message: message.into(),
-            labels: Vec::new(),
-            notes: Vec::new(),
-            suggestions: Vec::new(),
-        }
+        Diagnostic { code, message: message.into(), labels: Vec::new(), notes: Vec::new(), suggestions: Vec::new() }
     }
 
     /// Marks the text at fault.
@@ -68,28 +62,14 @@ impl Diagnostic {
 
     /// A way out in words.
     pub fn help(mut self, message: impl Into<String>) -> Diagnostic {
-        self.suggestions.push(Suggestion {
-            message: message.into(),
-            edits: Vec::new(),
-        });
+        self.suggestions.push(Suggestion { message: message.into(), edits: Vec::new() });
         self
     }
 
     /// A way out as an edit: `text` in place of what the span covers.
-    pub fn suggest(
-        mut self,
-        message: impl Into<String>,
-        span: Span,
-        text: impl Into<String>,
-    ) -> Diagnostic {
-        let edits = vec![Edit {
-            span,
-            text: text.into(),
-        }];
-        self.suggestions.push(Suggestion {
-            message: message.into(),
-            edits,
-        });
+    pub fn suggest(mut self, message: impl Into<String>, span: Span, text: impl Into<String>) -> Diagnostic {
+        let edits = vec![Edit { span, text: text.into() }];
+        self.suggestions.push(Suggestion { message: message.into(), edits });
         self
     }
 
@@ -103,20 +83,12 @@ impl Diagnostic {
 
     /// The place of the error: the first primary label, or else the first.
     pub fn span(&self) -> Option<Span> {
-        let label = self
-            .labels
-            .iter()
-            .find(|label| label.primary)
-            .or(self.labels.first())?;
+        let label = self.labels.iter().find(|label| label.primary).or(self.labels.first())?;
         Some(label.span)
     }
 
     fn label(mut self, span: Span, text: String, primary: bool) -> Diagnostic {
-        self.labels.push(Label {
-            span,
-            text,
-            primary,
-        });
+        self.labels.push(Label { span, text, primary });
         self
     }
 }

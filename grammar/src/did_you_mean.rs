@@ -2,10 +2,7 @@
 
 /// The candidate closest to `name`, if one is close enough to be worth suggesting: at most a third of its letters
 /// are wrong, missing, superfluous or swapped with their neighbour. Of equally close ones, the first.
-pub fn did_you_mean<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const LONGEST: usize = 64; // the distance takes time quadratic in the length
     let limit = (name.chars().count() / 3).max(1);
     candidates

@@ -23,27 +23,17 @@ impl Span {
     /// The smallest span that covers both; both lie in one file.
     pub fn to(self, other: Span) -> Span {
         debug_assert_eq!(self.file, other.file);
-        Span::new(
-            self.file,
-            self.start.min(other.start),
-            self.end.max(other.end),
-        )
+        Span::new(self.file, self.start.min(other.start), self.end.max(other.end))
     }
 
     /// The empty span where this one begins: the place to insert before it.
     pub fn before(self) -> Span {
-        Span {
-            end: self.start,
-            ..self
-        }
+        Span { end: self.start, ..self }
     }
 
     /// The empty span where this one ends: the place to insert after it.
     pub fn after(self) -> Span {
-        Span {
-            start: self.end,
-            ..self
-        }
+        Span { start: self.end, ..self }
     }
 }
 
@@ -70,14 +60,8 @@ struct SourceFile {
 impl Sources {
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
         let (name, text) = (name.into(), text.into());
-        let line_starts = std::iter::once(0)
-            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
-            .collect();
-        self.files.push(SourceFile {
-            name,
-            text,
-            line_starts,
-        });
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        self.files.push(SourceFile { name, text, line_starts });
         FileId(self.files.len() as u32 - 1)
     }
 
@@ -98,13 +82,8 @@ impl Sources {
     /// Where a span begins.
     pub fn line_column(&self, span: Span) -> LineColumn {
         let file = self.file(span.file);
-        let line = file
-            .line_starts
-            .partition_point(|&start| start <= span.start);
-        let column = file.text[file.line_starts[line - 1]..span.start]
-            .chars()
-            .count()
-            + 1;
+        let line = file.line_starts.partition_point(|&start| start <= span.start);
+        let column = file.text[file.line_starts[line - 1]..span.start].chars().count() + 1;
         LineColumn { line, column }
     }
 

@@ -1,0 +1,131 @@
+//! The only way to make nodes.
+
+use super::{Graph, Input, Node, NodeId, Op, Origin, Output, Reduction, Type, Use, Value, infer};
+use crate::scalar::{Binary, Unary};
+use crate::size::{Size, Symbols};
+use crate::storage::Storage;
+use petgraph::graph::{DiGraph, NodeIndex};
+
+/// Builds one graph. What it is asked for has been checked: a shape that does not fit is a bug of the caller, and a panic.
+pub struct Builder {
+    graph: Graph,
+    /// What new nodes are said to come from.
+    pub origin: Origin,
+}
+
+impl Builder {
+    pub fn new(name: impl Into<String>, symbols: Symbols) -> Builder {
+        let graph = Graph { name: name.into(), symbols, inputs: Vec::new(), outputs: Vec::new(), dag: DiGraph::new() };
+        Builder { graph, origin: Origin::default() }
+    }
+
+    pub fn ty(&self, value: Value) -> &Type {
+        self.graph.ty(value)
+    }
+
+    pub fn op(&self, value: Value) -> &Op {
+        self.graph.op(value)
+    }
+
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    pub fn finish(self) -> Graph {
+        self.graph
+    }
+
+    /// A tensor handed over at each call.
+    pub fn input(&mut self, name: impl Into<String>, ty: Type) -> Value {
+        self.graph.inputs.push(Input { name: name.into(), ty: ty.clone() });
+        let storage = Storage::Input(self.graph.inputs.len() as u32 - 1);
+        self.load(storage, ty)
+    }
+
+    pub fn load(&mut self, storage: Storage, ty: Type) -> Value {
+        self.push(Op::Load(storage), &[], vec![ty])
+    }
+
+    pub fn constant(&mut self, value: f64, ty: Type) -> Value {
+        self.push(Op::Constant(value), &[], vec![ty])
+    }
+
+    pub fn iota(&mut self, axis: usize, shape: Vec<Size>) -> Value {
+        self.push(Op::Iota { axis }, &[], vec![Type::f32(shape)])
+    }
+
+    /// A named result handed back by each call.
+    pub fn output(&mut self, name: impl Into<String>, value: Value) {
+        let handed_back = self.graph.outputs.iter().filter(|o| matches!(o.target, Storage::Output(_))).count();
+        self.store(name, value, Storage::Output(handed_back as u32), false);
+    }
+
+    pub fn store(&mut self, name: impl Into<String>, value: Value, target: Storage, accumulate: bool) {
+        self.graph.outputs.push(Output { name: name.into(), value, target, accumulate });
+    }
+
+    /// Applies an operation that is no source; gives the first of its results.
+    pub fn add(&mut self, op: Op, operands: &[Value]) -> Value {
+        let types: Vec<&Type> = operands.iter().map(|v| self.graph.ty(*v)).collect();
+        match infer(&op, &types) {
+            Ok(types) => self.push(op, operands, types),
+            Err(why) => panic!("bug in tfc: {op:?} cannot be applied: {why}"),
+        }
+    }
+
+    /// Another result of the node that `value` is a result of.
+    pub fn result(&self, value: Value, result: u32) -> Value {
+        assert!((result as usize) < self.graph.node(value.node).types.len(), "bug in tfc: no such result");
+        Value { node: value.node, result }
+    }
+
+    pub fn unary(&mut self, function: Unary, x: Value) -> Value {
+        self.add(Op::Unary(function), &[x])
+    }
+
+    pub fn binary(&mut self, function: Binary, a: Value, b: Value) -> Value {
+        self.add(Op::Binary(function), &[a, b])
+    }
+
+    pub fn multiply(&mut self, a: Value, b: Value) -> Value {
+        self.binary(Binary::Multiply, a, b)
+    }
+
+    /// Multiplication by a number.
+    pub fn scaled(&mut self, x: Value, factor: f64) -> Value {
+        let ty = self.ty(x).clone();
+        let factor = self.constant(factor, ty);
+        self.multiply(x, factor)
+    }
+
+    /// `x` itself where it already has that shape.
+    pub fn broadcast(&mut self, x: Value, shape: &[Size]) -> Value {
+        if self.ty(x).shape == shape { x } else { self.add(Op::Broadcast { shape: shape.to_vec() }, &[x]) }
+    }
+
+    pub fn reshape(&mut self, x: Value, shape: &[Size]) -> Value {
+        if self.ty(x).shape == shape { x } else { self.add(Op::Reshape { shape: shape.to_vec() }, &[x]) }
+    }
+
+    /// `x` itself where there is nothing to reduce.
+    pub fn reduce(&mut self, reduction: Reduction, axes: &[usize], x: Value) -> Value {
+        if axes.is_empty() { x } else { self.add(Op::Reduce { reduction, axes: axes.to_vec() }, &[x]) }
+    }
+
+    /// Every node, with operands mapped by `operand`, its types as given: for passes that copy nodes from another graph.
+    pub fn copy(&mut self, node: &Node, operands: &[Value]) -> Value {
+        let outer = std::mem::replace(&mut self.origin, node.origin.clone());
+        let value = self.push(node.op.clone(), operands, node.types.clone());
+        self.origin = outer;
+        value
+    }
+
+    fn push(&mut self, op: Op, operands: &[Value], types: Vec<Type>) -> Value {
+        let node = self.graph.dag.add_node(Node { op, types, origin: self.origin.clone() });
+        for (operand, value) in operands.iter().enumerate() {
+            let edge = Use { result: value.result, operand: operand as u32 };
+            self.graph.dag.add_edge(NodeIndex::new(value.node.0 as usize), node, edge);
+        }
+        Value { node: NodeId(node.index() as u32), result: 0 }
+    }
+}

@@ -1,0 +1,70 @@
+//! Scalar programs: what a kernel computes per element, in SSA form.
+
+use crate::graph::Reduction;
+use crate::scalar::{Binary, Unary};
+
+/// The result of one operation of a program, printed as `$2`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Register(pub u16);
+
+/// f64 constants are compared by bits, so that programs can be compared and hashed.
+#[derive(Clone, Copy, Debug)]
+pub struct Number(pub f64);
+
+impl PartialEq for Number {
+    fn eq(&self, other: &Number) -> bool {
+        self.0.to_bits() == other.0.to_bits()
+    }
+}
+
+impl Eq for Number {}
+
+impl std::hash::Hash for Number {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.to_bits().hash(state);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProgramOp {
+    /// The element of a kernel operand at the present place of the iteration (operand index); i32 is converted to f32.
+    Load(u16),
+    Constant(Number),
+    Unary(Unary, Register),
+    Binary(Binary, Register, Register),
+    /// (condition, a, b)
+    Select(Register, Register, Register),
+    /// The present index along the inner dimension (rows: the column; contraction prologue: k; epilogue: n), as f32.
+    InnerIndex,
+    /// What the loop nest hands to the program: the loaded element in a prologue, the contraction's sum in an epilogue.
+    Given,
+    /// Over the whole row of the iteration; only in a [`super::RowProgram`]. Everything that depends on it is computed in a
+    /// later pass over the row.
+    Reduce(Reduction, Register),
+    /// Uniform in [0, 1) from (operand: i32 seed [2], stream, element index): see `Op::Uniform`.
+    Uniform {
+        seed: u16,
+        stream: u32,
+    },
+}
+
+/// Operations whose registers look back only; register i is the result of `ops[i]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Program {
+    pub ops: Vec<ProgramOp>,
+}
+
+impl Program {
+    /// Appends an operation, or finds the equal one that is there.
+    pub fn push(&mut self, op: ProgramOp) -> Register {
+        let index = self.ops.iter().position(|o| *o == op).unwrap_or_else(|| {
+            self.ops.push(op);
+            self.ops.len() - 1
+        });
+        Register(index as u16)
+    }
+
+    pub fn constant(&mut self, value: f64) -> Register {
+        self.push(ProgramOp::Constant(Number(value)))
+    }
+}

@@ -1,0 +1,126 @@
+//! The plan: kernels in order, every buffer and its lifetime, sizes as expressions in the symbols.
+//!
+//! One plan is one entry. It is data: [`layout`] turns it and one number per symbol into offsets in an arena and the peak, and
+//! is called at the start and at each growth; nothing else depends on the sizes.
+
+use crate::graph::{DType, Input};
+use crate::kernel::Kernel;
+use crate::size::{Size, Symbol, Symbols};
+use crate::storage::Storage;
+use tfc_grammar::span::Span;
+
+/// An index into [`Plan::buffers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BufferId(pub u32);
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Buffer {
+    pub name: String,
+    pub dtype: DType,
+    pub elements: Size,
+    pub place: Place,
+}
+
+/// Where a buffer lives.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Place {
+    /// Outside the arena: survives the call.
+    Storage(Storage),
+    /// In the arena, from the first to the last step (indices into [`Plan::steps`], inclusive) that touches it.
+    Arena { first: u32, last: u32 },
+}
+
+/// A part of a buffer handed to a kernel, from an offset in elements on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Argument {
+    pub buffer: BufferId,
+    pub offset: Size,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Launch {
+    /// Index into the kernels of the program.
+    pub kernel: u32,
+    pub arguments: Vec<Argument>,
+    /// The kernel's sizes, in the order its body documents.
+    pub sizes: Vec<Size>,
+    /// The place in the spec that this work comes from, for profiles and errors.
+    pub span: Option<Span>,
+    /// What is computed, in the graph's words: for `tfc explain`, profiles and the first non-finite operation.
+    pub label: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    Launch(Launch),
+    /// Zeroes a buffer.
+    Zero(BufferId),
+    /// `body` for each chunk of at most `chunk` of `rows` rows, in order; inside, `Symbol::CHUNK_START` and `Symbol::CHUNK_ROWS` are set.
+    Chunks {
+        rows: Size,
+        chunk: i64,
+        body: Vec<Step>,
+    },
+}
+
+/// A constant that is computed when the executable is loaded.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Table {
+    /// cos or sin of position · base^(−2i/channels), computed in f32 as the official code does: `[positions, channels/2]`.
+    Cosine {
+        positions: Size,
+        channels: u32,
+        base: f64,
+    },
+    Sine {
+        positions: Size,
+        channels: u32,
+        base: f64,
+    },
+}
+
+/// What a call hands back, and in which buffer it stands when the call ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedOutput {
+    pub name: String,
+    pub dtype: DType,
+    pub shape: Vec<Size>,
+}
+
+/// One entry, ready to run on a device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    pub name: String,
+    pub symbols: Symbols,
+    pub inputs: Vec<Input>,
+    /// By index: what `Storage::Output` names.
+    pub outputs: Vec<PlannedOutput>,
+    pub tables: Vec<Table>,
+    pub buffers: Vec<Buffer>,
+    pub steps: Vec<Step>,
+}
+
+/// The plans of several entries over one set of deduplicated kernels.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Program {
+    pub kernels: Vec<Kernel>,
+    pub plans: Vec<Plan>,
+}
+
+impl Program {
+    /// Adds a kernel, or finds the equal one that is there.
+    pub fn kernel(&mut self, kernel: Kernel) -> u32 {
+        let index = self.kernels.iter().position(|k| *k == kernel).unwrap_or_else(|| {
+            self.kernels.push(kernel);
+            self.kernels.len() - 1
+        });
+        index as u32
+    }
+
+    pub fn plan(&self, entry: &str) -> Option<&Plan> {
+        self.plans.iter().find(|p| p.name == entry)
+    }
+}
+
+/// The symbols that a chunk sets.
+pub const CHUNK_SYMBOLS: [Symbol; 2] = [Symbol::CHUNK_START, Symbol::CHUNK_ROWS];

@@ -1,0 +1,58 @@
+//! The tensors that outlive one call of an entry, and the ones that cross its border: all that a graph may load and store by name.
+
+/// A tensor outside a graph's own values. Everything else a graph computes lives in the plan's arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Storage {
+    /// Handed over at each call (`ids`, `image`, `loss_weight`, `learning_rate`, …): index into the graph's inputs.
+    Input(u32),
+    /// Handed back by each call: index into the graph's outputs.
+    Output(u32),
+    /// A parameter by index into `Model::parameters`, and what training keeps beside it, all of the parameter's shape.
+    Parameter(u32),
+    Gradient(u32),
+    FirstMoment(u32),
+    SecondMoment(u32),
+    /// What a rule or the birth of a row decides for the rows of one parameter: shape `[1, …, n, …, 1]`, n along the growable
+    /// axis, or all ones for a parameter that does not grow.
+    Rows(u32, RowState),
+    /// The present multiplier τ of one Pattention: index into `Model::scales`; shape `[]`.
+    Scale(u32),
+    /// Keys or values of one attention's cache, `[batch, capacity, kv_heads, channels]`: index into the decode graph's caches.
+    Cache(u32),
+    /// A constant computed once when the executable is loaded: index into `Plan::tables`.
+    Table(u32),
+}
+
+/// What the optimizer knows about each row of a parameter; f32, refreshed by the trainer when it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RowState {
+    /// 1 where the row is trained, 0 where it is frozen.
+    Trainable,
+    /// The factor that rules put on the learning rate.
+    LearningRate,
+    /// The weight decay.
+    Decay,
+    /// 1 − β₁ᵗ and 1 − β₂ᵗ, t the steps since the row was born.
+    FirstCorrection,
+    SecondCorrection,
+}
+
+impl RowState {
+    pub const ALL: [RowState; 5] = [
+        RowState::Trainable,
+        RowState::LearningRate,
+        RowState::Decay,
+        RowState::FirstCorrection,
+        RowState::SecondCorrection,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            RowState::Trainable => "trainable",
+            RowState::LearningRate => "learning_rate",
+            RowState::Decay => "decay",
+            RowState::FirstCorrection => "first_correction",
+            RowState::SecondCorrection => "second_correction",
+        }
+    }
+}
