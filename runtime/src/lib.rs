@@ -1,1 +1,7 @@
 //! Devices, sessions, training, growth, checkpoints and data. Knows no LLVM: it is handed a `Backend`.
+
+mod failure;
+pub mod random;
+pub mod storage;
+
+pub use failure::{Failure, Kind, Result};
