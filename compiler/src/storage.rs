@@ -19,7 +19,7 @@ pub enum Storage {
     Scale(u32),
     /// Keys or values of one attention's cache, `[batch, capacity, kv_heads, channels]`: index into the decode graph's caches.
     Cache(u32),
-    /// A constant computed once when the executable is loaded: index into `Plan::tables`.
+    /// A constant computed from the sizes alone: index into `Plan::tables`.
     Table(u32),
 }
 

@@ -50,6 +50,10 @@ impl Builder {
         self.push(Op::Constant(value), &[], vec![ty])
     }
 
+    pub fn size_of(&mut self, size: Size) -> Value {
+        self.push(Op::SizeOf(size), &[], vec![Type::f32(Vec::new())])
+    }
+
     pub fn iota(&mut self, axis: usize, shape: Vec<Size>) -> Value {
         self.push(Op::Iota { axis }, &[], vec![Type::f32(shape)])
     }

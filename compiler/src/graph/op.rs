@@ -31,6 +31,8 @@ pub enum Op {
     Load(Storage),
     /// One number everywhere.
     Constant(f64),
+    /// A size as a number, f32 `[]`: what a mean divides by.
+    SizeOf(Size),
     /// 0, 1, 2, … along one axis, the same along the others; f32.
     Iota {
         axis: usize,

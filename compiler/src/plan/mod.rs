@@ -63,7 +63,7 @@ pub enum Step {
     },
 }
 
-/// A constant that is computed when the executable is loaded.
+/// A constant that is computed from the sizes alone, when they are set.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Table {
     /// cos or sin of position · base^(−2i/channels), computed in f32 as the official code does: `[positions, channels/2]`.
