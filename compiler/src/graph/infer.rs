@@ -6,7 +6,9 @@ use crate::size::Size;
 /// The types of the results, or why the operation cannot be applied. Sources have no operands to infer from: an error.
 pub fn infer(op: &Op, operands: &[&Type]) -> Result<Vec<Type>, String> {
     match op {
-        Op::Load(_) | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. } => Err("the type of a source must be given".into()),
+        Op::Load(_) | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. } => {
+            Err("the type of a source must be given".into())
+        }
         Op::Uniform { shape, .. } => {
             let [seed] = take(operands)?;
             integer(seed)?;

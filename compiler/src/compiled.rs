@@ -1,0 +1,87 @@
+//! A model and everything that was made of it: the graphs of its entries, their plans, and the kernels they share.
+
+use crate::graph::{Graph, Type};
+use crate::model::Model;
+use crate::plan::Program;
+use crate::size::Size;
+use crate::storage::{RowState, Storage};
+
+/// What can be asked of a model. Each becomes a graph of that name.
+///
+/// | entry | inputs | effect and outputs |
+/// | --- | --- | --- |
+/// | `gradient` | the model's inputs, `loss_weight` f32 `[]`, `seed` i32 `[2]` if the model draws random numbers | adds loss_weight · ∂loss into every `Storage::Gradient`; `loss` |
+/// | `update` | `learning_rate`, `beta1`, `beta2`, `eps`, `clip`, all f32 `[]` | steps every parameter and its moments in place; `gradient_norm` |
+/// | `evaluate` | the model's inputs | `loss` and every metric |
+/// | `decode` | the input ids i32 `[batch, sequence]`, `position` i32 `[]` of the first of them, `positions` i32 `[sequence]` if the model has learned positions | writes the caches; `logits` `[batch, classes]` of the last position |
+/// | `named` | the model's inputs that are needed | the bindings asked for, under their names |
+/// | `grad` | as `gradient`, without `loss_weight` | `loss`, and each parameter's gradient under its path |
+///
+/// The model's inputs carry the names of `forward`'s arguments; the ids are `[batch, sequence + 1]` where the entry needs `next(ids)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    Gradient,
+    Update,
+    Evaluate,
+    Decode,
+    Named(Vec<String>),
+    Grad,
+}
+
+impl Entry {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Entry::Gradient => "gradient",
+            Entry::Update => "update",
+            Entry::Evaluate => "evaluate",
+            Entry::Decode => "decode",
+            Entry::Named(_) => "named",
+            Entry::Grad => "grad",
+        }
+    }
+}
+
+/// Plain data: what a device needs to open a session.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    pub model: Model,
+    /// One per entry, after all passes: what the reference device interprets.
+    pub graphs: Vec<Graph>,
+    /// One plan per entry: what the other devices run.
+    pub program: Program,
+    /// The types of the key/value caches of `decode`, in the order of `Storage::Cache`.
+    pub caches: Vec<Type>,
+}
+
+impl Compiled {
+    pub fn graph(&self, entry: &str) -> Option<&Graph> {
+        self.graphs.iter().find(|g| g.name == entry)
+    }
+
+    /// Every storage that outlives a call and its type, in a fixed order.
+    pub fn storages(&self) -> Vec<(Storage, Type)> {
+        let mut all = Vec::new();
+        for (i, parameter) in self.model.parameters.iter().enumerate() {
+            let (i, ty) = (i as u32, Type::f32(parameter.shape.clone()));
+            let state =
+                [Storage::Parameter(i), Storage::Gradient(i), Storage::FirstMoment(i), Storage::SecondMoment(i)];
+            all.extend(state.map(|storage| (storage, ty.clone())));
+            let rows = Type::f32(self.model.row_shape(i as usize));
+            all.extend(RowState::ALL.map(|state| (Storage::Rows(i, state), rows.clone())));
+        }
+        let scalar = Type::f32(Vec::new());
+        all.extend((0..self.model.scales.len()).map(|i| (Storage::Scale(i as u32), scalar.clone())));
+        all.extend(self.caches.iter().enumerate().map(|(i, ty)| (Storage::Cache(i as u32), ty.clone())));
+        all
+    }
+}
+
+impl Model {
+    /// The shape of a parameter's row states: n along the axis that grows, 1 along the others.
+    pub fn row_shape(&self, parameter: usize) -> Vec<Size> {
+        let parameter = &self.parameters[parameter];
+        let grows = parameter.grows.map(|(axis, _)| axis);
+        let size = |(axis, size): (usize, &Size)| if Some(axis) == grows { size.clone() } else { Size::constant(1) };
+        parameter.shape.iter().enumerate().map(size).collect()
+    }
+}

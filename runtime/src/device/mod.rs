@@ -1,0 +1,94 @@
+//! Devices: places where the entries of a compiled model run.
+//!
+//! A device opens a [`Session`] on a compiled model. The session owns every tensor that outlives a call ([`Storage`]) and the arena
+//! of the rest; the trainer speaks to it in host tensors and names of entries, and knows nothing else of the device.
+
+use crate::failure::Failure;
+use tfc_compiler::size::{Size, SizeValues};
+use tfc_compiler::storage::Storage;
+
+/// A tensor in the memory of the host. The reference device hands out and takes f64, the others f32.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HostTensor {
+    F32 { shape: Vec<usize>, data: Vec<f32> },
+    F64 { shape: Vec<usize>, data: Vec<f64> },
+    I32 { shape: Vec<usize>, data: Vec<i32> },
+}
+
+/// A named tensor handed to or by a call.
+pub type Named = (String, HostTensor);
+
+/// One compiled model on one device. Every call leaves the session usable, also after an error.
+pub trait Session {
+    /// Sets the sizes: lays out the arena anew and resizes every storage whose size has changed, keeping the leading part of
+    /// a tensor along the axis that grew and zeroing the rest. Nothing is compiled.
+    ///
+    /// # Errors
+    /// The machine has too little memory; sizes and storages are then as before.
+    fn resize(&mut self, sizes: &SizeValues) -> Result<(), Failure>;
+
+    fn sizes(&self) -> &SizeValues;
+
+    /// Writes a whole storage; its shape must be the present one.
+    fn write(&mut self, storage: Storage, tensor: &HostTensor);
+
+    /// A copy of a whole storage.
+    fn read(&self, storage: Storage) -> HostTensor;
+
+    /// Zeroes a storage.
+    fn zero(&mut self, storage: Storage);
+
+    /// Runs an entry: inputs by name, outputs by name in the entry's order. The batch and the sequence follow from `sizes` that
+    /// [`Session::resize`] set; symbols of the call (batch, sequence, capacity) may be overridden by `call` without moving storages.
+    fn run(
+        &mut self,
+        entry: &str,
+        call: &[(tfc_compiler::size::Symbol, i64)],
+        inputs: &[Named],
+    ) -> Result<Vec<Named>, Failure>;
+
+    /// The first operation of the entry whose result is not finite although its operands were, in words with its place in the
+    /// spec: what went wrong where a loss came out as NaN. Runs the entry once more, slowly.
+    fn first_non_finite(
+        &mut self,
+        entry: &str,
+        call: &[(tfc_compiler::size::Symbol, i64)],
+        inputs: &[Named],
+    ) -> Option<String>;
+
+    /// Bytes of storages and arena now.
+    fn memory(&self) -> SessionMemory;
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionMemory {
+    pub storages: u64,
+    pub arena: u64,
+}
+
+impl HostTensor {
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            HostTensor::F32 { shape, .. } | HostTensor::F64 { shape, .. } | HostTensor::I32 { shape, .. } => shape,
+        }
+    }
+
+    /// A scalar of f32.
+    pub fn scalar(value: f32) -> HostTensor {
+        HostTensor::F32 { shape: Vec::new(), data: vec![value] }
+    }
+
+    /// The numbers as f64, whatever the type.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match self {
+            HostTensor::F32 { data, .. } => data.iter().map(|x| f64::from(*x)).collect(),
+            HostTensor::F64 { data, .. } => data.clone(),
+            HostTensor::I32 { data, .. } => data.iter().map(|x| f64::from(*x)).collect(),
+        }
+    }
+}
+
+/// The shape of a tensor at the present sizes.
+pub fn shape_at(shape: &[Size], sizes: &SizeValues) -> Vec<usize> {
+    shape.iter().map(|s| usize::try_from(s.eval(sizes)).unwrap_or(0)).collect()
+}
