@@ -248,11 +248,14 @@ pub enum ExprKind {
         end: Option<Box<Expr>>,
     },
     /// `if condition { … } else { … }`: decided when the model is checked, by flags and constants.
-    If {
-        condition: Box<Expr>,
-        then: Body,
-        otherwise: Body,
-    },
+    If(Box<If>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct If {
+    pub condition: Expr,
+    pub then: Body,
+    pub otherwise: Body,
 }
 
 /// `value`, `name = value`, or `value : share`
@@ -305,7 +308,7 @@ pub struct Text {
 /// The comments beside a node.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trivia {
-    /// An empty line stood before the node or, if it has any, before its comments.
+    /// An empty line stood right before the node.
     pub blank_before: bool,
     /// The lines above the node, `///` among them.
     pub leading: Vec<Comment>,
@@ -318,7 +321,7 @@ pub struct Trivia {
 pub struct Comment {
     /// With its slashes, without the line's end.
     pub text: String,
-    /// An empty line stood before it.
+    /// An empty line stood right before it.
     pub blank_before: bool,
     pub span: Span,
 }
@@ -408,6 +411,9 @@ impl Assign {
     }
 }
 
+/// Of `|>`, between the comparisons and the sums.
+pub const PIPE_PRECEDENCE: u8 = 2;
+
 impl BinaryOp {
     pub const ALL: [BinaryOp; 10] = [
         BinaryOp::Add,
@@ -421,6 +427,20 @@ impl BinaryOp {
         BinaryOp::Equal,
         BinaryOp::NotEqual,
     ];
+
+    /// What binds tighter has the higher number: `a + b |> f < c` is `((a + b) |> f) < c`.
+    pub fn precedence(self) -> u8 {
+        match self {
+            BinaryOp::Less
+            | BinaryOp::LessEqual
+            | BinaryOp::Greater
+            | BinaryOp::GreaterEqual
+            | BinaryOp::Equal
+            | BinaryOp::NotEqual => 1,
+            BinaryOp::Add | BinaryOp::Subtract => PIPE_PRECEDENCE + 1,
+            BinaryOp::Multiply | BinaryOp::Divide => PIPE_PRECEDENCE + 2,
+        }
+    }
 
     pub fn symbol(self) -> &'static str {
         match self {

@@ -107,6 +107,10 @@ codes! {
         "Outside strings and comments, a `.tfm` file is written in ASCII. Characters copied from typeset text, such as \
          curly quotes and non-breaking spaces, look right but are not.",
         Some("model tiny {\n  let width = 64 \u{2212} 4\n}\n");
+    PipeIntoValue = "E0112", "`|>` into a value",
+        "What follows `|>` is the name of a layer or a call, to which the left side becomes the first argument. \
+         Arithmetic binds tighter than `|>`: write `(x |> gelu) * 2`.",
+        Some("layer twice(x: [.., d]) {\n  x |> gelu * 2\n}\n");
 
     // Names.
     UnknownName = "E0201", "unknown name",
