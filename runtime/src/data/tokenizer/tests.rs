@@ -1,0 +1,149 @@
+//! Bytes, a trained BPE and foreign files; the `tokenizers` crate is the oracle where it can be.
+
+use super::*;
+use crate::Kind as FailureKind;
+use proptest::prelude::*;
+
+const TEXT: &str = "The quick brown fox jumps over the lazy dog. Größe, naïveté, 東京, 🦀🦀!\n\nThe lazy dog sleeps.\n";
+
+fn trained(entries: u32) -> Tokenizer {
+    Tokenizer::train(entries, std::iter::repeat_n(TEXT, 20).map(|text| Ok(text.to_string()))).unwrap()
+}
+
+fn streamed(tokenizer: &Tokenizer, ids: &[u32]) -> (Vec<String>, String) {
+    let mut detokenizer = Detokenizer::new(tokenizer);
+    let pieces = ids.iter().map(|&id| detokenizer.push(id).unwrap()).collect();
+    (pieces, detokenizer.finish().unwrap())
+}
+
+#[test]
+fn bytes_are_their_own_ids() {
+    let bytes = Tokenizer::bytes();
+    assert_eq!(bytes.vocab(), 256);
+    assert_eq!(bytes.encode("hé\n").unwrap(), [104, 0xC3, 0xA9, 10]);
+    assert_eq!(bytes.decode(&[104, 0xC3, 0xA9, 10]).unwrap(), "hé\n");
+}
+
+/// The `tokenizer.json` of `bytes`, read by the crate everyone reads them with, is `bytes`.
+#[test]
+fn the_json_of_bytes_is_bytes_to_others() {
+    let foreign = HuggingFace::from_bytes(Tokenizer::bytes().json()).unwrap();
+    let every_length: String = ('\0'..='\u{7F}').chain("\u{80}ÿĀ߿ࠀ東\u{FFFF}🦀\u{10FFFF}".chars()).collect();
+    for text in [TEXT, &every_length] {
+        let ids: Vec<u32> = text.bytes().map(u32::from).collect();
+        assert_eq!(foreign.encode(text, false).unwrap().get_ids(), ids);
+        assert_eq!(foreign.decode(&ids, false).unwrap(), text);
+    }
+    assert_eq!(foreign.get_vocab_size(true), 256);
+}
+
+#[test]
+fn bytes_come_back_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    std::fs::write(&path, Tokenizer::bytes().json()).unwrap();
+    let opened = Tokenizer::open(&path).unwrap();
+    assert!(matches!(opened.kind, Kind::Bytes));
+    assert_eq!(opened.hash(), Tokenizer::bytes().hash());
+    assert_eq!(opened.hash(), 0xfe5a715fa0120a1b, "token files and checkpoints of `bytes` carry this number");
+}
+
+#[test]
+fn training_twice_gives_the_same_tokenizer_of_the_size_asked_for() {
+    let [a, b] = [trained(300), trained(300)];
+    assert_eq!(a.vocab(), 300);
+    assert_eq!(a.json(), b.json());
+    assert_ne!(a.hash(), trained(299).hash());
+}
+
+#[test]
+fn a_trained_tokenizer_is_shorter_than_bytes_and_loses_nothing() {
+    let tokenizer = trained(320);
+    let ids = tokenizer.encode(TEXT).unwrap();
+    assert!(ids.len() < TEXT.len() / 2, "{} ids", ids.len());
+    assert_eq!(tokenizer.decode(&ids).unwrap(), TEXT);
+    // Bytes it has never seen too.
+    assert_eq!(tokenizer.decode(&tokenizer.encode("\0 ẞ").unwrap()).unwrap(), "\0 ẞ");
+    assert_eq!(tokenizer.encode("a<|endoftext|>b").unwrap()[1], 0);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    std::fs::write(&path, tokenizer.json()).unwrap();
+    let opened = Tokenizer::open(&path).unwrap();
+    assert_eq!((opened.hash(), opened.vocab()), (tokenizer.hash(), 320));
+    assert_eq!(opened.encode(TEXT).unwrap(), ids);
+}
+
+#[test]
+fn many_texts_are_each_text() {
+    let texts: Vec<String> = (0..50).map(|i| TEXT.chars().rev().skip(i).collect()).collect();
+    for tokenizer in [Tokenizer::bytes(), trained(300)] {
+        let each: Vec<Vec<u32>> = texts.iter().map(|text| tokenizer.encode(text).unwrap()).collect();
+        assert_eq!(tokenizer.encode_all(&texts).unwrap(), each);
+    }
+}
+
+#[test]
+fn truncation_and_padding_of_the_file_are_not_ours() {
+    let mut cutting = HuggingFace::from_bytes(Tokenizer::bytes().json()).unwrap();
+    let truncation = tokenizers::TruncationParams { max_length: 3, ..Default::default() };
+    cutting.with_truncation(Some(truncation)).unwrap().with_padding(Some(tokenizers::PaddingParams {
+        strategy: tokenizers::PaddingStrategy::Fixed(9),
+        ..Default::default()
+    }));
+    let ours = Tokenizer::parse(cutting.to_string(false).unwrap()).unwrap();
+    assert_eq!(ours.encode("abcde").unwrap().len(), 5);
+    assert_eq!(ours.encode_all(&["a".into(), "abcde".into()]).unwrap(), [vec![97], vec![97, 98, 99, 100, 101]]);
+}
+
+#[test]
+fn a_character_comes_when_its_last_byte_has() {
+    let ids: Vec<u32> = "aé🦀".bytes().map(u32::from).collect();
+    let (pieces, rest) = streamed(&Tokenizer::bytes(), &ids);
+    assert_eq!(pieces, ["a", "", "é", "", "", "", "🦀"]);
+    assert_eq!(rest, "");
+}
+
+#[test]
+fn what_never_becomes_a_character_comes_at_the_end() {
+    let (pieces, rest) = streamed(&Tokenizer::bytes(), &[0xF0, 0x9F, b'a'.into(), 0xF0, 0x9F]);
+    assert_eq!(pieces, ["", "", "\u{FFFD}a", "", ""]);
+    assert_eq!(rest, "\u{FFFD}");
+}
+
+proptest! {
+    #[test]
+    fn pieces_make_the_whole(ids in prop::collection::vec(0u32..300, 0..40), words in any::<String>()) {
+        for tokenizer in [Tokenizer::bytes(), trained(300)] {
+            for ids in [&ids, &tokenizer.encode(&words).unwrap()] {
+                let (pieces, rest) = streamed(&tokenizer, ids);
+                prop_assert_eq!(pieces.concat() + &rest, tokenizer.decode(ids).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    let small = Tokenizer::train(100, std::iter::empty()).err().unwrap();
+    assert_eq!(
+        small.message,
+        "a byte-level BPE of 100 entries is too small: 256 bytes and `<|endoftext|>` come first; ask for 257 or more"
+    );
+    let missing = || Failure::new(FailureKind::Missing, "cannot read `x`");
+    let documents = [Ok("a".to_string()), Err(missing())];
+    assert_eq!(Tokenizer::train(300, documents.into_iter()).err().unwrap(), missing());
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
+    std::fs::write(&path, "{}").unwrap();
+    let foreign = Tokenizer::open(&path).err().unwrap();
+    assert_eq!(foreign.kind, FailureKind::Broken);
+    assert_eq!(
+        foreign.message,
+        format!(
+            "`{}` is not a Hugging Face tokenizer.json (Model missing. at line 1 column 2); name such a file, or `bytes`",
+            path.display()
+        )
+    );
+}

@@ -1,0 +1,108 @@
+//! Text to token files: what `tfc data` does, and what happens when a spec names text directly.
+
+use super::Corpus;
+use super::format::{TokenWriter, is_token_file};
+use crate::data::{Texts, Tokenizer};
+use crate::storage::{Bytes, NewFile};
+use crate::{Failure, Result};
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+/// The names of the files in a folder made by `tfc data`.
+const TOKENS: &str = "data.tokens";
+const TOKENIZER: &str = "tokenizer.json";
+
+/// Texts are tokenised this many bytes at a time: enough for all threads, small beside any model.
+const CHUNK: usize = 8 << 20;
+
+/// `tfc data`: tokenises texts into `folder`, which gets the token file and the tokenizer.
+pub fn prepare(texts: &[PathBuf], tokenizer: &Tokenizer, folder: &Path) -> Result<Corpus> {
+    let path = folder.join(TOKENS);
+    write_file(texts, tokenizer, &path)?;
+    NewFile::write(&folder.join(TOKENIZER), tokenizer.json().as_bytes())?;
+    Corpus::open(&path)
+}
+
+impl Corpus {
+    /// The data that a spec names: a token file, a folder made by `tfc data`, or text files and folders of them. Text is
+    /// tokenised into a file in the folder `cache`, found there again as long as neither text nor tokenizer change; without
+    /// `cache` into memory.
+    pub fn load(path: &Path, tokenizer: &Tokenizer, cache: Option<&Path>) -> Result<Self> {
+        let texts = [path.to_owned()];
+        let corpus = match (token_file(path)?, cache) {
+            (Some(tokens), _) => Corpus::open(&tokens)?,
+            (None, Some(cache)) => {
+                let tokens = cache.join(format!("{:016x}.tokens", content_hash(&texts, tokenizer)?));
+                if !tokens.exists() {
+                    write_file(&texts, tokenizer, &tokens)?;
+                }
+                Corpus::open(&tokens)?
+            }
+            (None, None) => {
+                let memory = |error: &io::Error| Failure::io("tokenise", path, error);
+                let bytes = tokenise(Texts::open(&texts)?, tokenizer, Cursor::new(Vec::new()), memory)?;
+                Corpus::new(path, Bytes::Owned(bytes.into_inner()))?
+            }
+        };
+        corpus.check_tokenizer(tokenizer)?;
+        Ok(corpus)
+    }
+}
+
+/// The token file that `path` is or has, if it does not stand for text.
+fn token_file(path: &Path) -> Result<Option<PathBuf>> {
+    let path = if path.join(TOKENS).is_file() { path.join(TOKENS) } else { path.to_owned() };
+    let failure = |error| Failure::io("read", &path, &error);
+    if path.metadata().map_err(failure)?.is_dir() {
+        return Ok(None);
+    }
+    let mut start = Vec::new();
+    File::open(&path).and_then(|file| file.take(8).read_to_end(&mut start)).map_err(failure)?;
+    Ok(is_token_file(&start).then_some(path))
+}
+
+fn write_file(texts: &[PathBuf], tokenizer: &Tokenizer, path: &Path) -> Result<()> {
+    let texts = Texts::open(texts)?;
+    let file = NewFile::create(path)?;
+    tokenise(texts, tokenizer, file, |error| Failure::io("write", path, error))?.commit()
+}
+
+/// Depends on every byte of the texts, on their borders, and on the tokenizer.
+fn content_hash(texts: &[PathBuf], tokenizer: &Tokenizer) -> Result<u64> {
+    let mut hash = Xxh3::with_seed(tokenizer.hash());
+    for text in Texts::open(texts)? {
+        hash.update(&xxh3_64(text?.as_bytes()).to_le_bytes());
+    }
+    Ok(hash.digest())
+}
+
+fn tokenise<W: Write + Seek>(
+    texts: Texts,
+    tokenizer: &Tokenizer,
+    out: W,
+    failure: impl Fn(&io::Error) -> Failure,
+) -> Result<W> {
+    let mut writer = TokenWriter::new(out, tokenizer.vocab(), tokenizer.hash()).map_err(|error| failure(&error))?;
+    let mut flush = |chunk: &mut Vec<String>| {
+        for (text, ids) in chunk.iter().zip(tokenizer.encode_all(chunk)?) {
+            writer.push(xxh3_64(text.as_bytes()), &ids).map_err(|error| failure(&error))?;
+        }
+        chunk.clear();
+        Ok(())
+    };
+    let mut chunk = Vec::new();
+    let mut size = 0;
+    for text in texts {
+        let text = text?;
+        size += text.len();
+        chunk.push(text);
+        if size >= CHUNK {
+            flush(&mut chunk)?;
+            size = 0;
+        }
+    }
+    flush(&mut chunk)?;
+    writer.finish().map_err(|error| failure(&error))
+}
