@@ -2,10 +2,15 @@
 
 use super::program::{Program, Register};
 
-/// Operands: A, B, then those that the programs load. Where the accumulator goes is a store of the epilogue.
+/// Operands: A, B, then those that the programs load and store; each belongs to one of the three programs. The result goes where the epilogue
+/// stores it.
+///
+/// A prologue belongs to the matrix as it is stored: its operands are addressed by the row and the column of the element in
+/// memory, whichever of them is k. So `PerRow` with a transposed A is one number per k, and is consecutive in memory or not as its row
+/// stride says.
 ///
 /// Sizes: `outer, m, n, k`, then `outer stride, leading dimension` of A and of B, then for each further operand its
-/// strides as [`ContractionAccess`] says: `outer, row, column` (only those its access uses, in this order).
+/// strides as [`ContractionAccess`] says, then what [`super::ProgramOp::Size`] reads. An outer stride of 0 shares a matrix among all.
 ///
 /// Extent: `outer · ⌈m / ROW_BLOCK⌉ · ⌈n / COLUMN_BLOCK⌉` blocks of C, columns fastest.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,19 +19,20 @@ pub struct Contraction {
     pub transpose_a: bool,
     /// B is stored as `[n, k]` instead of `[k, n]`.
     pub transpose_b: bool,
-    /// Applied to each element of A as it is loaded; `Given` is the element. Operands are at (m, k): row m, column k.
+    /// Applied to each element of A as it is loaded; `Given` is the element, as often as A is packed.
     pub prologue_a: Option<(Program, Register)>,
-    /// Operands are at (n, k): row n, column k, whatever the layout of B.
     pub prologue_b: Option<(Program, Register)>,
-    /// Applied to each finished element; `Given` is the sum. Operands are at (m, n).
+    /// Applied to each finished element, when all of k has been added; `Given` is the sum. Operands are at row m, column n.
     pub epilogue: Program,
-    /// What is stored: (operand, register). An operand with `Access::Update` may also be loaded by the epilogue: residuals and accumulation.
+    /// What the epilogue stores: (operand, register), each a [`ContractionAccess::Matrix`]. An operand with `Access::Update` is also
+    /// loaded: residuals and accumulation.
     pub stores: Vec<(u16, Register)>,
-    /// For each operand from the third on, how it is addressed.
+    /// For each operand from the third on, how it is addressed by the row and column of its program. The seed of a
+    /// [`super::ProgramOp::Uniform`] is a `Scalar`.
     pub access: Vec<ContractionAccess>,
 }
 
-/// Which strides an operand of a contraction's program has; a missing one is 0.
+/// Which strides an operand of a contraction's program has among the sizes, in this order; a missing one is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ContractionAccess {
     /// [outer, row], column stride 1.

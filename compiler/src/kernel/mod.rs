@@ -26,7 +26,8 @@ pub use rows::{ColumnReduction, Inner, RowAccess, RowProgram};
 
 use crate::graph::DType;
 
-/// How a kernel uses a buffer. Everything is f32 or i32; a buffer starts at the operand's first element.
+/// How a kernel uses a buffer. Everything is f32 or i32; a buffer starts at the operand's first element. Operands that are written do
+/// not overlap any other; what is read and written at the same place is one operand, an `Update`. No stride is negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Access {
     Read,

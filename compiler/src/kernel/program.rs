@@ -27,21 +27,29 @@ impl std::hash::Hash for Number {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProgramOp {
-    /// The element of a kernel operand at the present place of the iteration (operand index); i32 is converted to f32.
+    /// The element of a kernel operand at the present place of the iteration (operand index); i32 is converted to f32. A load of an
+    /// operand that is updated sees what stood there before the kernel.
     Load(u16),
     Constant(Number),
+    /// One of the sizes that follow those that the body documents, as a number: what a mean divides by.
+    Size(u16),
     Unary(Unary, Register),
     Binary(Binary, Register, Register),
     /// (condition, a, b)
     Select(Register, Register, Register),
-    /// The present index along the inner dimension (rows: the column; contraction prologue: k; epilogue: n), as f32.
+    /// The present index along the inner dimension as f32: the column of a row program, the stored column in a prologue, n in an
+    /// epilogue.
     InnerIndex,
+    /// The present index along one of the outer dimensions of a row program or column reduction, as f32.
+    OuterIndex(u8),
     /// What the loop nest hands to the program: the loaded element in a prologue, the contraction's sum in an epilogue.
     Given,
     /// Over the whole row of the iteration; only in a [`super::RowProgram`]. Everything that depends on it is computed in a
     /// later pass over the row.
     Reduce(Reduction, Register),
-    /// Uniform in [0, 1) from (operand: i32 seed [2], stream, element index): see `Op::Uniform`.
+    /// Uniform in [0, 1) from (operand: i32 seed `[2]`, stream, element index): see `Op::Uniform` and `random::uniform`. The
+    /// element index counts the places of the iteration in row-major order: (outer …, inner), or (outer, m, n) in an epilogue. Not
+    /// in a prologue. The seed is addressed by nothing, its two numbers are read where the argument points.
     Uniform {
         seed: u16,
         stream: u32,
@@ -66,5 +74,11 @@ impl Program {
 
     pub fn constant(&mut self, value: f64) -> Register {
         self.push(ProgramOp::Constant(Number(value)))
+    }
+
+    /// How many sizes the program reads as numbers: one more than the largest index.
+    pub fn size_arguments(&self) -> usize {
+        let index = |op: &ProgramOp| if let ProgramOp::Size(i) = op { *i as usize + 1 } else { 0 };
+        self.ops.iter().map(index).max().unwrap_or(0)
     }
 }
