@@ -1,7 +1,9 @@
 //! From files to batches:
 //!
-//!     text files ─text→ documents ─tokenizer→ tokens ─hold out→ parts ─sequences→ batches
-//!     IDX files ──images→ batches
+//! ```text
+//! text files ─text→ documents ─tokenizer→ tokens ─hold out→ parts ─sequences→ batches
+//! IDX files ──images→ batches
+//! ```
 //!
 //! - **Documents.** A text file is a document; so is a line of a `.jsonl` file.
 //! - **Tokens.** A [`Corpus`] holds the tokens of all documents and where each ends, in memory or as the mapped file that
