@@ -1,0 +1,27 @@
+# Two commands do everything: `make demo` and `make test`. Both install what is missing first.
+
+.PHONY: demo test check setup build snapshots
+
+# Fetch real text, train a byte-level model that grows twice, draw its loss, generate text.
+demo: build
+	scripts/fetch-shakespeare.sh
+	scripts/demo.sh
+
+# Everything that CI checks.
+test: setup check
+	scripts/test.sh
+
+# The fast part: layout, lints.
+check: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+
+build: setup
+	cargo build --release --locked
+
+setup:
+	@scripts/setup.sh
+
+# Review snapshots that changed.
+snapshots:
+	cargo insta review --workspace
