@@ -9,6 +9,7 @@
 mod amount;
 mod program;
 mod recipe;
+mod state;
 
 pub use amount::Amount;
 pub use program::{Application, Primitive, Program, ValueId, ValueType};
@@ -17,6 +18,7 @@ pub use recipe::{
     Precision, Preservation, Rows, Rule, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource,
     TrainRecipe, Until, Validation,
 };
+pub use state::StageScales;
 
 use crate::size::{Size, Symbol, Symbols};
 use tfc_grammar::span::Span;
