@@ -8,6 +8,7 @@ pub mod graph;
 pub mod kernel;
 pub mod model;
 pub mod plan;
+pub mod prove;
 pub mod scalar;
 pub mod size;
 pub mod storage;

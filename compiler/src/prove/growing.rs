@@ -1,0 +1,124 @@
+//! What the prover is told of one growth: the sizes on both sides, what the new rows of each parameter hold, and what
+//! becomes of the scales.
+
+use crate::model::{Amount, GrowthInit, Init, Model, Parameter, Role};
+use crate::size::{Size, SizeValues};
+
+/// One growth, as facts about the graph's sources.
+#[derive(Clone, Debug)]
+pub struct Growing {
+    pub old: SizeValues,
+    pub new: SizeValues,
+    /// By index into `Model::parameters`; of one that does not grow, whatever.
+    pub rows: Vec<NewRows>,
+    /// By index into `Model::scales`.
+    pub scales: Vec<ScaleChange>,
+}
+
+/// What a parameter holds at its new indices.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NewRows {
+    /// One number; and its origin in words: `new keys are zero`.
+    Number(f64, String),
+    /// Every row stands there equally often.
+    Copies,
+    /// As [`NewRows::Copies`], and every row, the old ones too, is divided by how often it stands there.
+    DividedCopies,
+    /// Numbers drawn at random; and what they are in words: `new keys are random`.
+    Drawn(String),
+}
+
+/// A scale after the growth, against the one before.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ScaleChange {
+    /// Its rule does not depend on what grows.
+    None,
+    /// It stays the number it was although its rule says another.
+    Kept,
+    Moves {
+        factor: f64,
+        /// `sqrt(n)`
+        rule: String,
+    },
+}
+
+impl Growing {
+    /// The growth from the stage before into `stage`, if there is one.
+    pub fn into_stage(model: &Model, stage: usize) -> Option<Growing> {
+        let growth = model.experiment.stages[stage].growth.as_ref()?;
+        let before = stage.checked_sub(1)?;
+        let (old, new) = (model.stage_sizes(before), model.stage_sizes(stage));
+        let rows = model.parameters.iter().map(|parameter| new_rows(parameter, &growth.init, &new)).collect();
+        let (was, is) = (model.stage_scales(before).settled, model.stage_scales(stage).at_start);
+        let change = |((scale, was), is): ((&crate::model::Scale, &f64), &f64)| {
+            let follows = scale.rule.eval(&new);
+            match (was == is, follows == *is) {
+                (true, true) => ScaleChange::None,
+                (true, false) => ScaleChange::Kept,
+                (false, _) => ScaleChange::Moves { factor: is / was, rule: rule_text(&scale.rule, model) },
+            }
+        };
+        let scales = model.scales.iter().zip(&was).zip(&is).map(change).collect();
+        Some(Growing { old, new, rows, scales })
+    }
+
+    /// How many times larger the size becomes, if it changes.
+    pub(super) fn ratio(&self, size: &Size) -> Option<f64> {
+        let (old, new) = (size.eval(&self.old), size.eval(&self.new));
+        (old != new).then(|| new as f64 / old as f64)
+    }
+
+    /// The axes that grow, and by what factor.
+    pub(super) fn axes(&self, shape: &[Size]) -> Vec<(usize, f64)> {
+        shape.iter().enumerate().filter_map(|(axis, size)| Some((axis, self.ratio(size)?))).collect()
+    }
+}
+
+/// A rule over one number of tokens speaks of `n`; of several, by their names.
+fn rule_text(rule: &Amount, model: &Model) -> String {
+    rule.display(&|size| match size.as_symbol() {
+        Some(_) => "n".into(),
+        None => size.display(&model.symbols).to_string(),
+    })
+}
+
+fn new_rows(parameter: &Parameter, init: &GrowthInit, sizes: &SizeValues) -> NewRows {
+    let (keys, values) = match init {
+        GrowthInit::New { keys, values } => (keys, values),
+        GrowthInit::Split { noise } if *noise != 0.0 => return NewRows::Drawn("copies with noise".into()),
+        GrowthInit::Split { .. } => {
+            return match parameter.role {
+                Role::Values => NewRows::DividedCopies,
+                Role::Keys
+                | Role::Embedding
+                | Role::Linear
+                | Role::Positions
+                | Role::NormWeight
+                | Role::NormBias
+                | Role::Bias
+                | Role::Free => NewRows::Copies,
+            };
+        }
+    };
+    let (what, chosen) = match parameter.role {
+        Role::Keys => ("keys", keys),
+        Role::Values => ("values", values),
+        Role::Embedding
+        | Role::Linear
+        | Role::Positions
+        | Role::NormWeight
+        | Role::NormBias
+        | Role::Bias
+        | Role::Free => ("rows", &None),
+    };
+    let drawn = |spread: &Amount| match spread.eval(sizes) {
+        0.0 => NewRows::Number(0.0, format!("new {what} are zero")),
+        _ => NewRows::Drawn(format!("new {what} are random")),
+    };
+    match chosen.as_ref().unwrap_or(&parameter.init) {
+        Init::Zero => NewRows::Number(0.0, format!("new {what} are zero")),
+        Init::One => NewRows::Number(1.0, format!("new {what} are one")),
+        Init::Normal { std } => drawn(std),
+        Init::Uniform { bound } => drawn(bound),
+    }
+}
