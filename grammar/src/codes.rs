@@ -80,7 +80,7 @@ codes! {
         Some("data {\n  train = \"data/train\n}\n");
     UnknownEscape = "E0104", "unknown escape in a string",
         "In a string, `\\` begins one of `\\\"`, `\\\\`, `\\n` and `\\t`.",
-        Some("data {\n  train = \"data\\train\"\n}\n");
+        Some("data {\n  train = \"data\\validate\"\n}\n");
     NumberOutOfRange = "E0105", "number out of range",
         "Numbers are 64-bit floating point numbers: from about 1e-308 to 1e308.",
         Some("train {\n  seed = 1e999\n}\n");

@@ -34,9 +34,8 @@ pub struct Lexeme {
 }
 
 /// Signs of more than one character, ours and those that people know from elsewhere.
-const LONG_SIGNS: [&str; 15] = [
-    "|>", "..", "<=", ">=", "==", "!=", "+=", "*=", "-=", "/=", "->", "=>", "**", "&&", "||",
-];
+const LONG_SIGNS: [&str; 15] =
+    ["|>", "..", "<=", ">=", "==", "!=", "+=", "*=", "-=", "/=", "->", "=>", "**", "&&", "||"];
 
 /// All lexemes of a text, without gaps.
 pub fn lexemes(text: &str) -> impl Iterator<Item = Lexeme> {
@@ -53,10 +52,7 @@ pub fn lexeme_at(text: &str, start: usize) -> Option<Lexeme> {
     let rest = text.get(start..)?;
     let first = rest.chars().next()?;
     let (kind, length) = match first {
-        ' ' | '\t' | '\r' | '\n' => (
-            Kind::Space,
-            length_while(rest, |c| matches!(c, ' ' | '\t' | '\r' | '\n')),
-        ),
+        ' ' | '\t' | '\r' | '\n' => (Kind::Space, length_while(rest, |c| matches!(c, ' ' | '\t' | '\r' | '\n'))),
         '\u{FEFF}' if start == 0 => (Kind::Space, first.len_utf8()),
         '/' if rest.starts_with("//") => (Kind::Comment, length_while(rest, |c| c != '\n')),
         '"' => string(rest),
@@ -72,10 +68,7 @@ pub fn lexeme_at(text: &str, start: usize) -> Option<Lexeme> {
         }
         _ => (Kind::Unknown, first.len_utf8()),
     };
-    Some(Lexeme {
-        kind,
-        range: start..start + length,
-    })
+    Some(Lexeme { kind, range: start..start + length })
 }
 
 fn is_letter(c: char) -> bool {
@@ -103,19 +96,13 @@ fn string(text: &str) -> (Kind, usize) {
 /// The length of a number and of what people write next to one: `6e-4`, `0.5%`, `600k`, `0` in `0..5`.
 fn number(text: &str) -> usize {
     let mut length = length_while(text, is_letter);
-    if text[length..].starts_with('.')
-        && text[length + 1..].starts_with(|c: char| c.is_ascii_digit())
-    {
+    if text[length..].starts_with('.') && text[length + 1..].starts_with(|c: char| c.is_ascii_digit()) {
         length += 1 + length_while(&text[length + 1..], is_letter);
     }
-    if text[..length].ends_with('e') && text[length..].starts_with(['+', '-']) {
+    if text[..length].ends_with(['e', 'E']) && text[length..].starts_with(['+', '-']) {
         length += 1 + length_while(&text[length + 1..], is_letter);
     }
-    if text[length..].starts_with('%') {
-        length + 1
-    } else {
-        length
-    }
+    if text[length..].starts_with('%') { length + 1 } else { length }
 }
 
 #[cfg(test)]
@@ -123,19 +110,14 @@ mod tests {
     use super::*;
 
     fn split(text: &str) -> Vec<&str> {
-        lexemes(text)
-            .filter(|lexeme| lexeme.kind != Kind::Space)
-            .map(|lexeme| &text[lexeme.range])
-            .collect()
+        lexemes(text).filter(|lexeme| lexeme.kind != Kind::Space).map(|lexeme| &text[lexeme.range]).collect()
     }
 
     #[test]
     fn numbers_keep_their_points_exponents_and_units() {
         assert_eq!(
             split("6e-4 1.5e+3 0..5 x.3 0.5%-2 600k"),
-            [
-                "6e-4", "1.5e+3", "0", "..", "5", "x", ".", "3", "0.5%", "-", "2", "600k"
-            ]
+            ["6e-4", "1.5e+3", "0", "..", "5", "x", ".", "3", "0.5%", "-", "2", "600k"]
         );
     }
 
@@ -144,9 +126,6 @@ mod tests {
         assert_eq!(split(r#""a // b" // c "d"#), [r#""a // b""#, r#"// c "d"#]);
         assert_eq!(split(r#""say \"x\" \\" y"#), [r#""say \"x\" \\""#, "y"]);
         let kinds: Vec<Kind> = lexemes("\"open \\\n}").map(|lexeme| lexeme.kind).collect();
-        assert_eq!(
-            kinds,
-            [Kind::UnterminatedString, Kind::Space, Kind::CloseBrace]
-        );
+        assert_eq!(kinds, [Kind::UnterminatedString, Kind::Space, Kind::CloseBrace]);
     }
 }

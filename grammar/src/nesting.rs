@@ -8,8 +8,8 @@ use crate::span::{FileId, Span};
 /// How deep braces, brackets and parentheses may nest.
 pub const DEEPEST: usize = 64;
 
-/// The first delimiter that nests too deep.
-pub fn too_deep(file: FileId, text: &str) -> Option<Diagnostic> {
+/// The first delimiter that nests too deep, and where.
+pub fn too_deep(file: FileId, text: &str) -> Option<(usize, Diagnostic)> {
     let mut depth = 0usize;
     for lexeme in lexemes(text) {
         match lexeme.kind {
@@ -20,11 +20,10 @@ pub fn too_deep(file: FileId, text: &str) -> Option<Diagnostic> {
         if depth > DEEPEST {
             let message = format!("braces, brackets and parentheses nest at most {DEEPEST} deep");
             let span = Span::new(file, lexeme.range.start, lexeme.range.end);
-            return Some(
-                Diagnostic::new(Code::NestingTooDeep, message)
-                    .at(span, format!("this is number {depth}"))
-                    .help("bind the inner part to a name"),
-            );
+            let error = Diagnostic::new(Code::NestingTooDeep, message)
+                .at(span, format!("this is number {depth}"))
+                .help("bind the inner part to a name");
+            return Some((span.start, error));
         }
     }
     None
@@ -44,10 +43,7 @@ pub fn unpaired_brace(file: FileId, text: &str) -> Option<Diagnostic> {
     for lexeme in lexemes(text) {
         let span = Span::new(file, lexeme.range.start, lexeme.range.end);
         match lexeme.kind {
-            Kind::OpenBrace => open.push(Opening {
-                span,
-                indent: indent(text, span.start).width,
-            }),
+            Kind::OpenBrace => open.push(Opening { span, indent: indent(text, span.start).width }),
             Kind::CloseBrace => {
                 let Some(opening) = open.pop() else {
                     return Some(unopened(span, suspect));
@@ -64,25 +60,21 @@ pub fn unpaired_brace(file: FileId, text: &str) -> Option<Diagnostic> {
 }
 
 fn unclosed(opening: Span, suspect: Option<(Span, Span)>) -> Diagnostic {
-    let error = Diagnostic::new(
-        Code::UnclosedDelimiter,
-        "this file has a `{` that is never closed",
-    );
+    let error = Diagnostic::new(Code::UnclosedDelimiter, "this file has a `{` that is never closed");
     match suspect {
-        Some((opening, closing)) => error
-            .at(opening, "probably this one")
-            .see(closing, "it is closed here, but the indentation differs"),
+        Some((opening, closing)) => {
+            error.at(opening, "probably this one").see(closing, "it is closed here, but the indentation differs")
+        }
         None => error.at(opening, "never closed"),
     }
 }
 
 fn unopened(closing: Span, suspect: Option<(Span, Span)>) -> Diagnostic {
-    let error = Diagnostic::new(Code::UnclosedDelimiter, "this `}` closes nothing")
-        .at(closing, "no `{` is open here");
+    let error = Diagnostic::new(Code::UnclosedDelimiter, "this `}` closes nothing").at(closing, "no `{` is open here");
     match suspect {
-        Some((opening, closing)) => error
-            .see(opening, "this block…")
-            .see(closing, "…ends here, but the indentation differs"),
+        Some((opening, closing)) => {
+            error.see(opening, "this block…").see(closing, "…ends here, but the indentation differs")
+        }
         None => error,
     }
 }
@@ -94,12 +86,7 @@ struct Indent {
 }
 
 fn indent(text: &str, position: usize) -> Indent {
-    let line = &text[text[..position]
-        .rfind('\n')
-        .map_or(0, |newline| newline + 1)..position];
+    let line = &text[text[..position].rfind('\n').map_or(0, |newline| newline + 1)..position];
     let width = line.len() - line.trim_start().len();
-    Indent {
-        width,
-        alone: width == line.len(),
-    }
+    Indent { width, alone: width == line.len() }
 }

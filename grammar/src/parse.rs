@@ -22,24 +22,13 @@ const MOST_ERRORS: usize = 20;
 /// out of the tree.
 pub fn parse(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
     let text = sources.text(file);
-    let nothing = Block {
-        statements: vec![],
-        span: Span::new(file, 0, text.len()),
-        opening: None,
-        closing: vec![],
-    };
+    let nothing = Block { statements: vec![], span: Span::new(file, 0, text.len()), opening: None, closing: vec![] };
     if let Some(error) = nesting::unpaired_brace(file, text) {
         let mut errors = syntax_error::unterminated_strings(file, text);
         if errors.is_empty() {
             errors.push(error);
         }
-        return (
-            File {
-                id: file,
-                items: nothing,
-            },
-            errors,
-        );
+        return (File { id: file, items: nothing }, errors);
     }
 
     let mut errors = Vec::new();
@@ -52,12 +41,9 @@ pub fn parse(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
                 errors.append(&mut builder.errors);
                 break items;
             }
-            Err(error) => {
-                let position = error.span().map_or(0, |span| span.start);
+            Err((position, error)) => {
                 errors.push(error);
-                if errors.len() == MOST_ERRORS
-                    || !recover::blank_statement(&mut remaining, position)
-                {
+                if errors.len() == MOST_ERRORS || !recover::blank_statement(&mut remaining, position) {
                     break nothing;
                 }
             }
@@ -68,11 +54,7 @@ pub fn parse(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
 }
 
 /// Adds a file as it came from disk, and parses it.
-pub fn parse_bytes(
-    sources: &mut Sources,
-    name: impl Into<String>,
-    bytes: &[u8],
-) -> (File, Vec<Diagnostic>) {
+pub fn parse_bytes(sources: &mut Sources, name: impl Into<String>, bytes: &[u8]) -> (File, Vec<Diagnostic>) {
     match std::str::from_utf8(bytes) {
         Ok(text) => {
             let file = sources.add(name, text);
@@ -83,17 +65,9 @@ pub fn parse_bytes(
             let start = error.valid_up_to();
             let span = Span::new(file, start, start + char::REPLACEMENT_CHARACTER.len_utf8());
             let error = Diagnostic::new(Code::NotUtf8, "this file is not UTF-8")
-                .at(
-                    span,
-                    format!("byte 0x{:02X} at offset {start}", bytes[start]),
-                )
+                .at(span, format!("byte 0x{:02X} at offset {start}", bytes[start]))
                 .help("save it as UTF-8");
-            let items = Block {
-                statements: vec![],
-                span: Span::new(file, 0, 0),
-                opening: None,
-                closing: vec![],
-            };
+            let items = Block { statements: vec![], span: Span::new(file, 0, 0), opening: None, closing: vec![] };
             (File { id: file, items }, vec![error])
         }
     }
@@ -102,25 +76,23 @@ pub fn parse_bytes(
 /// A whole text that is one pattern, as in `--set` and `tfc inspect`.
 pub fn parse_pattern(sources: &Sources, file: FileId) -> Result<Pattern, Diagnostic> {
     let text = sources.text(file);
-    let pattern = grammar(file, text, Rule::whole_pattern)?;
+    let pattern = grammar(file, text, Rule::whole_pattern).map_err(|(_, error)| error)?;
     Builder::new(file, text).pattern(pattern)
 }
 
 /// A whole text that is one expression, as in `--set`.
 pub fn parse_expr(sources: &Sources, file: FileId) -> Result<Expr, Diagnostic> {
     let text = sources.text(file);
-    let expr = grammar(file, text, Rule::whole_expr)?;
+    let expr = grammar(file, text, Rule::whole_expr).map_err(|(_, error)| error)?;
     Builder::new(file, text).expr(expr)
 }
 
-/// Runs one of the grammar's entries: `file`, `whole_pattern` or `whole_expr`; the pair is what it holds.
-fn grammar(file: FileId, text: &str, rule: Rule) -> Result<Pair<'_, Rule>, Diagnostic> {
-    if let Some(error) = nesting::too_deep(file, text) {
-        return Err(error);
+/// Runs one of the grammar's entries: `file`, `whole_pattern` or `whole_expr`. The pair is what it holds; the number is
+/// where it failed.
+fn grammar(file: FileId, text: &str, whole: Rule) -> Result<Pair<'_, Rule>, (usize, Diagnostic)> {
+    if let Some(failure) = nesting::too_deep(file, text) {
+        return Err(failure);
     }
-    let mut pairs =
-        Grammar::parse(rule, text).map_err(|error| syntax_error::diagnostic(file, text, error))?;
-    Ok(pairs
-        .next()
-        .expect("every entry of the grammar has a first part"))
+    let mut pairs = Grammar::parse(whole, text).map_err(|error| syntax_error::diagnostic(file, text, error))?;
+    Ok(pairs.next().expect("every entry of the grammar has a first part"))
 }

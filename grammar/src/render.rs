@@ -20,21 +20,14 @@ pub fn render(sources: &Sources, diagnostic: &Diagnostic, color: Color) -> Strin
         Color::Always => Renderer::styled(),
     };
     let mut report = vec![problem(sources, diagnostic)];
-    report.extend(
-        diagnostic
-            .suggestions
-            .iter()
-            .map(|suggestion| way_out(sources, suggestion)),
-    );
+    report.extend(diagnostic.suggestions.iter().map(|suggestion| way_out(sources, suggestion)));
     renderer.render(&report)
 }
 
 /// All of them, an empty line between two.
 pub fn render_all(sources: &Sources, diagnostics: &[Diagnostic], color: Color) -> String {
-    let rendered: Vec<String> = diagnostics
-        .iter()
-        .map(|diagnostic| render(sources, diagnostic, color) + "\n")
-        .collect();
+    let rendered: Vec<String> =
+        diagnostics.iter().map(|diagnostic| render(sources, diagnostic, color) + "\n").collect();
     rendered.join("\n")
 }
 
@@ -51,37 +44,19 @@ fn problem<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
         }
     }
     let snippets = files.into_iter().map(|file| {
-        let labels = diagnostic
-            .labels
-            .iter()
-            .filter(move |label| label.span.file == file);
+        let labels = diagnostic.labels.iter().filter(move |label| label.span.file == file);
         let annotations = labels.map(|label| {
-            let kind = if label.primary {
-                AnnotationKind::Primary
-            } else {
-                AnnotationKind::Context
-            };
+            let kind = if label.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
             let annotation = kind.span(label.span.start..label.span.end);
-            if label.text.is_empty() {
-                annotation
-            } else {
-                annotation.label(label.text.as_str())
-            }
+            if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) }
         });
-        Snippet::source(sources.text(file))
-            .path(sources.name(file))
-            .annotations(annotations)
+        Snippet::source(sources.text(file)).path(sources.name(file)).annotations(annotations)
     });
     level
         .primary_title(diagnostic.message.as_str())
         .id(diagnostic.code.id())
         .elements(snippets)
-        .elements(
-            diagnostic
-                .notes
-                .iter()
-                .map(|note| Level::NOTE.message(printable(note))),
-        )
+        .elements(diagnostic.notes.iter().map(|note| Level::NOTE.message(printable(note))))
 }
 
 fn way_out<'a>(sources: &'a Sources, suggestion: &'a Suggestion) -> Group<'a> {
@@ -89,15 +64,9 @@ fn way_out<'a>(sources: &'a Sources, suggestion: &'a Suggestion) -> Group<'a> {
     let mut files: Vec<FileId> = suggestion.edits.iter().map(|edit| edit.span.file).collect();
     files.dedup();
     help.elements(files.into_iter().map(|file| {
-        let edits = suggestion
-            .edits
-            .iter()
-            .filter(move |edit| edit.span.file == file);
-        let patches =
-            edits.map(|edit| Patch::new(edit.span.start..edit.span.end, edit.text.as_str()));
-        Snippet::source(sources.text(file))
-            .path(sources.name(file))
-            .patches(patches)
+        let edits = suggestion.edits.iter().filter(move |edit| edit.span.file == file);
+        let patches = edits.map(|edit| Patch::new(edit.span.start..edit.span.end, edit.text.as_str()));
+        Snippet::source(sources.text(file)).path(sources.name(file)).patches(patches)
     }))
 }
 

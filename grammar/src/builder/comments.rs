@@ -24,18 +24,12 @@ impl<'a> Comments<'a> {
                 span: Span::new(file, lexeme.range.start, lexeme.range.end),
             })
             .collect();
-        Comments {
-            text,
-            rest,
-            hoisted: Vec::new(),
-        }
+        Comments { text, rest, hoisted: Vec::new() }
     }
 
     /// All that begin before `position`.
     pub fn before(&mut self, position: usize) -> Vec<Comment> {
-        let count = self
-            .rest
-            .partition_point(|comment| comment.span.start < position);
+        let count = self.rest.partition_point(|comment| comment.span.start < position);
         self.rest.drain(..count).collect()
     }
 
@@ -47,15 +41,8 @@ impl<'a> Comments<'a> {
     /// The one that follows `end` on its line, with nothing but white space and perhaps a comma between them.
     pub fn behind(&mut self, end: usize) -> Option<Comment> {
         let between = &self.text[end..self.rest.front()?.span.start];
-        let adjacent = between
-            .replacen(',', " ", 1)
-            .chars()
-            .all(|c| matches!(c, ' ' | '\t'));
-        if adjacent {
-            self.rest.pop_front()
-        } else {
-            None
-        }
+        let adjacent = between.replacen(',', " ", 1).chars().all(|c| matches!(c, ' ' | '\t'));
+        if adjacent { self.rest.pop_front() } else { None }
     }
 }
 

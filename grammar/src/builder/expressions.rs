@@ -39,10 +39,7 @@ impl Builder<'_> {
             let mut waiting: Vec<Infix> = Vec::new();
             while let Some(sign) = parts.next() {
                 let infix = infix(&sign);
-                while waiting
-                    .last()
-                    .is_some_and(|last| last.precedence() >= infix.precedence())
-                {
+                while waiting.last().is_some_and(|last| last.precedence() >= infix.precedence()) {
                     builder.join(&mut done, &mut waiting)?;
                 }
                 waiting.push(infix);
@@ -62,16 +59,9 @@ impl Builder<'_> {
         };
         let span = left.span.to(right.span);
         let kind = match infix {
-            Infix::Binary(op) => ExprKind::Binary {
-                op,
-                left: Box::new(left),
-                right: Box::new(right),
-            },
+            Infix::Binary(op) => ExprKind::Binary { op, left: Box::new(left), right: Box::new(right) },
             Infix::Pipe if matches!(right.kind, ExprKind::Name(_) | ExprKind::Call { .. }) => {
-                ExprKind::Pipe {
-                    input: Box::new(left),
-                    call: Box::new(right),
-                }
+                ExprKind::Pipe { input: Box::new(left), call: Box::new(right) }
             }
             Infix::Pipe => return Err(self.pipe_into_value(&left, &right)),
         };
@@ -80,11 +70,8 @@ impl Builder<'_> {
     }
 
     fn pipe_into_value(&self, left: &Expr, right: &Expr) -> Diagnostic {
-        let error = Diagnostic::new(
-            Code::PipeIntoValue,
-            "`|>` into something that is not a layer",
-        )
-        .at(right.span, "expected a layer or a call");
+        let error = Diagnostic::new(Code::PipeIntoValue, "`|>` into something that is not a layer")
+            .at(right.span, "expected a layer or a call");
         let called = leftmost(right);
         if !matches!(called.kind, ExprKind::Name(_) | ExprKind::Call { .. }) {
             return error;
@@ -109,26 +96,14 @@ impl Builder<'_> {
                 let to = expr.span.to(builder.span(&part));
                 let base = Box::new(expr);
                 let kind = match part.as_rule() {
-                    Rule::call => ExprKind::Call {
-                        callee: base,
-                        args: builder.args(part)?,
-                    },
-                    Rule::index => ExprKind::Index {
-                        base,
-                        indices: builder.elements(part)?,
-                    },
-                    _ => ExprKind::Member {
-                        base,
-                        name: builder.name(take(&mut super::parts(part))),
-                    },
+                    Rule::call => ExprKind::Call { callee: base, args: builder.args(part)? },
+                    Rule::index => ExprKind::Index { base, indices: builder.elements(part)? },
+                    _ => ExprKind::Member { base, name: builder.name(take(&mut super::parts(part))) },
                 };
                 expr = Expr { kind, span: to };
             }
             if minus {
-                expr = Expr {
-                    kind: ExprKind::Negate(Box::new(expr)),
-                    span,
-                };
+                expr = Expr { kind: ExprKind::Negate(Box::new(expr)), span };
             }
             Ok(expr)
         })
@@ -146,20 +121,9 @@ impl Builder<'_> {
                 let mut args = self.args(pair)?;
                 match args.pop() {
                     // Parentheses around one value only group; the span keeps them.
-                    Some(Arg {
-                        name: None,
-                        share: None,
-                        value,
-                        trivia,
-                        ..
-                    }) if args.is_empty() => {
-                        self.comments
-                            .hoisted
-                            .extend(trivia.leading.into_iter().chain(trivia.trailing));
-                        return Ok(Expr {
-                            kind: value.kind,
-                            span,
-                        });
+                    Some(Arg { name: None, share: None, value, trivia, .. }) if args.is_empty() => {
+                        self.comments.hoisted.extend(trivia.leading.into_iter().chain(trivia.trailing));
+                        return Ok(Expr { kind: value.kind, span });
                     }
                     last => args.extend(last),
                 }
@@ -170,11 +134,7 @@ impl Builder<'_> {
                 let condition = self.expr(take(&mut parts))?;
                 let then = self.body(take(&mut parts));
                 let otherwise = self.body(take(&mut parts));
-                ExprKind::If(Box::new(If {
-                    condition,
-                    then,
-                    otherwise,
-                }))
+                ExprKind::If(Box::new(If { condition, then, otherwise }))
             }
             rule => unreachable!("{rule:?} is no expression"),
         };
@@ -183,10 +143,7 @@ impl Builder<'_> {
 
     pub(super) fn number(&mut self, pair: Pair<Rule>) -> Built<Expr> {
         let span = self.span(&pair);
-        Ok(Expr {
-            kind: ExprKind::Number(words::number(pair.as_str(), span)?),
-            span,
-        })
+        Ok(Expr { kind: ExprKind::Number(words::number(pair.as_str(), span)?), span })
     }
 
     fn args(&mut self, pair: Pair<Rule>) -> Built<Vec<Arg>> {
@@ -203,13 +160,7 @@ impl Builder<'_> {
             let share = parts.next().map(|share| builder.expr(share)).transpose()?;
             Ok((name, value, share))
         })?;
-        Ok(Arg {
-            name,
-            value,
-            share,
-            span,
-            trivia,
-        })
+        Ok(Arg { name, value, share, span, trivia })
     }
 
     fn elements(&mut self, pair: Pair<Rule>) -> Built<Vec<Expr>> {
@@ -229,27 +180,16 @@ impl Builder<'_> {
         }
         match start {
             Some(start) if !dots => Ok(*start),
-            start => Ok(Expr {
-                kind: ExprKind::Range { start, end },
-                span,
-            }),
+            start => Ok(Expr { kind: ExprKind::Range { start, end }, span }),
         }
     }
 
     /// Builds something whose tree is up to `levels` deep before its leaves begin.
-    fn deeper(
-        &mut self,
-        levels: usize,
-        span: Span,
-        build: impl FnOnce(&mut Self) -> Built<Expr>,
-    ) -> Built<Expr> {
+    fn deeper(&mut self, levels: usize, span: Span, build: impl FnOnce(&mut Self) -> Built<Expr>) -> Built<Expr> {
         self.depth += levels;
         if self.depth > DEEPEST {
             return Err(Diagnostic::new(Code::NestingTooDeep, "expression too deep")
-                .at(
-                    span,
-                    format!("more than {DEEPEST} operators and calls upon each other"),
-                )
+                .at(span, format!("more than {DEEPEST} operators and calls upon each other"))
                 .help("bind a part of it to a name"));
         }
         let built = build(self);
@@ -267,8 +207,6 @@ fn leftmost(expr: &Expr) -> &Expr {
 }
 
 fn infix(sign: &Pair<Rule>) -> Infix {
-    let op = BinaryOp::ALL
-        .into_iter()
-        .find(|op| op.symbol() == sign.as_str());
+    let op = BinaryOp::ALL.into_iter().find(|op| op.symbol() == sign.as_str());
     op.map_or(Infix::Pipe, Infix::Binary)
 }

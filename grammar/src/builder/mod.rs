@@ -31,13 +31,7 @@ pub(crate) struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     pub fn new(file: FileId, text: &'a str) -> Builder<'a> {
-        Builder {
-            file,
-            text,
-            comments: Comments::new(file, text),
-            depth: 0,
-            errors: Vec::new(),
-        }
+        Builder { file, text, comments: Comments::new(file, text), depth: 0, errors: Vec::new() }
     }
 
     fn span(&self, pair: &Pair<Rule>) -> Span {
@@ -46,43 +40,24 @@ impl<'a> Builder<'a> {
     }
 
     fn name(&self, pair: Pair<Rule>) -> Name {
-        Name {
-            text: pair.as_str().to_owned(),
-            span: self.span(&pair),
-        }
+        Name { text: pair.as_str().to_owned(), span: self.span(&pair) }
     }
 
     fn string(&self, pair: Pair<Rule>) -> Built<Text> {
         let span = self.span(&pair);
-        Ok(Text {
-            value: words::unescape(pair.as_str(), span)?,
-            span,
-        })
+        Ok(Text { value: words::unescape(pair.as_str(), span)?, span })
     }
 
     /// The statements of a block in braces, each made by `kind`.
-    fn block<K>(
-        &mut self,
-        pair: Pair<Rule>,
-        kind: fn(&mut Self, Pair<Rule>) -> Built<K>,
-    ) -> Block<K> {
+    fn block<K>(&mut self, pair: Pair<Rule>, kind: fn(&mut Self, Pair<Rule>) -> Built<K>) -> Block<K> {
         let span = self.span(&pair);
         self.comments.hoist_before(span.start);
         let opening = self.comments.behind(span.start + 1);
         let statements = self.statements(pair, kind);
-        Block {
-            statements,
-            span,
-            opening,
-            closing: self.comments.before(span.end),
-        }
+        Block { statements, span, opening, closing: self.comments.before(span.end) }
     }
 
-    fn statements<K>(
-        &mut self,
-        pair: Pair<Rule>,
-        kind: fn(&mut Self, Pair<Rule>) -> Built<K>,
-    ) -> Vec<Statement<K>> {
+    fn statements<K>(&mut self, pair: Pair<Rule>, kind: fn(&mut Self, Pair<Rule>) -> Built<K>) -> Vec<Statement<K>> {
         let mut statements = Vec::new();
         for pair in parts(pair) {
             let span = self.span(&pair);
@@ -97,11 +72,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Builds what `span` covers, and gathers the comments above it, inside it and behind it.
-    fn with_trivia<T>(
-        &mut self,
-        span: Span,
-        build: impl FnOnce(&mut Self) -> Built<T>,
-    ) -> Built<(T, Trivia)> {
+    fn with_trivia<T>(&mut self, span: Span, build: impl FnOnce(&mut Self) -> Built<T>) -> Built<(T, Trivia)> {
         let mut leading = self.comments.before(span.start);
         let mut blank_before = blank_before(self.text, span.start);
 
@@ -115,14 +86,7 @@ impl<'a> Builder<'a> {
         }
         leading.append(&mut hoisted);
         let trailing = self.comments.behind(span.end);
-        Ok((
-            built?,
-            Trivia {
-                blank_before,
-                leading,
-                trailing,
-            },
-        ))
+        Ok((built?, Trivia { blank_before, leading, trailing }))
     }
 }
 
@@ -149,15 +113,10 @@ fn parts(pair: Pair<Rule>) -> Peekable<impl Iterator<Item = Pair<Rule>> + Clone>
 
 /// The next part, where the grammar has one.
 fn take<'i>(parts: &mut impl Iterator<Item = Pair<'i, Rule>>) -> Pair<'i, Rule> {
-    parts
-        .next()
-        .expect("the grammar and the builder agree on what a rule holds")
+    parts.next().expect("the grammar and the builder agree on what a rule holds")
 }
 
 /// The next part, if it is of the rule.
-fn take_if<'i>(
-    parts: &mut Peekable<impl Iterator<Item = Pair<'i, Rule>>>,
-    rule: Rule,
-) -> Option<Pair<'i, Rule>> {
+fn take_if<'i>(parts: &mut Peekable<impl Iterator<Item = Pair<'i, Rule>>>, rule: Rule) -> Option<Pair<'i, Rule>> {
     parts.next_if(|part| part.as_rule() == rule)
 }

@@ -4,9 +4,8 @@ use pest::iterators::Pair;
 
 use super::{Builder, Built, parts, take, take_if};
 use crate::ast::{
-    Assign, Block, Body, Definition, EntryKind, Expr, Field, Forward, ItemKind, Layer, LineKind,
-    MemberKind, Model, Param, Part, PartKind, Pattern, Rule as OnRule, Section, SectionKind, Stage,
-    Statement, Use,
+    Assign, Block, Body, Definition, EntryKind, Expr, Field, Forward, ItemKind, Layer, LineKind, MemberKind, Model,
+    Param, Part, PartKind, Pattern, Rule as OnRule, Section, SectionKind, Stage, Statement, Use,
 };
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
@@ -17,12 +16,7 @@ impl Builder<'_> {
     pub fn items(&mut self, pair: Pair<Rule>) -> Block<ItemKind> {
         let span = self.span(&pair);
         let statements = self.statements(pair, Self::item);
-        Block {
-            statements,
-            span,
-            opening: None,
-            closing: self.comments.before(span.end),
-        }
+        Block { statements, span, opening: None, closing: self.comments.before(span.end) }
     }
 
     fn item(&mut self, pair: Pair<Rule>) -> Built<ItemKind> {
@@ -47,10 +41,7 @@ impl Builder<'_> {
 
     fn model(&mut self, pair: Pair<Rule>) -> Built<Model> {
         let mut parts = parts(pair);
-        Ok(Model {
-            name: self.name(take(&mut parts)),
-            members: self.block(take(&mut parts), Self::member),
-        })
+        Ok(Model { name: self.name(take(&mut parts)), members: self.block(take(&mut parts), Self::member) })
     }
 
     fn section(&mut self, pair: Pair<Rule>) -> Section {
@@ -61,11 +52,7 @@ impl Builder<'_> {
             "train" => SectionKind::Train,
             _ => SectionKind::Grow,
         };
-        Section {
-            kind,
-            keyword: self.span(&word),
-            block: self.block(take(&mut parts), Self::entry),
-        }
+        Section { kind, keyword: self.span(&word), block: self.block(take(&mut parts), Self::entry) }
     }
 
     fn member(&mut self, pair: Pair<Rule>) -> Built<MemberKind> {
@@ -84,22 +71,14 @@ impl Builder<'_> {
         let mut parts = parts(pair);
         let name = self.name(take(&mut parts));
         let params = self.params(take(&mut parts))?;
-        Ok(Layer {
-            name,
-            params,
-            body: self.body(take(&mut parts)),
-        })
+        Ok(Layer { name, params, body: self.body(take(&mut parts)) })
     }
 
     fn forward(&mut self, pair: Pair<Rule>) -> Built<Forward> {
         let mut parts = parts(pair);
         let keyword = self.span(&take(&mut parts));
         let params = self.params(take(&mut parts))?;
-        Ok(Forward {
-            keyword,
-            params,
-            body: self.body(take(&mut parts)),
-        })
+        Ok(Forward { keyword, params, body: self.body(take(&mut parts)) })
     }
 
     fn params(&mut self, pair: Pair<Rule>) -> Built<Vec<Param>> {
@@ -112,18 +91,12 @@ impl Builder<'_> {
         let ((name, annotation, default), trivia) = self.with_trivia(span, |builder| {
             let mut parts = parts(pair);
             let name = builder.name(take(&mut parts));
-            let annotation = take_if(&mut parts, Rule::annotation)
-                .map(|pair| builder.expr(take(&mut pair.into_inner())));
+            let annotation =
+                take_if(&mut parts, Rule::annotation).map(|pair| builder.expr(take(&mut pair.into_inner())));
             let default = parts.next().map(|pair| builder.expr(pair));
             Ok((name, annotation.transpose()?, default.transpose()?))
         })?;
-        Ok(Param {
-            name,
-            annotation,
-            default,
-            span,
-            trivia,
-        })
+        Ok(Param { name, annotation, default, span, trivia })
     }
 
     pub(super) fn body(&mut self, pair: Pair<Rule>) -> Body {
@@ -157,10 +130,7 @@ impl Builder<'_> {
 
     fn definition(&mut self, pair: Pair<Rule>) -> Built<Definition> {
         let mut parts = parts(pair);
-        Ok(Definition {
-            name: self.name(take(&mut parts)),
-            value: self.expr(take(&mut parts))?,
-        })
+        Ok(Definition { name: self.name(take(&mut parts)), value: self.expr(take(&mut parts))? })
     }
 
     fn entry(&mut self, pair: Pair<Rule>) -> Built<EntryKind> {
@@ -169,18 +139,12 @@ impl Builder<'_> {
             Rule::stage => {
                 let mut parts = parts(inner);
                 let name = self.string(take(&mut parts))?;
-                EntryKind::Stage(Stage {
-                    name,
-                    block: self.block(take(&mut parts), Self::entry),
-                })
+                EntryKind::Stage(Stage { name, block: self.block(take(&mut parts), Self::entry) })
             }
             Rule::on => {
                 let mut parts = parts(inner);
                 let pattern = self.pattern(take(&mut parts))?;
-                EntryKind::Rule(OnRule {
-                    pattern,
-                    block: self.block(take(&mut parts), Self::entry),
-                })
+                EntryKind::Rule(OnRule { pattern, block: self.block(take(&mut parts), Self::entry) })
             }
             Rule::expect => EntryKind::Expect(self.expr(take(&mut parts(inner)))?),
             Rule::field => EntryKind::Field(self.field(inner)?),
@@ -198,19 +162,12 @@ impl Builder<'_> {
             _ => Assign::Set,
         };
         let value = self.expr(take(&mut parts))?;
-        Ok(Field {
-            target,
-            assign,
-            value,
-            by: parts.next().map(|name| self.name(name)),
-        })
+        Ok(Field { target, assign, value, by: parts.next().map(|name| self.name(name)) })
     }
 
     pub fn pattern(&mut self, pair: Pair<Rule>) -> Built<Pattern> {
         let span = self.span(&pair);
-        let parts = parts(pair)
-            .map(|part| self.part(part))
-            .collect::<Built<_>>()?;
+        let parts = parts(pair).map(|part| self.part(part)).collect::<Built<_>>()?;
         Ok(Pattern { parts, span })
     }
 
@@ -223,10 +180,7 @@ impl Builder<'_> {
             Rule::any => PartKind::Any,
             _ => PartKind::Name(word.as_str().to_owned()),
         };
-        let index = parts
-            .next()
-            .map(|index| self.part_index(index))
-            .transpose()?;
+        let index = parts.next().map(|index| self.part_index(index)).transpose()?;
         Ok(Part { kind, index, span })
     }
 
@@ -239,10 +193,7 @@ impl Builder<'_> {
 }
 
 fn result_not_last(line: &Statement<LineKind>) -> Diagnostic {
-    Diagnostic::new(
-        Code::ResultNotLast,
-        "an expression that is not the last line",
-    )
-    .at(line.span, "its value is lost")
-    .suggest("to keep it, bind it to a name", line.span.before(), "y = ")
+    Diagnostic::new(Code::ResultNotLast, "an expression that is not the last line")
+        .at(line.span, "its value is lost")
+        .help("bind it to a name, or make it the last line")
 }

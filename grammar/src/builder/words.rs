@@ -18,23 +18,13 @@ pub fn number(spelling: &str, span: Span) -> Result<Number, Diagnostic> {
     let value = exponent
         .parse::<i32>()
         .ok()
-        .and_then(|exponent| {
-            format!("{mantissa}e{}", exponent.checked_add(unit)?)
-                .parse::<f64>()
-                .ok()
-        })
+        .and_then(|exponent| format!("{mantissa}e{}", exponent.checked_add(unit)?).parse::<f64>().ok())
         .filter(|value| value.is_finite());
     let zero = mantissa.chars().all(|c| matches!(c, '0' | '.'));
     match value {
-        Some(value) if value != 0.0 || zero => Ok(Number {
-            spelling: spelling.to_owned(),
-            value,
-            percent: unit == -2,
-        }),
-        _ => Err(
-            Diagnostic::new(Code::NumberOutOfRange, "number out of range")
-                .at(span, "not between 1e-308 and 1e308, nor zero"),
-        ),
+        Some(value) if value != 0.0 || zero => Ok(Number { spelling: spelling.to_owned(), value, percent: unit == -2 }),
+        _ => Err(Diagnostic::new(Code::NumberOutOfRange, "number out of range")
+            .at(span, "neither zero nor between 1e-308 and 1e308")),
     }
 }
 
@@ -60,11 +50,7 @@ pub fn unescape(quoted: &str, span: Span) -> Result<String, Diagnostic> {
                     format!("unknown escape `\\{}`", escaped.escape_debug()),
                 )
                 .at(escape, "not one of `\\\"`, `\\\\`, `\\n`, `\\t`")
-                .suggest(
-                    "to mean a backslash, write two",
-                    escape,
-                    format!("\\\\{escaped}"),
-                ));
+                .suggest("to mean a backslash, write two", escape, format!("\\\\{escaped}")));
             }
         }
     }
@@ -78,9 +64,7 @@ mod tests {
 
     fn value(spelling: &str) -> Option<f64> {
         let file = Sources::default().add("", spelling);
-        number(spelling, Span::new(file, 0, spelling.len()))
-            .ok()
-            .map(|number| number.value)
+        number(spelling, Span::new(file, 0, spelling.len())).ok().map(|number| number.value)
     }
 
     #[test]
@@ -95,13 +79,7 @@ mod tests {
 
     #[test]
     fn numbers_outside_f64_are_errors() {
-        for spelling in [
-            "1e309",
-            "1e-400",
-            "1e99999999999999999999",
-            "1e2147483647B",
-            "9e307K",
-        ] {
+        for spelling in ["1e309", "1e-400", "1e99999999999999999999", "1e2147483647B", "9e307K"] {
             assert_eq!(value(spelling), None, "{spelling}");
         }
         assert_eq!(value(&"9".repeat(400)), None);
