@@ -8,6 +8,7 @@
 //!
 //! What fails becomes an error value that silences what depends on it, so one run reports many independent errors.
 
+mod elaborate;
 mod files;
 mod names;
 mod recipe;
@@ -64,11 +65,6 @@ fn resolve(
     let settings = Settings::parse(sources, &options.set, report);
     let names = Names::new(&files, &settings, report);
     names.evaluate_all();
-    let model = elaborate(&names)?;
+    let model = elaborate::elaborate(&names)?;
     Some(recipe::check(model, &names, loader))
-}
-
-/// The model without its experiment.
-fn elaborate(_names: &Names) -> Option<Model> {
-    None
 }

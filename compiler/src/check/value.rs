@@ -17,17 +17,27 @@ pub(super) struct Value {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum ValueKind {
     /// `10%` is 0.1 and a percentage.
-    Number { value: f64, percent: bool },
+    Number {
+        value: f64,
+        percent: bool,
+    },
     Text(String),
     /// A name that is no constant: a word such as `bf16`, for whoever reads the value to understand or refuse.
     Word(String),
     Flag(bool),
     /// `adamw(lr = 6e-4)`
-    Call { name: Name, args: Vec<Argument> },
+    Call {
+        name: Name,
+        args: Vec<Argument>,
+    },
     /// `(0.9, 0.95)` or `(keys = zero, values = normal(0.02))`
     Tuple(Vec<Argument>),
     /// `loss <= 2.9`, where a side is no constant.
-    Comparison { op: BinaryOp, left: Box<Value>, right: Box<Value> },
+    Comparison {
+        op: BinaryOp,
+        left: Box<Value>,
+        right: Box<Value>,
+    },
     /// What was reported already; whoever meets it stays silent.
     Error,
 }

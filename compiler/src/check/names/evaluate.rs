@@ -2,7 +2,7 @@
 
 use super::groups::LONGEST_CHAIN;
 use super::{Meaning, Names, ScopeId, State};
-use crate::check::value::{Argument, Value, ValueKind, Outcome, calculate, percentage};
+use crate::check::value::{Argument, Outcome, Value, ValueKind, calculate, percentage};
 use tfc_grammar::ast::{self, BinaryOp, Expr, ExprKind};
 use tfc_grammar::{Code, Diagnostic, Span, did_you_mean};
 
@@ -124,8 +124,12 @@ impl Names<'_> {
                     }
                 }
             }
-            (ValueKind::Word(a), ValueKind::Word(b)) if is_equality => ValueKind::Flag((a == b) == (op == BinaryOp::Equal)),
-            (ValueKind::Flag(a), ValueKind::Flag(b)) if is_equality => ValueKind::Flag((a == b) == (op == BinaryOp::Equal)),
+            (ValueKind::Word(a), ValueKind::Word(b)) if is_equality => {
+                ValueKind::Flag((a == b) == (op == BinaryOp::Equal))
+            }
+            (ValueKind::Flag(a), ValueKind::Flag(b)) if is_equality => {
+                ValueKind::Flag((a == b) == (op == BinaryOp::Equal))
+            }
             (ValueKind::Word(_), ValueKind::Number { .. }) | (ValueKind::Number { .. }, ValueKind::Word(_))
                 if matches!(calculate(op, 1.0, 1.0), Ok(Outcome::Flag(_))) =>
             {
@@ -158,7 +162,8 @@ impl Names<'_> {
     }
 
     pub fn unknown_name(&self, name: &str, span: Span, scope: ScopeId) {
-        let diagnostic = Diagnostic::new(Code::UnknownName, format!("`{name}` is not known here")).at(span, "not defined");
+        let diagnostic =
+            Diagnostic::new(Code::UnknownName, format!("`{name}` is not known here")).at(span, "not defined");
         self.report.push(match did_you_mean(name, self.visible(scope)) {
             Some(near) => diagnostic.suggest("there is a similar name", span, near),
             None => diagnostic,
@@ -172,11 +177,11 @@ impl Names<'_> {
         };
         let args = self.arguments(args, context);
         let kind = match args.as_slice() {
-            [Argument { name: None, value: Value { kind: ValueKind::Number { value, .. }, .. }, share: None, .. }]
-                if name == "sqrt" && *value >= 0.0 =>
-            {
-                ValueKind::Number { value: value.sqrt(), percent: false }
-            }
+            [
+                Argument {
+                    name: None, value: Value { kind: ValueKind::Number { value, .. }, .. }, share: None, ..
+                },
+            ] if name == "sqrt" && *value >= 0.0 => ValueKind::Number { value: value.sqrt(), percent: false },
             _ => ValueKind::Call { name: ast::Name { text: name.to_string(), span: callee.span }, args },
         };
         Value::new(kind, span)

@@ -54,9 +54,11 @@ impl Names<'_> {
         let refuse = |code, message: String, label: &str| self.report.error(code, name.span, message, label);
         match marks[index] {
             Mark::Ordered => {}
-            Mark::Open => {
-                refuse(Code::CyclicDefinition, format!("`{}` follows itself", name.text), "its formula leads back to it")
-            }
+            Mark::Open => refuse(
+                Code::CyclicDefinition,
+                format!("`{}` follows itself", name.text),
+                "its formula leads back to it",
+            ),
             Mark::New if depth > LONGEST_CHAIN => {
                 refuse(Code::NestingTooDeep, format!("`{}` follows too long a chain of tokens", name.text), "")
             }
@@ -134,7 +136,9 @@ impl Names<'_> {
                     found.push(group);
                 }
             }
-            ExprKind::Negate(inner) | ExprKind::Member { base: inner, .. } => self.mentioned_groups(inner, scope, found),
+            ExprKind::Negate(inner) | ExprKind::Member { base: inner, .. } => {
+                self.mentioned_groups(inner, scope, found)
+            }
             ExprKind::Binary { left, right, .. } | ExprKind::Pipe { input: left, call: right } => {
                 self.mentioned_groups(left, scope, found);
                 self.mentioned_groups(right, scope, found);
