@@ -1,17 +1,16 @@
 //! Random numbers as pure functions: element `i` of the stream named by (seed, purpose, path, step) is the same number
 //! on every machine, for any number of threads, in whatever order it is asked for.
 //!
-//! A stream is a key of the counter-based generator Philox (`philox.rs`); its elements are read by index. Nothing has
+//! A stream is a key of the counter-based generator Philox ([`philox`]); its elements are read by index. Nothing has
 //! state, so nothing has to be saved: a resumed run asks for the same elements and gets the same numbers.
 
 mod normal;
 mod permutation;
-mod philox;
 
 pub use normal::inverse_normal;
 pub use permutation::Permutation;
-pub use philox::philox;
 
+use tfc_compiler::random::philox;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// What the numbers are for. Streams of different purposes are independent, so that two recipes with one seed see the
