@@ -1,5 +1,7 @@
 //! The table of growths: every theta under every way to grow, proven.
 
+mod measured;
+
 use super::*;
 use crate::graph::{Builder, Op, Reduction, Type, Value};
 use crate::scalar::Unary;
