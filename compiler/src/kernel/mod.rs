@@ -14,15 +14,23 @@
 
 mod attention;
 mod contraction;
+mod evaluate;
 mod moving;
 mod program;
 mod rows;
+mod sizes;
+#[cfg(test)]
+mod tests;
+mod text;
+mod verify;
 
 pub use attention::{Attention, AttentionBackward, CachedAttention};
 pub use contraction::{Contraction, ContractionAccess};
+pub use evaluate::{evaluate, evaluate_buffers};
 pub use moving::{CacheWrite, Gather, Rope, ScatterAdd};
 pub use program::{Number, Program, ProgramOp, Register};
 pub use rows::{ColumnReduction, Inner, RowAccess, RowProgram};
+pub use sizes::{ContractionSizes, RowSizes, Strides};
 
 use crate::graph::DType;
 

@@ -1,5 +1,6 @@
 //! Scalar programs: what a kernel computes per element, in SSA form.
 
+use super::rows::Inner;
 use crate::graph::Reduction;
 use crate::scalar::{Binary, Unary};
 
@@ -56,6 +57,20 @@ pub enum ProgramOp {
     },
 }
 
+impl ProgramOp {
+    /// The registers it reads.
+    pub fn operands(&self) -> Vec<Register> {
+        match *self {
+            ProgramOp::Load(_) | ProgramOp::Constant(_) | ProgramOp::Size(_) => Vec::new(),
+            ProgramOp::InnerIndex | ProgramOp::OuterIndex(_) | ProgramOp::Given => Vec::new(),
+            ProgramOp::Uniform { .. } => Vec::new(),
+            ProgramOp::Unary(_, x) | ProgramOp::Reduce(_, x) => vec![x],
+            ProgramOp::Binary(_, a, b) => vec![a, b],
+            ProgramOp::Select(c, a, b) => vec![c, a, b],
+        }
+    }
+}
+
 /// Operations whose registers look back only; register i is the result of `ops[i]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Program {
@@ -74,6 +89,31 @@ impl Program {
 
     pub fn constant(&mut self, value: f64) -> Register {
         self.push(ProgramOp::Constant(Number(value)))
+    }
+
+    /// The operands it loads elements of, ascending.
+    pub fn loads(&self) -> Vec<u16> {
+        let load = |op: &ProgramOp| if let ProgramOp::Load(operand) = op { Some(*operand) } else { None };
+        let mut loads: Vec<u16> = self.ops.iter().filter_map(load).collect();
+        loads.sort();
+        loads
+    }
+
+    /// For each register of a row program, whether it is the same along the row; `access` says how an operand moves.
+    pub fn uniform_along_row(&self, access: impl Fn(usize) -> Option<Inner>) -> Vec<bool> {
+        let mut uniform: Vec<bool> = Vec::new();
+        for op in &self.ops {
+            uniform.push(match op {
+                ProgramOp::Load(operand) => access(*operand as usize) == Some(Inner::Row),
+                ProgramOp::Constant(_) | ProgramOp::Size(_) | ProgramOp::OuterIndex(_) => true,
+                ProgramOp::Reduce(..) => true,
+                ProgramOp::InnerIndex | ProgramOp::Given | ProgramOp::Uniform { .. } => false,
+                ProgramOp::Unary(..) | ProgramOp::Binary(..) | ProgramOp::Select(..) => {
+                    op.operands().iter().all(|register| uniform.get(register.0 as usize) == Some(&true))
+                }
+            });
+        }
+        uniform
     }
 
     /// How many sizes the program reads as numbers: one more than the largest index.

@@ -1,0 +1,121 @@
+//! Attention by its definition, one query after the other.
+
+use super::Memory;
+use crate::graph::AttentionMask;
+use crate::kernel::{Attention, AttentionBackward, CachedAttention};
+
+/// The shape of one attention: B sequences, T queries, S keys of which query t stands at `offset + t`, H heads, G key/value heads.
+struct Shape {
+    b: i64,
+    t: i64,
+    s: i64,
+    h: i64,
+    g: i64,
+    channels: i64,
+    offset: i64,
+    mask: AttentionMask,
+    scale: f64,
+}
+
+/// One query: its row among all queries, its sequence and its position.
+struct Query {
+    row: i64,
+    batch: i64,
+    position: i64,
+    group: i64,
+}
+
+impl Shape {
+    fn queries(&self) -> impl Iterator<Item = Query> + use<> {
+        let Shape { b, t, h, g, offset, .. } = *self;
+        (0..b * t * h).map(move |row| {
+            let (place, head) = (row / h, row % h);
+            Query { row, batch: place / t, position: offset + place % t, group: head / (h / g) }
+        })
+    }
+
+    fn key_row(&self, query: &Query, key: i64) -> i64 {
+        (query.batch * self.s + key) * self.g + query.group
+    }
+
+    fn sees(&self, query: &Query, key: i64) -> bool {
+        match self.mask {
+            AttentionMask::Full => key < self.offset + self.t,
+            AttentionMask::Causal => key <= query.position,
+            AttentionMask::Window(width) => key <= query.position && key > query.position - i64::from(width),
+        }
+    }
+
+    /// Σ over channels of row `x` of one operand times row `y` of another.
+    fn dot(&self, memory: &Memory, (a, x): (usize, i64), (b, y): (usize, i64)) -> f64 {
+        let c = self.channels;
+        (0..c).map(|i| memory.get(a, x * c + i) * memory.get(b, y * c + i)).sum()
+    }
+
+    /// The probabilities of a query over the keys it sees, and the log-sum-exp. q and k are operands 0 and 1.
+    fn probabilities(&self, memory: &Memory, query: &Query) -> (Vec<(i64, f64)>, f64) {
+        let keys = (0..self.s).filter(|key| self.sees(query, *key)).map(|key| self.key_row(query, key));
+        let scores: Vec<(i64, f64)> =
+            keys.map(|key| (key, self.scale * self.dot(memory, (0, query.row), (1, key)))).collect();
+        let largest = scores.iter().fold(f64::NEG_INFINITY, |m, (_, s)| m.max(*s));
+        let lse = largest + scores.iter().map(|(_, s)| (s - largest).exp()).sum::<f64>().ln();
+        (scores.into_iter().map(|(key, s)| (key, (s - lse).exp())).collect(), lse)
+    }
+
+    /// Writes Σ probability · value to the row of `out`; v is operand 2. Gives the log-sum-exp.
+    fn attend(&self, memory: &mut Memory, query: &Query, out: usize) -> f64 {
+        let c = self.channels;
+        let (probabilities, lse) = self.probabilities(memory, query);
+        for i in 0..c {
+            let value = probabilities.iter().map(|(key, p)| p * memory.get(2, key * c + i)).sum();
+            memory.set(out, query.row * c + i, value);
+        }
+        lse
+    }
+}
+
+pub fn forward(body: &Attention, sizes: &[i64], memory: &mut Memory) {
+    let shape = training_shape(body.channels, body.mask, body.scale.0, sizes);
+    for query in shape.queries() {
+        let lse = shape.attend(memory, &query, 3);
+        memory.set(4, query.row, lse);
+    }
+}
+
+/// dv = p·do, ds = p ∘ (do·v − do·out), dq = scale · ds·k, dk = scale · ds·q.
+pub fn backward(body: &AttentionBackward, sizes: &[i64], memory: &mut Memory) {
+    let shape = training_shape(body.channels, body.mask, body.scale.0, sizes);
+    let c = shape.channels;
+    let (queries, keys) = (shape.b * shape.t * shape.h * c, shape.b * shape.t * shape.g * c);
+    for (operand, elements) in [(6, queries), (7, keys), (8, keys)] {
+        (0..elements).for_each(|i| memory.set(operand, i, 0.0));
+    }
+    for query in shape.queries() {
+        let (probabilities, _) = shape.probabilities(memory, &query);
+        let through_out = shape.dot(memory, (5, query.row), (3, query.row));
+        for (key, p) in probabilities {
+            let score = shape.scale * p * (shape.dot(memory, (5, query.row), (2, key)) - through_out);
+            for i in 0..c {
+                let (q, k) = (query.row * c + i, key * c + i);
+                memory.add(6, q, score * memory.get(1, k));
+                memory.add(7, k, score * memory.get(0, q));
+                memory.add(8, k, p * memory.get(5, q));
+            }
+        }
+    }
+}
+
+pub fn cached(body: &CachedAttention, sizes: &[i64], memory: &mut Memory) {
+    let [b, t, s, h, g] = [sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]];
+    let offset = memory.get(3, 0) as i64;
+    let (channels, mask, scale) = (i64::from(body.channels), body.mask, body.scale.0);
+    let shape = Shape { b, t, s, h, g, channels, offset, mask, scale };
+    for query in shape.queries() {
+        shape.attend(memory, &query, 4);
+    }
+}
+
+fn training_shape(channels: u32, mask: AttentionMask, scale: f64, sizes: &[i64]) -> Shape {
+    let [b, t, h, g] = [sizes[0], sizes[1], sizes[2], sizes[3]];
+    Shape { b, t, s: t, h, g, channels: i64::from(channels), offset: 0, mask, scale }
+}

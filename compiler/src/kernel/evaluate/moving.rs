@@ -1,0 +1,57 @@
+//! Kernels that move rows.
+
+use super::Memory;
+use crate::kernel::{Access, Kernel, Rope};
+
+pub fn gather(sizes: &[i64], memory: &mut Memory) {
+    let [rows, width] = [sizes[0], sizes[1]];
+    for row in 0..rows {
+        let id = memory.get(0, row) as i64;
+        for i in 0..width {
+            memory.set(2, row * width + i, memory.get(1, id * width + i));
+        }
+    }
+}
+
+pub fn scatter_add(kernel: &Kernel, sizes: &[i64], memory: &mut Memory) {
+    let [rows, width, classes] = [sizes[0], sizes[1], sizes[2]];
+    if kernel.operands[2].access != Access::Update {
+        (0..classes * width).for_each(|i| memory.set(2, i, 0.0));
+    }
+    for row in 0..rows {
+        let id = memory.get(0, row) as i64;
+        for i in 0..width {
+            memory.add(2, id * width + i, memory.get(1, row * width + i));
+        }
+    }
+}
+
+pub fn rope(body: &Rope, sizes: &[i64], memory: &mut Memory) {
+    let [b, t, h, c, channels] = [sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]];
+    let half = channels / 2;
+    let position = memory.get(3, 0) as i64;
+    for row in 0..b * t * h {
+        let place = position + row / h % t;
+        for i in 0..c {
+            memory.set(4, row * c + i, memory.get(0, row * c + i));
+        }
+        for i in 0..half {
+            let (x, y) = (memory.get(0, row * c + i), memory.get(0, row * c + i + half));
+            let (cosine, sine) = (memory.get(1, place * half + i), memory.get(2, place * half + i));
+            let sine = if body.inverse { -sine } else { sine };
+            memory.set(4, row * c + i, x * cosine - y * sine);
+            memory.set(4, row * c + i + half, y * cosine + x * sine);
+        }
+    }
+}
+
+pub fn cache_write(sizes: &[i64], memory: &mut Memory) {
+    let [b, t, s, w] = [sizes[0], sizes[1], sizes[2], sizes[3]];
+    let position = memory.get(1, 0) as i64;
+    for row in 0..b * t {
+        let target = row / t * s + position + row % t;
+        for i in 0..w {
+            memory.set(2, target * w + i, memory.get(0, row * w + i));
+        }
+    }
+}

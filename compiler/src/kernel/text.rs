@@ -1,0 +1,196 @@
+//! Kernels as text: what was grouped, in the words of the graph.
+//!
+//! Operands are `#0`, `#1`, … in the order of the launch, a result that is used more than once is a `$` with a line of its own.
+
+use super::program::{Number, Program, ProgramOp, Register};
+use super::{Access, Body, ColumnReduction, Contraction, ContractionAccess, Inner, Kernel, RowProgram};
+use crate::graph::{AttentionMask, DType, Reduction};
+use crate::scalar::Binary;
+use std::fmt::{Display, Formatter, Result};
+
+impl Display for Kernel {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match &self.body {
+            Body::Contraction(body) => contraction(self, body, f),
+            Body::Rows(body) => rows(self, body, f),
+            Body::Columns(body) => columns(self, body, f),
+            Body::Gather(_) => plain(self, "gather", f),
+            Body::ScatterAdd(_) => plain(self, "scatter_add", f),
+            Body::Rope(body) => plain(self, if body.inverse { "rope inverse" } else { "rope" }, f),
+            Body::CacheWrite(_) => plain(self, "cache_write", f),
+            Body::Attention(body) => attention(self, "attention", (body.channels, body.mask, body.scale), f),
+            Body::AttentionBackward(body) => {
+                attention(self, "attention_backward", (body.channels, body.mask, body.scale), f)
+            }
+            Body::CachedAttention(body) => {
+                attention(self, "cached_attention", (body.channels, body.mask, body.scale), f)
+            }
+        }
+    }
+}
+
+fn contraction(kernel: &Kernel, body: &Contraction, f: &mut Formatter<'_>) -> Result {
+    let transposed = |yes: bool| if yes { "ᵀ" } else { "" };
+    writeln!(f, "contraction #0{} · #1{}", transposed(body.transpose_a), transposed(body.transpose_b))?;
+    let name = |access: &ContractionAccess| match access {
+        ContractionAccess::Matrix => "matrix",
+        ContractionAccess::PerRow => "per row",
+        ContractionAccess::PerColumn => "per column",
+        ContractionAccess::Scalar => "scalar",
+    };
+    let access: Vec<&str> = ["matrix"; 2].into_iter().chain(body.access.iter().map(name)).collect();
+    operands(kernel, &access, f)?;
+    for (operand, prologue) in [(0, &body.prologue_a), (1, &body.prologue_b)] {
+        if let Some((program, register)) = prologue {
+            let given = format!("#{operand}");
+            let text = ProgramText::new(program, &given, &[*register]);
+            text.shared_lines(f)?;
+            writeln!(f, "  #{operand} <- {}", text.of(*register))?;
+        }
+    }
+    stores(&body.epilogue, "sum", &body.stores, f)
+}
+
+fn rows(kernel: &Kernel, body: &RowProgram, f: &mut Formatter<'_>) -> Result {
+    writeln!(f, "rows, outer rank {}", body.outer_rank)?;
+    let access: Vec<&str> = body.access.iter().map(|a| inner(a.inner)).collect();
+    operands(kernel, &access, f)?;
+    stores(&body.program, "", &body.stores, f)
+}
+
+fn columns(kernel: &Kernel, body: &ColumnReduction, f: &mut Formatter<'_>) -> Result {
+    writeln!(f, "columns, outer rank {}", body.outer_rank)?;
+    let access: Vec<&str> = body.access.iter().map(|a| inner(a.inner)).chain(["per column"]).collect();
+    operands(kernel, &access, f)?;
+    let text = ProgramText::new(&body.program, "", &[body.value]);
+    text.shared_lines(f)?;
+    let out = kernel.operands.len() - 1;
+    let sign = if kernel.operands[out].access == Access::Update { "+=" } else { "=" };
+    writeln!(f, "  #{out} {sign} sum over rows of {}", text.of(body.value))
+}
+
+fn plain(kernel: &Kernel, name: &str, f: &mut Formatter<'_>) -> Result {
+    writeln!(f, "{name}")?;
+    operands(kernel, &vec![""; kernel.operands.len()], f)
+}
+
+fn attention(
+    kernel: &Kernel,
+    name: &str,
+    (channels, mask, scale): (u32, AttentionMask, Number),
+    f: &mut Formatter<'_>,
+) -> Result {
+    let mask = match mask {
+        AttentionMask::Full => "full".to_string(),
+        AttentionMask::Causal => "causal".to_string(),
+        AttentionMask::Window(n) => format!("window {n}"),
+    };
+    writeln!(f, "{name} {mask}, {channels} channels, scale {}", scale.0)?;
+    operands(kernel, &vec![""; kernel.operands.len()], f)
+}
+
+fn inner(inner: Inner) -> &'static str {
+    match inner {
+        Inner::Unit => "unit",
+        Inner::Row => "row",
+        Inner::Strided => "strided",
+    }
+}
+
+/// One line: `#0 read matrix, #1 read i32 row, …`.
+fn operands(kernel: &Kernel, how: &[&str], f: &mut Formatter<'_>) -> Result {
+    let one = |(i, (operand, how)): (usize, (&super::Operand, &&str))| {
+        let access = match operand.access {
+            Access::Read => "read",
+            Access::Write => "write",
+            Access::Update => "update",
+        };
+        let dtype = match operand.dtype {
+            DType::F32 => "",
+            DType::I32 => "i32",
+        };
+        let words: Vec<&str> = [access, dtype, how].into_iter().filter(|word| !word.is_empty()).collect();
+        format!("#{i} {}", words.join(" "))
+    };
+    let all: Vec<String> = kernel.operands.iter().zip(how).enumerate().map(one).collect();
+    writeln!(f, "  {}", all.join(", "))
+}
+
+fn stores(program: &Program, given: &str, stores: &[(u16, Register)], f: &mut Formatter<'_>) -> Result {
+    let results: Vec<Register> = stores.iter().map(|(_, register)| *register).collect();
+    let text = ProgramText::new(program, given, &results);
+    text.shared_lines(f)?;
+    stores.iter().try_for_each(|(operand, register)| writeln!(f, "  #{operand} = {}", text.of(*register)))
+}
+
+/// A program as expressions.
+struct ProgramText<'a> {
+    program: &'a Program,
+    /// What `Given` is called.
+    given: &'a str,
+    uses: Vec<usize>,
+}
+
+impl<'a> ProgramText<'a> {
+    fn new(program: &'a Program, given: &'a str, results: &[Register]) -> ProgramText<'a> {
+        let mut uses = vec![0; program.ops.len()];
+        let used = program.ops.iter().flat_map(ProgramOp::operands).chain(results.iter().copied());
+        used.for_each(|register| uses[register.0 as usize] += 1);
+        ProgramText { program, given, uses }
+    }
+
+    /// What is worth a name: used more than once, and more than a name itself.
+    fn is_shared(&self, register: usize) -> bool {
+        self.uses[register] > 1 && !self.program.ops[register].operands().is_empty()
+    }
+
+    fn shared_lines(&self, f: &mut Formatter<'_>) -> Result {
+        for register in (0..self.program.ops.len()).filter(|r| self.is_shared(*r)) {
+            writeln!(f, "  ${register} = {}", self.expression(register))?;
+        }
+        Ok(())
+    }
+
+    fn of(&self, register: Register) -> String {
+        let register = register.0 as usize;
+        if self.is_shared(register) { format!("${register}") } else { self.expression(register) }
+    }
+
+    fn expression(&self, register: usize) -> String {
+        match &self.program.ops[register] {
+            ProgramOp::Load(operand) => format!("#{operand}"),
+            ProgramOp::Constant(number) => format!("{}", number.0),
+            ProgramOp::Size(index) => format!("size{index}"),
+            ProgramOp::Unary(function, x) => format!("{}({})", function.name(), self.of(*x)),
+            ProgramOp::Binary(function, a, b) => binary(*function, &self.of(*a), &self.of(*b)),
+            ProgramOp::Select(c, a, b) => format!("select({}, {}, {})", self.of(*c), self.of(*a), self.of(*b)),
+            ProgramOp::InnerIndex => "inner_index".to_string(),
+            ProgramOp::OuterIndex(dimension) => format!("outer_index{dimension}"),
+            ProgramOp::Given => self.given.to_string(),
+            ProgramOp::Reduce(reduction, x) => format!("{}({})", reduction_name(*reduction), self.of(*x)),
+            ProgramOp::Uniform { seed, stream } => format!("uniform(#{seed}, {stream})"),
+        }
+    }
+}
+
+fn binary(function: Binary, a: &str, b: &str) -> String {
+    let sign = match function {
+        Binary::Add => "+",
+        Binary::Subtract => "-",
+        Binary::Multiply => "*",
+        Binary::Divide => "/",
+        Binary::Less => "<",
+        Binary::LessOrEqual => "<=",
+        Binary::Equal => "==",
+        Binary::Power | Binary::Maximum | Binary::Minimum => return format!("{}({a}, {b})", function.name()),
+    };
+    format!("({a} {sign} {b})")
+}
+
+fn reduction_name(reduction: Reduction) -> &'static str {
+    match reduction {
+        Reduction::Sum => "row_sum",
+        Reduction::Maximum => "row_maximum",
+        Reduction::L2Norm => "row_norm",
+    }
+}
