@@ -97,9 +97,29 @@ impl Builder {
 
     /// Multiplication by a number.
     pub fn scaled(&mut self, x: Value, factor: f64) -> Value {
-        let ty = self.ty(x).clone();
-        let factor = self.constant(factor, ty);
+        let factor = self.like(x, factor);
         self.multiply(x, factor)
+    }
+
+    /// A number in the type of another value.
+    pub fn like(&mut self, x: Value, number: f64) -> Value {
+        let ty = self.ty(x).clone();
+        self.constant(number, ty)
+    }
+
+    /// A scalar, repeated to the shape of another value.
+    pub fn spread(&mut self, scalar: Value, x: Value) -> Value {
+        let shape = self.ty(x).shape.clone();
+        let ones = vec![Size::constant(1); shape.len()];
+        let scalar = self.reshape(scalar, &ones);
+        self.broadcast(scalar, &shape)
+    }
+
+    /// The sum of all elements, shape `[]`.
+    pub fn total(&mut self, x: Value) -> Value {
+        let axes: Vec<usize> = (0..self.ty(x).rank()).collect();
+        let sum = self.reduce(Reduction::Sum, &axes, x);
+        self.reshape(sum, &[])
     }
 
     /// `x` itself where it already has that shape.

@@ -13,6 +13,7 @@
 //! - Nodes are made only by [`Builder`], which infers the type of every result ([`infer`]); a pass rebuilds, it never edits.
 
 mod builder;
+pub mod composite;
 mod infer;
 mod op;
 

@@ -20,7 +20,7 @@ mod reduce;
 mod rope;
 mod tensor;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use memory::Memory;
 pub use tensor::{Data, Tensor};
