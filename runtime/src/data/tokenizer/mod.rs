@@ -2,14 +2,17 @@
 
 mod bytes;
 mod detokenizer;
+mod pieces;
 mod train;
 
 pub use detokenizer::Detokenizer;
 
 use crate::{Failure, Result, storage};
 use bytes::bytes_json;
+use pieces::{PIECE, pieces};
 use std::path::Path;
 use tokenizers::Tokenizer as HuggingFace;
+use tokenizers::utils::parallelism::MaybeParallelIterator;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A tokenizer and the text of its `tokenizer.json`.
@@ -70,24 +73,20 @@ impl Tokenizer {
 
     /// The ids of a text. Special tokens written out in it become their ids; none are added.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        match &self.kind {
-            Kind::Bytes => Ok(text.bytes().map(u32::from).collect()),
-            Kind::HuggingFace(tokenizer) => {
-                let encoding = tokenizer.encode_fast(text, false).map_err(unencodable)?;
-                Ok(encoding.get_ids().to_vec())
-            }
-        }
+        Ok(self.encode_all(&[text])?.concat())
     }
 
     /// The ids of several texts, on all threads.
-    pub fn encode_all(&self, texts: &[String]) -> Result<Vec<Vec<u32>>> {
+    pub fn encode_all(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Vec<u32>>> {
+        self.encode_in_pieces(texts, PIECE)
+    }
+
+    fn encode_in_pieces(&self, texts: &[impl AsRef<str>], size: usize) -> Result<Vec<Vec<u32>>> {
         match &self.kind {
-            Kind::Bytes => texts.iter().map(|text| self.encode(text)).collect(),
-            Kind::HuggingFace(tokenizer) => {
-                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-                let encodings = tokenizer.encode_batch_fast(texts, false).map_err(unencodable)?;
-                Ok(encodings.iter().map(|encoding| encoding.get_ids().to_vec()).collect())
-            }
+            Kind::Bytes => Ok(texts.iter().map(|text| text.as_ref().bytes().map(u32::from).collect()).collect()),
+            Kind::HuggingFace(tokenizer) => encode_in_pieces(tokenizer, texts, size).map_err(|error| {
+                Failure::mistake(format!("the tokenizer cannot encode this text: {error}; check its `tokenizer.json`"))
+            }),
         }
     }
 
@@ -105,8 +104,21 @@ impl Tokenizer {
     }
 }
 
-fn unencodable(error: tokenizers::Error) -> Failure {
-    Failure::mistake(format!("the tokenizer cannot encode this text: {error}; check its `tokenizer.json`"))
+fn encode_in_pieces(
+    tokenizer: &HuggingFace,
+    texts: &[impl AsRef<str>],
+    size: usize,
+) -> tokenizers::Result<Vec<Vec<u32>>> {
+    let encode = |text: &str| Ok(tokenizer.encode_fast(text, false)?.get_ids().to_vec());
+    let seamless = |left: &str, right: &str| {
+        let [left_ids, right_ids, ids] = [left, right, &[left, right].concat()].map(encode);
+        tokenizers::Result::Ok([left_ids?, right_ids?].concat() == ids?)
+    };
+    let seamless = |left: &str, right: &str| seamless(left, right).unwrap_or(false);
+    let texts: Vec<Vec<&str>> = texts.iter().map(|text| pieces(text.as_ref(), size, seamless)).collect();
+    let all: Vec<&str> = texts.concat();
+    let mut ids = all.into_maybe_par_iter().map(encode).collect::<tokenizers::Result<Vec<_>>>()?.into_iter();
+    Ok(texts.iter().map(|pieces| ids.by_ref().take(pieces.len()).flatten().collect()).collect())
 }
 
 #[cfg(test)]

@@ -83,6 +83,27 @@ fn many_texts_are_each_text() {
     }
 }
 
+proptest! {
+    /// However small the pieces are that a long document is cut into.
+    #[test]
+    fn pieces_of_a_document_have_the_ids_of_the_whole(text in "([Tt]he|quick|dog|a|é| |  |\n|\\.){0,60}", size in 1usize..20) {
+        let tokenizer = trained(320);
+        let whole = tokenizer.encode(&text).unwrap();
+        prop_assert_eq!(tokenizer.encode_in_pieces(&[text.as_str(), "", "a b"], size).unwrap()[0].clone(), whole);
+    }
+}
+
+/// A tokenizer like SentencePiece's marks the start of every text it is given: it must not be given pieces.
+#[test]
+fn a_tokenizer_that_would_show_the_cut_gets_whole_documents() {
+    let json = r#"{"version":"1.0","added_tokens":[],"normalizer":null,"post_processor":null,"decoder":null,
+        "pre_tokenizer":{"type":"Metaspace","replacement":"_","prepend_scheme":"always","split":false},
+        "model":{"type":"BPE","unk_token":null,"fuse_unk":false,"byte_fallback":false,
+        "vocab":{"_":0,"a":1,"b":2},"merges":[]}}"#;
+    let tokenizer = Tokenizer::parse(json.into()).unwrap();
+    assert_eq!(tokenizer.encode_in_pieces(&["a b a b"], 1).unwrap(), [[0, 1, 0, 2, 0, 1, 0, 2]]);
+}
+
 #[test]
 fn truncation_and_padding_of_the_file_are_not_ours() {
     let mut cutting = HuggingFace::from_bytes(Tokenizer::bytes().json()).unwrap();
@@ -93,7 +114,7 @@ fn truncation_and_padding_of_the_file_are_not_ours() {
     }));
     let ours = Tokenizer::parse(cutting.to_string(false).unwrap()).unwrap();
     assert_eq!(ours.encode("abcde").unwrap().len(), 5);
-    assert_eq!(ours.encode_all(&["a".into(), "abcde".into()]).unwrap(), [vec![97], vec![97, 98, 99, 100, 101]]);
+    assert_eq!(ours.encode_all(&["a", "abcde"]).unwrap(), [vec![97], vec![97, 98, 99, 100, 101]]);
 }
 
 #[test]

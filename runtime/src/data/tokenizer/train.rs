@@ -1,6 +1,7 @@
 //! Training a byte-level BPE tokenizer.
 
 use super::Tokenizer;
+use super::pieces::{PIECE, pieces};
 use crate::{Failure, Result};
 use tokenizers::models::TrainerWrapper;
 use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
@@ -33,7 +34,11 @@ impl Tokenizer {
 
         // The trainer takes texts, not results: stop at the first failure and report it.
         let mut failure = None;
-        let texts = documents.map_while(|document| document.map_err(|error| failure = Some(error)).ok());
+        let documents = documents.map_while(|document| document.map_err(|error| failure = Some(error)).ok());
+        let cut = |document: String| {
+            pieces(&document, PIECE, |_, _| true).into_iter().map(str::to_string).collect::<Vec<_>>()
+        };
+        let texts = documents.flat_map(cut);
         let trained = tokenizer.train(&mut trainer, texts).map(|_| ());
         if let Some(failure) = failure {
             return Err(failure);
