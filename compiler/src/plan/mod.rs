@@ -77,6 +77,8 @@ pub enum Table {
         channels: u32,
         base: f64,
     },
+    /// One number: the size itself.
+    Number(Size),
 }
 
 /// What a call hands back, and in which buffer it stands when the call ends.

@@ -3,8 +3,20 @@
 //! A device opens a [`Session`] on a compiled model. The session owns every tensor that outlives a call ([`Storage`]) and the arena
 //! of the rest; the trainer speaks to it in host tensors and names of entries, and knows nothing else of the device.
 
+mod launch;
+mod memory;
+mod overlap;
+mod pool;
+mod reference;
+mod storages;
+mod tables;
+
+pub use memory::readable;
+pub use reference::ReferenceSession;
+
 use crate::failure::Failure;
-use tfc_compiler::size::{Size, SizeValues};
+use tfc_compiler::graph::{DType, Input};
+use tfc_compiler::size::{Size, SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 
 /// A tensor in the memory of the host. The reference device hands out and takes f64, the others f32.
@@ -40,21 +52,11 @@ pub trait Session {
 
     /// Runs an entry: inputs by name, outputs by name in the entry's order. The batch and the sequence follow from `sizes` that
     /// [`Session::resize`] set; symbols of the call (batch, sequence, capacity) may be overridden by `call` without moving storages.
-    fn run(
-        &mut self,
-        entry: &str,
-        call: &[(tfc_compiler::size::Symbol, i64)],
-        inputs: &[Named],
-    ) -> Result<Vec<Named>, Failure>;
+    fn run(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Result<Vec<Named>, Failure>;
 
     /// The first operation of the entry whose result is not finite although its operands were, in words with its place in the
     /// spec: what went wrong where a loss came out as NaN. Runs the entry once more, slowly.
-    fn first_non_finite(
-        &mut self,
-        entry: &str,
-        call: &[(tfc_compiler::size::Symbol, i64)],
-        inputs: &[Named],
-    ) -> Option<String>;
+    fn first_non_finite(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Option<String>;
 
     /// Bytes of storages and arena now.
     fn memory(&self) -> SessionMemory;
@@ -91,4 +93,23 @@ impl HostTensor {
 /// The shape of a tensor at the present sizes.
 pub fn shape_at(shape: &[Size], sizes: &SizeValues) -> Vec<usize> {
     shape.iter().map(|s| usize::try_from(s.eval(sizes)).unwrap_or(0)).collect()
+}
+
+/// The tensor handed over for an input, if its shape and type are what the entry takes at these sizes.
+fn input_of<'a>(input: &Input, sizes: &SizeValues, given: &'a [Named]) -> Result<&'a HostTensor, Failure> {
+    let shape = shape_at(&input.ty.shape, sizes);
+    let name = &input.name;
+    let Some((_, tensor)) = given.iter().find(|(n, _)| n == name) else {
+        return Err(Failure::mistake(format!("the input `{name}` {shape:?} is missing")));
+    };
+    if tensor.shape() != shape {
+        let has = tensor.shape();
+        return Err(Failure::mistake(format!("the input `{name}` has the shape {has:?}; the entry takes {shape:?}")));
+    }
+    let whole = matches!(tensor, HostTensor::I32 { .. });
+    if whole != (input.ty.dtype == DType::I32) {
+        let takes = if whole { "floating-point numbers" } else { "i32" };
+        return Err(Failure::mistake(format!("the input `{name}` is of the wrong type; the entry takes {takes}")));
+    }
+    Ok(tensor)
 }

@@ -1,0 +1,180 @@
+//! A pool of threads that share out the work items of one kernel at a time.
+//!
+//! Our own, because a kernel of a small model takes a few microseconds: rayon wakes a sleeping worker in five to ten, this pool
+//! hands over in well under one by letting workers spin for a while before they sleep.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
+use std::thread::JoinHandle;
+
+/// What the threads do: called once per thread with the thread's index and its part `begin..end` of the items.
+pub trait Work: Sync {
+    fn run(&self, thread: usize, begin: i64, end: i64);
+}
+
+pub struct Pool {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    /// The present job; a new generation announces it.
+    job: RwLock<Option<Job>>,
+    generation: AtomicUsize,
+    unfinished: AtomicUsize,
+    stop: AtomicBool,
+    asleep: Mutex<usize>,
+    wake: Condvar,
+    threads: usize,
+}
+
+#[derive(Clone)]
+struct Job {
+    work: Arc<dyn Work + Send>,
+    extent: i64,
+}
+
+/// Turns of spinning before a worker sleeps: some tens of microseconds, longer than the gap between two kernels.
+const SPINS: u32 = 20_000;
+
+impl Pool {
+    /// `threads` in all, the caller's own among them; at least one.
+    pub fn new(threads: usize) -> Pool {
+        let threads = threads.max(1);
+        let shared = Arc::new(Shared {
+            job: RwLock::new(None),
+            generation: AtomicUsize::new(0),
+            unfinished: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+            asleep: Mutex::new(0),
+            wake: Condvar::new(),
+            threads,
+        });
+        let worker = |thread| {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || shared.serve(thread))
+        };
+        let workers = (1..threads).map(worker).collect();
+        Pool { shared, workers }
+    }
+
+    pub fn threads(&self) -> usize {
+        self.shared.threads
+    }
+
+    /// Does all items and returns when they are done. Which thread does which item changes nothing in the result.
+    pub fn run(&self, work: Arc<dyn Work + Send>, extent: i64) {
+        let shared = &self.shared;
+        if shared.threads == 1 || extent <= 1 {
+            work.run(0, 0, extent);
+            return;
+        }
+        *write(&shared.job) = Some(Job { work: Arc::clone(&work), extent });
+        shared.unfinished.store(shared.threads - 1, Ordering::Relaxed);
+        shared.generation.fetch_add(1, Ordering::Release);
+        if *lock(&shared.asleep) > 0 {
+            shared.wake.notify_all();
+        }
+        let (begin, end) = part(extent, 0, shared.threads);
+        work.run(0, begin, end);
+        while shared.unfinished.load(Ordering::Acquire) > 0 {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.generation.fetch_add(1, Ordering::Release);
+        drop(lock(&self.shared.asleep));
+        self.shared.wake.notify_all();
+        for worker in self.workers.drain(..) {
+            // A worker that panicked has printed why; there is nothing to add while tearing down.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Shared {
+    fn serve(&self, thread: usize) {
+        let mut seen = 0;
+        loop {
+            seen = self.wait_for_more_than(seen);
+            if self.stop.load(Ordering::Acquire) {
+                return;
+            }
+            let job = self.job.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+            if let Some(Job { work, extent }) = job {
+                let (begin, end) = part(extent, thread, self.threads);
+                if begin < end {
+                    work.run(thread, begin, end);
+                }
+            }
+            self.unfinished.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// The next generation: spins a while, then sleeps.
+    fn wait_for_more_than(&self, seen: usize) -> usize {
+        for _ in 0..SPINS {
+            let now = self.generation.load(Ordering::Acquire);
+            if now != seen {
+                return now;
+            }
+            std::hint::spin_loop();
+        }
+        let mut asleep = lock(&self.asleep);
+        *asleep += 1;
+        while self.generation.load(Ordering::Acquire) == seen {
+            asleep = self.wake.wait(asleep).unwrap_or_else(|poisoned| poisoned.into_inner());
+        }
+        *asleep -= 1;
+        self.generation.load(Ordering::Acquire)
+    }
+}
+
+/// Thread i of n does the i-th of n nearly equal consecutive parts.
+fn part(extent: i64, thread: usize, threads: usize) -> (i64, i64) {
+    let bound = |i: usize| extent * i as i64 / threads as i64;
+    (bound(thread), bound(thread + 1))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicI64;
+
+    struct Count(Vec<AtomicI64>);
+
+    impl Work for Count {
+        fn run(&self, _: usize, begin: i64, end: i64) {
+            for item in begin..end {
+                self.0[item as usize].fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    #[test]
+    fn every_item_is_done_once_whatever_the_number_of_threads() {
+        for threads in [1, 2, 3, 7] {
+            let pool = Pool::new(threads);
+            for extent in [0, 1, 2, 5, 100] {
+                let count = Arc::new(Count((0..extent).map(|_| AtomicI64::new(0)).collect()));
+                for _ in 0..100 {
+                    pool.run(Arc::clone(&count) as Arc<dyn Work + Send>, extent);
+                }
+                let done: Vec<i64> = count.0.iter().map(|c| c.load(Ordering::Relaxed)).collect();
+                assert_eq!(done, vec![100; extent as usize]);
+            }
+        }
+    }
+}
