@@ -1,5 +1,7 @@
 //! What is checked before the grammar runs: that braces pair up, and that nothing nests too deep for recursive descent.
 
+use std::ops::Range;
+
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
 use crate::lexeme::{Kind, lexemes};
@@ -29,34 +31,35 @@ pub fn too_deep(file: FileId, text: &str) -> Option<(usize, Diagnostic)> {
     None
 }
 
-/// An opening brace, and how far the line it stands on is indented.
-struct Opening {
-    span: Span,
-    indent: usize,
-}
-
 /// The brace without a partner. Without its partner no block can be told from its neighbours, so nothing else is worth
 /// reporting; indentation says which brace it most likely is.
 pub fn unpaired_brace(file: FileId, text: &str) -> Option<Diagnostic> {
-    let mut open: Vec<Opening> = Vec::new();
+    let mut open: Vec<(Span, usize)> = Vec::new(); // with the indentation of the line it stands on
     let mut suspect: Option<(Span, Span)> = None;
+    let mut line_start = 0;
+    let mut indent = 0;
     for lexeme in lexemes(text) {
-        let span = Span::new(file, lexeme.range.start, lexeme.range.end);
+        let Range { start, end } = lexeme.range;
+        let span = Span::new(file, start, end);
         match lexeme.kind {
-            Kind::OpenBrace => open.push(Opening { span, indent: indent(text, span.start).width }),
+            Kind::Space => {
+                if let Some(newline) = text[start..end].rfind('\n') {
+                    line_start = start + newline + 1;
+                    indent = end - line_start;
+                }
+            }
+            Kind::OpenBrace => open.push((span, indent)),
             Kind::CloseBrace => {
-                let Some(opening) = open.pop() else {
-                    return Some(unopened(span, suspect));
-                };
-                let closing = indent(text, span.start);
-                if closing.alone && closing.width != opening.indent {
-                    suspect.get_or_insert((opening.span, span));
+                let Some((opening, expected)) = open.pop() else { return Some(unopened(span, suspect)) };
+                let first_on_line = start == line_start + indent;
+                if first_on_line && indent != expected {
+                    suspect.get_or_insert((opening, span));
                 }
             }
             _ => {}
         }
     }
-    open.pop().map(|opening| unclosed(opening.span, suspect))
+    open.pop().map(|(opening, _)| unclosed(opening, suspect))
 }
 
 fn unclosed(opening: Span, suspect: Option<(Span, Span)>) -> Diagnostic {
@@ -77,16 +80,4 @@ fn unopened(closing: Span, suspect: Option<(Span, Span)>) -> Diagnostic {
         }
         None => error,
     }
-}
-
-struct Indent {
-    width: usize,
-    /// Nothing else stands before it on its line.
-    alone: bool,
-}
-
-fn indent(text: &str, position: usize) -> Indent {
-    let line = &text[text[..position].rfind('\n').map_or(0, |newline| newline + 1)..position];
-    let width = line.len() - line.trim_start().len();
-    Indent { width, alone: width == line.len() }
 }

@@ -1,4 +1,7 @@
 //! Tests of the language as text, in one binary.
 
 mod errors;
+mod formatting;
+mod generators;
+mod properties;
 mod sketches;
