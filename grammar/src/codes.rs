@@ -1,13 +1,24 @@
 //! Every diagnostic code of the compiler, in one table: to add one, add an entry here.
 //!
-//! E01 syntax, E02 names, E03 types and shapes, E04 values and fields, E05 stages and growth, E06 not yet supported,
-//! E07 data; W are warnings. A number is never reused. `docs/diagnostics.md` is made from this table.
+//! A number is never reused. `docs/diagnostics.md` is made from this table.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     Error,
     Warning,
 }
+
+/// What the first letters of an id say, in the order of the table.
+const FAMILIES: [(&str, &str); 8] = [
+    ("E01", "Syntax"),
+    ("E02", "Names"),
+    ("E03", "Types and shapes"),
+    ("E04", "Values and fields"),
+    ("E05", "Stages and growth"),
+    ("E06", "Not yet supported"),
+    ("E07", "Data"),
+    ("W", "Warnings"),
+];
 
 /// One row of the table.
 struct Entry {
@@ -60,6 +71,14 @@ impl Code {
     /// A `.tfm` text that causes it, if one can: the smallest that makes sense.
     pub fn example(self) -> Option<&'static str> {
         self.entry().example
+    }
+
+    /// The kinds of codes, each with its name and its members, in the order of the table.
+    pub fn families() -> impl Iterator<Item = (&'static str, Vec<Code>)> {
+        FAMILIES.into_iter().map(|(prefix, name)| {
+            let members = Code::ALL.iter().copied().filter(|code| code.id().starts_with(prefix));
+            (name, members.collect())
+        })
     }
 
     pub fn severity(self) -> Severity {
@@ -280,15 +299,15 @@ codes! {
         None;
 
     // Warnings.
-    StageNameOff = "W0501", "the stage's name is not its size",
-        "The name of the stage reads as a number of parameters and is off by more than 2 %.",
-        Some("model tiny {\n  tokens qkv = 64\n}\ngrow {\n  stage \"900M\" { qkv = 128  steps = 1 }\n}\n");
     UnusedBinding = "W0201", "unused binding",
         "The value is computed and nothing uses it.",
         Some("layer wasteful(x: [.., d]) {\n  y = gelu(x)\n  x\n}\n");
     UnusedDefinition = "W0202", "unused definition",
         "Nothing uses this constant, size or layer.",
         Some("model tiny {\n  let width = 64\n}\n");
+    StageNameOff = "W0501", "the stage's name is not its size",
+        "The name of the stage reads as a number of parameters and is off by more than 2 %.",
+        Some("model tiny {\n  tokens qkv = 64\n}\ngrow {\n  stage \"900M\" { qkv = 128  steps = 1 }\n}\n");
     FunctionChanges = "W0502", "growth changes the function",
         "What the model computed before the growth is not what it computes after it. The notes say why; `expect preserve` \
          makes it an error.",
@@ -298,6 +317,12 @@ codes! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_families_hold_all_codes_in_order() {
+        let codes: Vec<Code> = Code::families().flat_map(|(_, members)| members).collect();
+        assert_eq!(codes, Code::ALL);
+    }
 
     #[test]
     fn ids_are_unique_and_well_formed() {

@@ -4,6 +4,7 @@ pub mod ast;
 mod builder;
 pub mod codes;
 pub mod diagnostic;
+mod diagnostics_page;
 pub mod did_you_mean;
 mod format;
 mod lexeme;
@@ -16,6 +17,7 @@ mod syntax_error;
 
 pub use codes::{Code, Severity};
 pub use diagnostic::{Diagnostic, Edit, Label, Suggestion};
+pub use diagnostics_page::diagnostics_page;
 pub use did_you_mean::did_you_mean;
 pub use format::format;
 pub use parse::{parse, parse_bytes, parse_expr, parse_pattern};

@@ -48,9 +48,9 @@ fn problem<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
         let annotations = labels.map(|label| {
             let kind = if label.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
             let annotation = kind.span(label.span.start..label.span.end);
-            if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) }
+            if label.text.is_empty() { annotation } else { annotation.label(printable(&label.text)) }
         });
-        Snippet::source(sources.text(file)).path(sources.name(file)).annotations(annotations)
+        Snippet::source(sources.text(file)).path(printable(sources.name(file))).annotations(annotations)
     });
     level
         .primary_title(diagnostic.message.as_str())
@@ -65,12 +65,12 @@ fn way_out<'a>(sources: &'a Sources, suggestion: &'a Suggestion) -> Group<'a> {
     files.dedup();
     help.elements(files.into_iter().map(|file| {
         let edits = suggestion.edits.iter().filter(move |edit| edit.span.file == file);
-        let patches = edits.map(|edit| Patch::new(edit.span.start..edit.span.end, edit.text.as_str()));
-        Snippet::source(sources.text(file)).path(sources.name(file)).patches(patches)
+        let patches = edits.map(|edit| Patch::new(edit.span.start..edit.span.end, printable(&edit.text)));
+        Snippet::source(sources.text(file)).path(printable(sources.name(file))).patches(patches)
     }))
 }
 
-/// Titles and labels are cleaned by the renderer; notes and help it takes as they are.
+/// Text from a file must not command the terminal. The renderer cleans titles and source lines; the rest it takes as is.
 fn printable(text: &str) -> String {
     text.replace(|c: char| c.is_control() && c != '\n', "\u{FFFD}")
 }
