@@ -3,6 +3,7 @@
 pub mod data;
 pub mod device;
 mod failure;
+pub mod metrics;
 pub mod random;
 pub mod storage;
 
