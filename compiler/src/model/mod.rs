@@ -7,11 +7,13 @@
 //! - A growable axis is a symbol. All Pattentions of one token group within one repeat instance share one ([`TokenAxis`]).
 
 mod amount;
+mod paths;
 mod program;
 mod recipe;
 mod state;
 
 pub use amount::Amount;
+pub use paths::{PathPart, PathPattern, PatternPart, path_parts};
 pub use program::{Application, Primitive, Program, ValueId, ValueType};
 pub use recipe::{
     Cadence, Corpus, DataRecipe, Documents, End, Experiment, Growth, GrowthInit, Horizon, Images, Metric, Optimizer,

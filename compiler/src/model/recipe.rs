@@ -3,9 +3,10 @@
 
 use tfc_grammar::span::Span;
 
-/// Stages in order; without a `grow` block there is one.
+/// Stages in order; without a `grow` block there is one, named `train`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Experiment {
+    /// Of the model's init, and of every stage that says no other.
     pub seed: u64,
     pub stages: Vec<Stage>,
 }
@@ -15,13 +16,16 @@ pub struct Stage {
     pub name: String,
     /// Parameter tokens per [`super::TokenAxis`], after this stage's growth.
     pub tokens: Vec<i64>,
-    /// How it grows into these sizes; None for a first stage and where nothing changes.
+    /// What happens where it begins; None for a first stage and where nothing changes. Sizes may stay as they were: a stage may
+    /// retune scales or reset moments without growing.
     pub growth: Option<Growth>,
     pub data: Option<DataRecipe>,
     pub train: Option<TrainRecipe>,
     pub end: End,
     /// Instead of training: a checkpoint that is loaded and checked.
     pub from: Option<String>,
+    /// Of its streams: data order, dropout, new rows.
+    pub seed: u64,
     pub span: Span,
 }
 

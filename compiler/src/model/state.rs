@@ -1,7 +1,7 @@
 //! What stages make of a model: the numbers of tokens and the scales in each.
 
 use super::{Model, ScalePolicy};
-use crate::size::SizeValues;
+use crate::size::{Size, SizeValues};
 
 /// The scales of one stage, by index into `Model::scales`.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +13,11 @@ pub struct StageScales {
 }
 
 impl Model {
+    /// How many numbers the model learns, at these sizes.
+    pub fn parameter_count(&self, sizes: &SizeValues) -> i64 {
+        self.parameters.iter().map(|p| Size::product(&p.shape).eval(sizes)).fold(0, i64::saturating_add)
+    }
+
     /// The parameter tokens of a stage as numbers of their symbols; all other symbols are as in [`SizeValues::new`].
     pub fn stage_sizes(&self, stage: usize) -> SizeValues {
         let mut sizes = SizeValues::new(&self.symbols);

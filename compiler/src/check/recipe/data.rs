@@ -1,0 +1,158 @@
+//! What a stage trains and validates on.
+
+use super::Recipe;
+use super::arguments::{Signature, as_call};
+use super::block::Layers;
+use super::field::FieldName;
+use crate::check::value::{Argument, Value, ValueKind};
+use crate::model::{Corpus, DataRecipe, Documents, Images, InputKind, TokenizerSource, Validation};
+use tfc_grammar::ast::ExprKind;
+use tfc_grammar::{Code, Diagnostic};
+
+const JOIN: Signature = Signature { parameters: &["end"], flags: &[] };
+const HOLD_OUT: Signature = Signature { parameters: &["share"], flags: &[] };
+const NORMALIZE: Signature = Signature { parameters: &["mean", "std"], flags: &[] };
+
+impl Recipe<'_> {
+    /// None without a `data` block, or where something is wrong with it.
+    pub fn data(&self, layers: &Layers) -> Option<DataRecipe> {
+        let place = layers.data?.place;
+        let value = |name| layers.value(self, name);
+        self.needs(layers, place, "data", &[(FieldName::TrainingData, "train = \"data/train\"")]);
+        let train = value(FieldName::TrainingData).and_then(|value| self.corpus(&value));
+        let validate = value(FieldName::Validate).map_or(Some(Vec::new()), |value| self.validation(&value));
+        let tokenizer = value(FieldName::Tokenizer).map_or(Some(TokenizerSource::Bytes), |v| self.tokenizer(&v));
+        let documents = value(FieldName::Documents).map_or(Some(Documents::Join { end: None }), |v| self.documents(&v));
+        let images = self.images(layers);
+        Some(DataRecipe {
+            train: train?,
+            validate: validate?,
+            tokenizer: tokenizer?,
+            documents: documents?,
+            images: images?,
+            span: place,
+        })
+    }
+
+    /// One path, or several in parentheses.
+    fn corpus(&self, value: &Value) -> Option<Corpus> {
+        if let Some(("mix", _)) = as_call(value) {
+            let help = "train on one corpus a stage, or on several in sequence: `train = (\"a\", \"b\")`";
+            return self.not_yet_supported(value, "mixing corpora by shares", help);
+        }
+        let ValueKind::Tuple(paths) = &value.kind else {
+            return self.text(value).map(|path| Corpus { paths: vec![path] });
+        };
+        let paths: Vec<Option<String>> = paths.iter().map(|path| self.text(&path.value)).collect();
+        Some(Corpus { paths: paths.into_iter().collect::<Option<_>>()? })
+    }
+
+    /// One set, or several with names.
+    fn validation(&self, value: &Value) -> Option<Vec<(String, Validation)>> {
+        let ValueKind::Tuple(sets) = &value.kind else {
+            return self.validation_set(value).map(|set| vec![("validation".into(), set)]);
+        };
+        if sets.iter().all(|set| set.name.is_none()) {
+            return self.corpus(value).map(|corpus| vec![("validation".into(), Validation::Paths(corpus))]);
+        }
+        let named = |set: &Argument| match &set.name {
+            Some(name) => Some((name.text.clone(), self.validation_set(&set.value)?)),
+            None => self.refuse(Code::WrongType, &set.value, "a validation set without a name", "the others have one"),
+        };
+        let sets: Vec<Option<(String, Validation)>> = sets.iter().map(named).collect();
+        sets.into_iter().collect()
+    }
+
+    fn validation_set(&self, value: &Value) -> Option<Validation> {
+        match as_call(value) {
+            Some((callee @ "hold_out", args)) => {
+                let arguments = self.bind(callee, value.span, args, &HOLD_OUT);
+                let share = self.required(&arguments, "share", "hold_out(0.5%)")?;
+                let fraction = self.fraction(share)?;
+                if fraction > 0.0 && fraction < 1.0 {
+                    Some(Validation::HoldOut(fraction))
+                } else {
+                    self.out_of_range(share, "more than 0 % and less than 100 %")
+                }
+            }
+            Some((word, _)) => self.unknown_option(value, word, &["hold_out"]),
+            None => self.corpus(value).map(Validation::Paths),
+        }
+    }
+
+    fn tokenizer(&self, value: &Value) -> Option<TokenizerSource> {
+        match &value.kind {
+            ValueKind::Text(path) => Some(TokenizerSource::File(path.clone())),
+            ValueKind::Number { .. }
+            | ValueKind::Word(_)
+            | ValueKind::Flag(_)
+            | ValueKind::Call { .. }
+            | ValueKind::Tuple(_)
+            | ValueKind::Comparison { .. }
+            | ValueKind::Error => self.choice(value, &[("bytes", TokenizerSource::Bytes)]),
+        }
+    }
+
+    fn documents(&self, value: &Value) -> Option<Documents> {
+        match as_call(value) {
+            Some((callee @ "join", args)) => {
+                let arguments = self.bind(callee, value.span, args, &JOIN);
+                let end = arguments.get("end").map(|end| self.text(end));
+                Some(Documents::Join { end: end.map_or(Some(None), |end| end.map(Some))? })
+            }
+            Some(("separate", [])) => Some(Documents::Separate),
+            Some((word, _)) => self.unknown_option(value, word, &["join", "separate"]),
+            None => self.expected(value, "`join` or `separate`"),
+        }
+    }
+
+    /// `Some(None)` where the model sees no images, or the data says nothing about them.
+    fn images(&self, layers: &Layers) -> Option<Option<Images>> {
+        let Some((field, scope)) = layers.field(FieldName::Images) else { return Some(None) };
+        let channels = self.model.inputs.iter().find_map(|input| match input.kind {
+            InputKind::Image { channels, .. } => Some(channels),
+            InputKind::TokenIds { .. } | InputKind::Class { .. } | InputKind::Tensor { .. } => None,
+        });
+        let Some(channels) = channels else {
+            let message = "the model takes no images";
+            self.report.error(Code::UnknownField, field.place, message, "there is nothing to prepare");
+            return None;
+        };
+        if let ExprKind::Pipe { call, .. } = &field.value.kind {
+            return self.not_yet_supported(&Value::error(call.span), "augmenting images", "only `normalize(…)` is");
+        }
+        let value = self.evaluate(field.value, scope);
+        match as_call(&value) {
+            Some((callee @ "normalize", args)) => {
+                let arguments = self.bind(callee, value.span, args, &NORMALIZE);
+                let example = "normalize(mean = 0.5, std = 0.5)";
+                let mean = self.required(&arguments, "mean", example).and_then(|mean| self.per_channel(mean, channels));
+                let std = self.required(&arguments, "std", example)?;
+                let std = self.per_channel(std, channels).map(|numbers| (numbers, std))?;
+                if std.0.iter().any(|number| *number <= 0.0) {
+                    return self.out_of_range(std.1, "greater than zero");
+                }
+                Some(Some(Images { mean: mean?, std: std.0 }))
+            }
+            Some(("augment", _)) => self.not_yet_supported(&value, "augmenting images", "only `normalize(…)` is"),
+            Some((word, _)) => self.unknown_option(&value, word, &["normalize"]),
+            None => self.expected(&value, "`normalize(…)`"),
+        }
+    }
+
+    /// One number for all channels, or one each.
+    fn per_channel(&self, value: &Value, channels: i64) -> Option<Vec<f64>> {
+        let ValueKind::Tuple(numbers) = &value.kind else { return self.number(value).map(|number| vec![number]) };
+        if numbers.len() as i64 != channels {
+            let label = format!("the image has {channels} channels");
+            return self.refuse(Code::WrongArgumentCount, value, "one number, or one for each channel", &label);
+        }
+        numbers.iter().map(|number| self.number(&number.value)).collect()
+    }
+
+    pub fn not_yet_supported<T>(&self, value: &Value, what: &str, help: &str) -> Option<T> {
+        let diagnostic = Diagnostic::new(Code::NotYetSupported, format!("{what} is not yet supported"));
+        self.report.push(diagnostic.at(value.span, "").help(help));
+        None
+    }
+}

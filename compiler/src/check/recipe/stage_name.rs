@@ -1,0 +1,78 @@
+//! A stage whose name reads as a number of parameters should have about that many.
+
+use super::Recipe;
+use tfc_grammar::ast::Text;
+use tfc_grammar::{Code, Diagnostic};
+
+/// How far a name may be off.
+const TOLERANCE: f64 = 0.02;
+
+impl Recipe<'_> {
+    pub fn name_is_size(&self, name: &Text, tokens: &[i64]) {
+        let Some(named) = size_in(&name.value) else { return };
+        let count = self.model.parameter_count(&self.sizes(tokens));
+        if (count as f64 / named - 1.0).abs() > TOLERANCE {
+            let message = format!("stage \"{}\" has {} parameters", name.value, short(count));
+            let diagnostic = Diagnostic::new(Code::StageNameOff, message).at(name.span, "reads as another number");
+            self.report.push(diagnostic.note(format!("exactly {count} in this stage")));
+        }
+    }
+}
+
+/// The number that a name begins with, if it is one with a unit: `354M`, `1.4B`, `757M, as released`.
+fn size_in(name: &str) -> Option<f64> {
+    let digits = name.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let number: f64 = name[..digits].parse().ok()?;
+    let mut rest = name[digits..].chars();
+    let unit = match rest.next()? {
+        'K' => 1e3,
+        'M' => 1e6,
+        'B' => 1e9,
+        _ => return None,
+    };
+    let ends = rest.next().is_none_or(|c| !c.is_alphanumeric());
+    (ends && number > 0.0).then_some(number * unit)
+}
+
+/// Three digits and a unit: `354M`.
+pub(super) fn short(count: i64) -> String {
+    let (unit, name) = match count {
+        ..1_000 => return count.to_string(),
+        1_000..1_000_000 => (1e3, "K"),
+        1_000_000..1_000_000_000 => (1e6, "M"),
+        1_000_000_000.. => (1e9, "B"),
+    };
+    let number = count as f64 / unit;
+    let decimals = if number < 10.0 {
+        2
+    } else if number < 100.0 {
+        1
+    } else {
+        0
+    };
+    format!("{number:.decimals$}{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_read_as_sizes() {
+        assert_eq!(size_in("354M"), Some(354e6));
+        assert_eq!(size_in("1.4B"), Some(1.4e9));
+        assert_eq!(size_in("757M, as released"), Some(757e6));
+        for name in ["tuned", "new only", "M", "3", "3 more", "12Mb", "1.2.3M", "0M", ""] {
+            assert_eq!(size_in(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn counts_are_shortened_to_three_digits() {
+        let pairs =
+            [(7, "7"), (1_234, "1.23K"), (354_190_848, "354M"), (1_399_948_800, "1.40B"), (31_400_000, "31.4M")];
+        for (count, text) in pairs {
+            assert_eq!(short(count), text);
+        }
+    }
+}
