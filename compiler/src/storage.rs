@@ -56,3 +56,21 @@ impl RowState {
         }
     }
 }
+
+/// `parameter.3`, `rows.3.decay`: as graphs and plans print it.
+impl std::fmt::Display for Storage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Storage::Input(i) => write!(f, "input.{i}"),
+            Storage::Output(i) => write!(f, "output.{i}"),
+            Storage::Parameter(i) => write!(f, "parameter.{i}"),
+            Storage::Gradient(i) => write!(f, "gradient.{i}"),
+            Storage::FirstMoment(i) => write!(f, "first_moment.{i}"),
+            Storage::SecondMoment(i) => write!(f, "second_moment.{i}"),
+            Storage::Rows(i, state) => write!(f, "rows.{i}.{}", state.name()),
+            Storage::Scale(i) => write!(f, "scale.{i}"),
+            Storage::Cache(i) => write!(f, "cache.{i}"),
+            Storage::Table(i) => write!(f, "table.{i}"),
+        }
+    }
+}

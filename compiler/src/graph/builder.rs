@@ -19,6 +19,13 @@ impl Builder {
         Builder { graph, origin: Origin::default() }
     }
 
+    /// An empty graph with the name, the symbols and the inputs of another: for passes.
+    pub fn rebuild(graph: &Graph) -> Builder {
+        let mut builder = Builder::new(graph.name.clone(), graph.symbols.clone());
+        builder.graph.inputs = graph.inputs.clone();
+        builder
+    }
+
     pub fn ty(&self, value: Value) -> &Type {
         self.graph.ty(value)
     }
@@ -37,9 +44,14 @@ impl Builder {
 
     /// A tensor handed over at each call.
     pub fn input(&mut self, name: impl Into<String>, ty: Type) -> Value {
-        self.graph.inputs.push(Input { name: name.into(), ty: ty.clone() });
-        let storage = Storage::Input(self.graph.inputs.len() as u32 - 1);
+        let storage = self.declare(Input { name: name.into(), ty: ty.clone() });
         self.load(storage, ty)
+    }
+
+    /// What loads of an input name.
+    pub fn declare(&mut self, input: Input) -> Storage {
+        self.graph.inputs.push(input);
+        Storage::Input(self.graph.inputs.len() as u32 - 1)
     }
 
     pub fn load(&mut self, storage: Storage, ty: Type) -> Value {

@@ -61,7 +61,9 @@ pub fn infer(op: &Op, operands: &[&Type]) -> Result<Vec<Type>, String> {
         Op::Reduce { axes, .. } => {
             let [x] = take(operands)?;
             float(x)?;
-            require(axes.is_sorted() && axes.iter().all(|a| *a < x.rank()), || "axes of a reduction ascend".into())?;
+            require(axes.is_sorted_by(|a, b| a < b) && axes.iter().all(|a| *a < x.rank()), || {
+                "axes of a reduction ascend".into()
+            })?;
             let keep = |(i, size): (usize, &Size)| if axes.contains(&i) { Size::constant(1) } else { size.clone() };
             Ok(vec![Type::f32(x.shape.iter().enumerate().map(keep).collect())])
         }

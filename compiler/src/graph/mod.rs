@@ -12,14 +12,25 @@
 //! - Rows means all axes but the last.
 //! - Nodes are made only by [`Builder`], which infers the type of every result ([`infer`]); a pass rebuilds, it never edits.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod builder;
 pub mod composite;
+pub mod dot;
 mod infer;
 mod op;
+mod parse;
+#[cfg(test)]
+mod tests;
+mod text;
+mod verify;
 
 pub use builder::Builder;
 pub use infer::infer;
 pub use op::{AttentionMask, Op, Reduction};
+pub use parse::{ParseError, parse};
+pub use text::{op_text, type_text};
+pub use verify::{Violation, verify};
 
 use crate::size::{Size, Symbols};
 use crate::storage::Storage;
@@ -43,6 +54,15 @@ pub struct Value {
 pub enum DType {
     F32,
     I32,
+}
+
+impl DType {
+    pub fn name(self) -> &'static str {
+        match self {
+            DType::F32 => "f32",
+            DType::I32 => "i32",
+        }
+    }
 }
 
 /// The type of a value. On the reference device every f32 is computed in f64.
@@ -152,6 +172,14 @@ impl Graph {
             .collect();
         edges.sort_by_key(|(operand, _)| *operand);
         edges.into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// The places that the operands of a node fill, ascending: 0, 1, 2, … in every graph that is valid.
+    fn operand_places(&self, id: NodeId) -> Vec<u32> {
+        let edges = self.dag.edges_directed(NodeIndex::new(id.0 as usize), Direction::Incoming);
+        let mut places: Vec<u32> = edges.map(|e| e.weight().operand).collect();
+        places.sort();
+        places
     }
 
     /// The nodes that use a value, in order, each once.

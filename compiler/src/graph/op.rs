@@ -13,6 +13,18 @@ pub enum Reduction {
     L2Norm,
 }
 
+impl Reduction {
+    pub const ALL: [Reduction; 3] = [Reduction::Sum, Reduction::Maximum, Reduction::L2Norm];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Reduction::Sum => "sum",
+            Reduction::Maximum => "maximum",
+            Reduction::L2Norm => "l2_norm",
+        }
+    }
+}
+
 /// Which keys a query may see. Positions are those of the full sequence: with a cache, the first query stands at the offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AttentionMask {
