@@ -4,16 +4,16 @@ use super::*;
 use crate::interpret::{Memory, Tensor, interpret};
 use crate::random::uniform;
 
-const BATCH: usize = 5;
-const OLD: i64 = 8;
+pub(super) const BATCH: usize = 5;
+pub(super) const OLD: i64 = 8;
 
 /// Numbers that look random: a function of stream and index.
-fn noise(stream: u32, elements: usize) -> Vec<f64> {
+pub(super) fn noise(stream: u32, elements: usize) -> Vec<f64> {
     (0..elements as u64).map(|i| uniform([17, 0], stream, i) - 0.5).collect()
 }
 
 /// The rows of a parameter after growth.
-fn grown(old: &[f64], rows: &NewRows, stream: u32, copies: usize) -> Vec<f64> {
+pub(super) fn grown(old: &[f64], rows: &NewRows, stream: u32, copies: usize) -> Vec<f64> {
     let added = old.len() * (copies - 1);
     match rows {
         NewRows::Number(value, _) => [old, &vec![*value; added]].concat(),

@@ -1,5 +1,6 @@
 //! The table of growths: every theta under every way to grow, proven.
 
+mod learned;
 mod measured;
 
 use super::*;
@@ -53,21 +54,26 @@ pub(super) struct Layer {
     pub tokens: Symbol,
 }
 
-/// x + pattention(x) on x `[batch, WIDTH]`.
+/// The output of [`build`].
 pub(super) fn layer(theta: Theta, form: Form, eps: f64) -> Layer {
     let mut symbols = Symbols::default();
     let tokens = symbols.add_tokens("n", 0);
     let mut b = Builder::new("evaluate", symbols);
+    let (y, _) = build(&mut b, tokens, theta, form, eps);
+    b.output("y", y);
+    Layer { graph: b.finish(), tokens }
+}
+
+/// x + pattention(x) on x `[batch, WIDTH]`; with the keys and values.
+pub(super) fn build(b: &mut Builder, tokens: Symbol, theta: Theta, form: Form, eps: f64) -> (Value, [Value; 2]) {
     let rows = vec![Size::symbol(tokens), Size::constant(WIDTH)];
     let x = b.input("x", Type::f32(vec![Size::symbol(Symbol::BATCH), Size::constant(WIDTH)]));
     let keys = b.load(Storage::Parameter(KEYS), Type::f32(rows.clone()));
     let values = b.load(Storage::Parameter(VALUES), Type::f32(rows));
     let a = b.add(Op::MatMul { transpose_a: false, transpose_b: true }, &[x, keys]);
-    let s = activation(&mut b, theta, form, eps, a);
+    let s = activation(b, theta, form, eps, a);
     let o = b.add(Op::MatMul { transpose_a: false, transpose_b: false }, &[s, values]);
-    let y = b.binary(crate::scalar::Binary::Add, x, o);
-    b.output("y", y);
-    Layer { graph: b.finish(), tokens }
+    (b.binary(crate::scalar::Binary::Add, x, o), [keys, values])
 }
 
 fn activation(b: &mut Builder, theta: Theta, form: Form, eps: f64, a: Value) -> Value {
