@@ -266,9 +266,6 @@ codes! {
     UnknownLength = "E0505", "a span without a known length",
         "A percentage or a schedule needs to know how long the stage is. Give it `steps`, `tokens` or `flops`.",
         Some("train {\n  schedule = cosine(warmup = 1%)\n}\n");
-    ShrinksWithoutChoice = "E0506", "shrinking without saying what to keep",
-        "The stage makes tokens fewer: say by what the kept ones are chosen, `ffn = 1024 by importance`.",
-        Some("model tiny {\n  tokens ffn = 64\n}\ngrow {\n  stage \"less\" { ffn = 32 }\n}\n");
     DuplicateStage = "E0507", "two stages with one name",
         "Checkpoints and `--stage` find a stage by its name.",
         Some("grow {\n  stage \"a\" { steps = 1 }\n  stage \"a\" { steps = 1 }\n}\n");
@@ -285,7 +282,7 @@ codes! {
     // Not yet supported.
     NotYetSupported = "E0601", "not yet supported",
         "The language can say this, the compiler cannot do it yet. The message says what works instead.",
-        None;
+        Some("data {\n  train = mix(\"a\" : 70%, \"b\" : 30%)\n}\n");
 
     // Data.
     VocabularyTooSmall = "E0701", "tokenizer larger than the vocabulary",
@@ -308,10 +305,11 @@ codes! {
     StageNameOff = "W0501", "the stage's name is not its size",
         "The name of the stage reads as a number of parameters and is off by more than 2 %.",
         Some("model tiny {\n  tokens qkv = 64\n}\ngrow {\n  stage \"900M\" { qkv = 128  steps = 1 }\n}\n");
-    FunctionChanges = "W0502", "growth changes the function",
-        "What the model computed before the growth is not what it computes after it. The notes say why; `expect preserve` \
-         makes it an error.",
-        Some("grow {\n  stage \"more\" { qkv *= 2  init = model  scale = retune  steps = 1 }\n}\n");
+    CopiesNeverPart = "W0502", "copies that stay equal",
+        "`init = split` makes equal tokens, equal tokens have equal gradients, and `optimizer = reset` gives them equal moments: \
+         they would stay equal, and the larger model would be worth no more than the small one. Say `optimizer = keep`, or \
+         `init = split(noise = 1%)`.",
+        Some("grow {\n  stage \"more\" { qkv *= 2  init = split  scale = retune  optimizer = reset  steps = 1 }\n}\n");
 }
 
 #[cfg(test)]

@@ -65,6 +65,7 @@ fn resolve(
     let settings = Settings::parse(sources, &options.set, report);
     let names = Names::new(&files, &settings, report);
     names.evaluate_all();
-    let model = elaborate::elaborate(&names)?;
-    Some(recipe::check(model, &names, loader))
+    let model = elaborate::elaborate(&names);
+    let experiment = recipe::check(model.as_ref(), &names, loader);
+    model.map(|model| Model { experiment, ..model })
 }

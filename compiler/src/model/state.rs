@@ -18,10 +18,15 @@ impl Model {
         self.parameters.iter().map(|p| Size::product(&p.shape).eval(sizes)).fold(0, i64::saturating_add)
     }
 
-    /// The parameter tokens of a stage as numbers of their symbols; all other symbols are as in [`SizeValues::new`].
+    /// The parameter tokens of a stage as numbers of their symbols.
     pub fn stage_sizes(&self, stage: usize) -> SizeValues {
+        self.token_sizes(&self.experiment.stages[stage].tokens)
+    }
+
+    /// Tokens per [`super::TokenAxis`] as numbers of their symbols; all other symbols are as in [`SizeValues::new`].
+    pub fn token_sizes(&self, tokens: &[i64]) -> SizeValues {
         let mut sizes = SizeValues::new(&self.symbols);
-        for (axis, tokens) in self.token_axes.iter().zip(&self.experiment.stages[stage].tokens) {
+        for (axis, tokens) in self.token_axes.iter().zip(tokens) {
             sizes.set(axis.symbol, *tokens);
         }
         sizes

@@ -17,6 +17,7 @@ mod layout;
 mod learning;
 mod pointwise;
 mod rows;
+mod stages;
 mod sums;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ mod walk;
 
 pub use growing::{Growing, NewRows, ScaleChange};
 pub use learning::{Learning, learning};
+pub use stages::{GrowthProof, prove};
 
 use crate::graph::Graph;
 use fact::{Kept, Reason};

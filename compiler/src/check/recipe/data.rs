@@ -109,15 +109,12 @@ impl Recipe<'_> {
     /// `Some(None)` where the model sees no images, or the data says nothing about them.
     fn images(&self, layers: &Layers) -> Option<Option<Images>> {
         let Some((field, scope)) = layers.field(FieldName::Images) else { return Some(None) };
-        let channels = self.model.inputs.iter().find_map(|input| match input.kind {
-            InputKind::Image { channels, .. } => Some(channels),
-            InputKind::TokenIds { .. } | InputKind::Class { .. } | InputKind::Tensor { .. } => None,
-        });
-        let Some(channels) = channels else {
+        let channels = self.channels();
+        if self.model.is_some() && channels.is_none() {
             let message = "the model takes no images";
             self.report.error(Code::UnknownField, field.place, message, "there is nothing to prepare");
             return None;
-        };
+        }
         if let ExprKind::Pipe { call, .. } = &field.value.kind {
             return self.not_yet_supported(&Value::error(call.span), "augmenting images", "only `normalize(…)` is");
         }
@@ -140,10 +137,18 @@ impl Recipe<'_> {
         }
     }
 
+    /// Of the images that the model takes.
+    fn channels(&self) -> Option<i64> {
+        self.model?.inputs.iter().find_map(|input| match input.kind {
+            InputKind::Image { channels, .. } => Some(channels),
+            InputKind::TokenIds { .. } | InputKind::Class { .. } | InputKind::Tensor { .. } => None,
+        })
+    }
+
     /// One number for all channels, or one each.
-    fn per_channel(&self, value: &Value, channels: i64) -> Option<Vec<f64>> {
+    fn per_channel(&self, value: &Value, channels: Option<i64>) -> Option<Vec<f64>> {
         let ValueKind::Tuple(numbers) = &value.kind else { return self.number(value).map(|number| vec![number]) };
-        if numbers.len() as i64 != channels {
+        if let Some(channels) = channels.filter(|channels| numbers.len() as i64 != *channels) {
             let label = format!("the image has {channels} channels");
             return self.refuse(Code::WrongArgumentCount, value, "one number, or one for each channel", &label);
         }

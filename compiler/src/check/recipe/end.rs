@@ -108,7 +108,8 @@ impl Recipe<'_> {
     /// `loss`, or a scalar bound beside it.
     fn metric(&self, value: &Value) -> Option<Metric> {
         let ValueKind::Word(word) = &value.kind else { return self.expected(value, "a metric: `loss`") };
-        let metrics = self.model.program.metrics.iter().map(|(name, _)| name.as_str());
+        let Some(model) = self.model else { return Some(Metric(word.clone())) };
+        let metrics = model.program.metrics.iter().map(|(name, _)| name.as_str());
         let known: Vec<&str> = ["loss"].into_iter().chain(metrics).collect();
         if known.contains(&word.as_str()) {
             Some(Metric(word.clone()))

@@ -142,7 +142,7 @@ impl Recipe<'_> {
     pub fn splits_evenly(&self, stage: &Block, layers: &Layers, before: &[i64], after: &[i64]) {
         let uneven = (0..before.len()).find(|axis| after[*axis] % before[*axis] != 0);
         let Some(axis) = uneven else { return };
-        let path = &self.model.token_axes[axis].path;
+        let path = &self.axes()[axis].path;
         let (old, new) = (before[axis], after[axis]);
         let message = format!("`{path}` cannot be split from {old} into {new} tokens");
         let diagnostic = Diagnostic::new(Code::NotAMultiple, message).at(stage.place, "grows in this stage");

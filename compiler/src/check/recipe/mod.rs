@@ -36,13 +36,8 @@ use field::FieldName;
 use tfc_grammar::ast::Expr;
 use tfc_grammar::{Code, Diagnostic, Span};
 
-/// The model with its experiment.
-pub(super) fn check(model: Model, names: &Names, loader: &dyn Loader) -> Model {
-    let experiment = experiment(&model, names, loader);
-    Model { experiment, ..model }
-}
-
-fn experiment(model: &Model, names: &Names, loader: &dyn Loader) -> Experiment {
+/// The experiment around a model. Without one (it has errors of its own) the recipe is read all the same, for its mistakes.
+pub(super) fn check(model: Option<&Model>, names: &Names, loader: &dyn Loader) -> Experiment {
     let sections = overrides::sections(names);
     Recipe { names, model, report: names.report, loader }.experiment(&sections)
 }
@@ -50,7 +45,7 @@ fn experiment(model: &Model, names: &Names, loader: &dyn Loader) -> Experiment {
 /// What every part of a recipe may ask.
 struct Recipe<'a> {
     names: &'a Names<'a>,
-    model: &'a Model,
+    model: Option<&'a Model>,
     report: &'a Report,
     loader: &'a dyn Loader,
 }

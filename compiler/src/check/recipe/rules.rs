@@ -90,17 +90,15 @@ impl Recipe<'_> {
             [] => None,
             parts => Some(self.pattern(parts, scope)?),
         };
-        let grows = |index: &usize| rows == Rows::All || self.model.parameters[*index].grows.is_some();
-        let fits = |index: &usize| {
-            let path = &self.model.parameters[*index].path;
-            fitting.as_ref().is_none_or(|pattern| pattern.fits(path))
-        };
-        let parameters: Vec<usize> = (0..self.model.parameters.len()).filter(grows).filter(fits).collect();
+        let Some(model) = self.model else { return Some((Vec::new(), rows)) };
+        let path = |index: &usize| model.parameters[*index].path.as_str();
+        let fits = |index: &usize| fitting.as_ref().is_none_or(|pattern| pattern.fits(path(index)));
+        let candidates: Vec<usize> = (0..model.parameters.len())
+            .filter(|index| rows == Rows::All || model.parameters[*index].grows.is_some())
+            .collect();
+        let parameters: Vec<usize> = candidates.iter().copied().filter(fits).collect();
         if parameters.is_empty() {
-            let paths: Vec<&str> = (0..self.model.parameters.len())
-                .filter(grows)
-                .map(|i| self.model.parameters[i].path.as_str())
-                .collect();
+            let paths: Vec<&str> = candidates.iter().map(path).collect();
             let message = match rows {
                 Rows::All => "the pattern fits no parameter",
                 Rows::Old | Rows::New => "the pattern fits no parameter that grows",

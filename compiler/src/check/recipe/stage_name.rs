@@ -1,6 +1,7 @@
 //! A stage whose name reads as a number of parameters should have about that many.
 
 use super::Recipe;
+use crate::quantity::short;
 use tfc_grammar::ast::Text;
 use tfc_grammar::{Code, Diagnostic};
 
@@ -10,7 +11,8 @@ const TOLERANCE: f64 = 0.02;
 impl Recipe<'_> {
     pub fn name_is_size(&self, name: &Text, tokens: &[i64]) {
         let Some(named) = size_in(&name.value) else { return };
-        let count = self.model.parameter_count(&self.sizes(tokens));
+        let Some(model) = self.model else { return };
+        let count = model.parameter_count(&model.token_sizes(tokens));
         if (count as f64 / named - 1.0).abs() > TOLERANCE {
             let message = format!("stage \"{}\" has {} parameters", name.value, short(count));
             let diagnostic = Diagnostic::new(Code::StageNameOff, message).at(name.span, "reads as another number");
@@ -34,25 +36,6 @@ fn size_in(name: &str) -> Option<f64> {
     (ends && number > 0.0).then_some(number * unit)
 }
 
-/// Three digits and a unit: `354M`.
-pub(super) fn short(count: i64) -> String {
-    let (unit, name) = match count {
-        ..1_000 => return count.to_string(),
-        1_000..1_000_000 => (1e3, "K"),
-        1_000_000..1_000_000_000 => (1e6, "M"),
-        1_000_000_000.. => (1e9, "B"),
-    };
-    let number = count as f64 / unit;
-    let decimals = if number < 10.0 {
-        2
-    } else if number < 100.0 {
-        1
-    } else {
-        0
-    };
-    format!("{number:.decimals$}{name}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,15 +47,6 @@ mod tests {
         assert_eq!(size_in("757M, as released"), Some(757e6));
         for name in ["tuned", "new only", "M", "3", "3 more", "12Mb", "1.2.3M", "0M", ""] {
             assert_eq!(size_in(name), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn counts_are_shortened_to_three_digits() {
-        let pairs =
-            [(7, "7"), (1_234, "1.23K"), (354_190_848, "354M"), (1_399_948_800, "1.40B"), (31_400_000, "31.4M")];
-        for (count, text) in pairs {
-            assert_eq!(short(count), text);
         }
     }
 }

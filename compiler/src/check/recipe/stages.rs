@@ -6,7 +6,6 @@ use super::field::{BlockKind, FieldName};
 use super::overrides::Sections;
 use super::tokens::Tokens;
 use crate::model::{Experiment, Growth, GrowthInit, ScalePolicy, Stage};
-use crate::size::SizeValues;
 use tfc_grammar::ast::{self, SectionKind};
 use tfc_grammar::{Code, Diagnostic, Span};
 
@@ -113,7 +112,7 @@ impl Recipe<'_> {
     fn stage(&self, name: &str, place: Span, layers: &Layers, tokens: Vec<i64>, growth: Option<Growth>) -> Stage {
         let data = self.data(layers);
         if let Some(data) = &data {
-            self.vocabulary_fits(layers, data, &self.sizes(&tokens));
+            self.vocabulary_fits(layers, data, &tokens);
         }
         let from = layers.value(self, FieldName::From).and_then(|value| self.text(&value));
         let end = self.end(layers);
@@ -141,15 +140,6 @@ impl Recipe<'_> {
             let diagnostic = Diagnostic::new(Code::MisplacedEntry, message).at(end.place, "has no effect");
             self.report.push(diagnostic.see(from.place, "loaded from here"));
         }
-    }
-
-    /// One number per symbol, for these tokens.
-    pub fn sizes(&self, tokens: &[i64]) -> SizeValues {
-        let mut sizes = SizeValues::new(&self.model.symbols);
-        for (axis, tokens) in self.model.token_axes.iter().zip(tokens) {
-            sizes.set(axis.symbol, *tokens);
-        }
-        sizes
     }
 }
 

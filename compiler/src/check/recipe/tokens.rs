@@ -5,6 +5,7 @@ use super::block::Block;
 use super::patterns::fits_nothing;
 use crate::check::names::{Context, Meaning, ScopeId};
 use crate::check::value::{Value, size};
+use crate::model::TokenAxis;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use tfc_grammar::ast::{self, Assign, PartKind};
@@ -54,22 +55,26 @@ impl Recipe<'_> {
 
     /// The tokens of every axis; None if one of them is wrong.
     pub fn axis_tokens(&self, tokens: &Tokens) -> Option<Vec<i64>> {
-        let axis = |axis: &crate::model::TokenAxis| {
+        let axis = |axis: &TokenAxis| {
             let instance = instance_of(&axis.path);
             let free = |group: usize| tokens.0.get(&(instance.to_string(), group)).copied().flatten();
             self.names.group_sizes(&free).get(self.group(axis.group)?).copied().flatten()
         };
-        self.model.token_axes.iter().map(axis).collect()
+        self.axes().iter().map(axis).collect()
     }
 
     /// Fewer tokens than before need a choice that the compiler cannot make yet.
     pub fn refuses_to_shrink(&self, stage: &Block, before: &[i64], after: &[i64]) {
         let Some(axis) = (0..before.len()).find(|axis| after[*axis] < before[*axis]) else { return };
-        let path = &self.model.token_axes[axis].path;
+        let path = &self.axes()[axis].path;
         let message = format!("`{path}` shrinks from {} to {} tokens: not yet supported", before[axis], after[axis]);
         let place = stage.tokens.first().map_or(stage.place, |field| field.target.span.to(field.value.span));
         let diagnostic = Diagnostic::new(Code::NotYetSupported, message).at(place, "makes tokens fewer");
         self.report.push(diagnostic.help("a smaller model can be trained by itself, in an experiment of its own"));
+    }
+
+    pub fn axes(&self) -> &[TokenAxis] {
+        self.model.map_or(&[], |model| &model.token_axes)
     }
 
     fn free_groups(&self) -> impl Iterator<Item = usize> {
@@ -78,7 +83,7 @@ impl Recipe<'_> {
 
     /// The repeat instances that hold tokens, and what is outside of all.
     fn instances(&self) -> Vec<String> {
-        let paths = self.model.token_axes.iter().map(|axis| instance_of(&axis.path).to_string());
+        let paths = self.axes().iter().map(|axis| instance_of(&axis.path).to_string());
         let mut instances: Vec<String> = paths.chain([String::new()]).collect();
         instances.sort();
         instances.dedup();
@@ -87,7 +92,7 @@ impl Recipe<'_> {
 
     /// The group of the source that a group of the model is.
     fn group(&self, group: usize) -> Option<usize> {
-        let name = &self.model.token_groups[group].name;
+        let name = &self.model?.token_groups[group].name;
         self.names.groups.iter().position(|group| group.name() == name)
     }
 
@@ -116,7 +121,7 @@ impl Recipe<'_> {
 
     fn addressed(&self, target: &ast::Pattern, groups: &[usize], scope: ScopeId) -> Option<Vec<(String, usize)>> {
         let pattern = self.pattern(&target.parts, scope)?;
-        let axes = self.model.token_axes.iter().filter_map(|axis| Some((axis, self.group(axis.group)?)));
+        let axes = self.axes().iter().filter_map(|axis| Some((axis, self.group(axis.group)?)));
         let free: Vec<(&str, usize)> =
             axes.filter(|(_, group)| groups.contains(group)).map(|(axis, group)| (axis.path.as_str(), group)).collect();
         let fitting: Vec<(String, usize)> = free
@@ -124,7 +129,7 @@ impl Recipe<'_> {
             .filter(|(path, _)| pattern.fits(path))
             .map(|(path, group)| (instance_of(path).to_string(), *group))
             .collect();
-        if fitting.is_empty() {
+        if fitting.is_empty() && self.model.is_some() {
             let paths: Vec<&str> = free.iter().map(|(path, _)| *path).collect();
             let message = "the pattern fits no tokens".to_string();
             self.report.push(fits_nothing(Code::CannotAddress, message, target.span, &target.parts, &pattern, &paths));

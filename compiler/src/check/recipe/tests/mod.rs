@@ -125,7 +125,7 @@ fn resolve(recipe: &str, set: &[&str]) -> Outcome {
     let settings = Settings::parse(&mut sources, &settings, &report);
     let names = Names::new(&files, &settings, &report);
     names.evaluate_all();
-    let experiment = super::experiment(&model(), &names, &loader);
+    let experiment = super::check(Some(&model()), &names, &loader);
     Outcome { sources, experiment, diagnostics: report.finish() }
 }
 
