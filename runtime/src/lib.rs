@@ -5,6 +5,7 @@ pub mod device;
 mod failure;
 pub mod metrics;
 pub mod random;
+pub mod report;
 pub mod storage;
 
 pub use failure::{Failure, Kind, Result};
