@@ -34,7 +34,7 @@ pub struct ImageSet {
 pub struct ImageBatch {
     /// [rows, channels, height, width].
     pub pixels: Vec<f32>,
-    /// [rows].
+    /// One per row: the class of the image.
     pub labels: Vec<i32>,
     pub rows: usize,
 }

@@ -3,8 +3,11 @@
 use super::*;
 use crate::Kind as FailureKind;
 use proptest::prelude::*;
+use std::sync::LazyLock;
 
 const TEXT: &str = "The quick brown fox jumps over the lazy dog. Größe, naïveté, 東京, 🦀🦀!\n\nThe lazy dog sleeps.\n";
+
+static TRAINED: LazyLock<Tokenizer> = LazyLock::new(|| trained(320));
 
 fn trained(entries: u32) -> Tokenizer {
     Tokenizer::train(entries, std::iter::repeat_n(TEXT, 20).map(|text| Ok(text.to_string()))).unwrap()
@@ -58,7 +61,7 @@ fn training_twice_gives_the_same_tokenizer_of_the_size_asked_for() {
 
 #[test]
 fn a_trained_tokenizer_is_shorter_than_bytes_and_loses_nothing() {
-    let tokenizer = trained(320);
+    let tokenizer = &*TRAINED;
     let ids = tokenizer.encode(TEXT).unwrap();
     assert!(ids.len() < TEXT.len() / 2, "{} ids", ids.len());
     assert_eq!(tokenizer.decode(&ids).unwrap(), TEXT);
@@ -77,7 +80,7 @@ fn a_trained_tokenizer_is_shorter_than_bytes_and_loses_nothing() {
 #[test]
 fn many_texts_are_each_text() {
     let texts: Vec<String> = (0..50).map(|i| TEXT.chars().rev().skip(i).collect()).collect();
-    for tokenizer in [Tokenizer::bytes(), trained(300)] {
+    for tokenizer in [&Tokenizer::bytes(), &*TRAINED] {
         let each: Vec<Vec<u32>> = texts.iter().map(|text| tokenizer.encode(text).unwrap()).collect();
         assert_eq!(tokenizer.encode_all(&texts).unwrap(), each);
     }
@@ -87,7 +90,7 @@ proptest! {
     /// However small the pieces are that a long document is cut into.
     #[test]
     fn pieces_of_a_document_have_the_ids_of_the_whole(text in "([Tt]he|quick|dog|a|é| |  |\n|\\.){0,60}", size in 1usize..20) {
-        let tokenizer = trained(320);
+        let tokenizer = &*TRAINED;
         let whole = tokenizer.encode(&text).unwrap();
         prop_assert_eq!(tokenizer.encode_in_pieces(&[text.as_str(), "", "a b"], size).unwrap()[0].clone(), whole);
     }
@@ -135,9 +138,9 @@ fn what_never_becomes_a_character_comes_at_the_end() {
 proptest! {
     #[test]
     fn pieces_make_the_whole(ids in prop::collection::vec(0u32..300, 0..40), words in any::<String>()) {
-        for tokenizer in [Tokenizer::bytes(), trained(300)] {
+        for tokenizer in [&Tokenizer::bytes(), &*TRAINED] {
             for ids in [&ids, &tokenizer.encode(&words).unwrap()] {
-                let (pieces, rest) = streamed(&tokenizer, ids);
+                let (pieces, rest) = streamed(tokenizer, ids);
                 prop_assert_eq!(pieces.concat() + &rest, tokenizer.decode(ids).unwrap());
             }
         }
