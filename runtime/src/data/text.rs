@@ -1,6 +1,6 @@
 //! Text files as documents.
 
-use crate::{Failure, Result, storage};
+use crate::{Failure, Kind, Result, storage};
 use serde::Deserialize;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -110,25 +110,26 @@ impl Iterator for JsonLines {
                 Err(error) => return Some(Err(Failure::io("read", &self.path, &error))),
                 Ok(0) => return None,
                 Ok(_) if line.trim_ascii().is_empty() => {}
-                Ok(_) => {
-                    return Some(serde_json::from_slice(&line).map(|line: Line| line.text).map_err(|error| {
-                        let [path, number] = [&self.path.display() as &dyn std::fmt::Display, &self.number];
-                        let form = "each line must be a JSON object with a string `text`";
-                        Failure::new(
-                            crate::Kind::Broken,
-                            format!("line {number} of `{path}` is no document ({error}); {form}"),
-                        )
-                    }));
-                }
+                Ok(_) => return Some(self.document(&line)),
             }
         }
+    }
+}
+
+impl JsonLines {
+    fn document(&self, line: &[u8]) -> Result<String> {
+        let line = serde_json::from_slice(line).map_err(|error| {
+            let place = format!("line {} of `{}`", self.number, self.path.display());
+            let form = "each line must be a JSON object with a string `text`";
+            Failure::new(Kind::Broken, format!("{place} is no document ({error}); {form}"))
+        });
+        line.map(|line: Line| line.text)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Kind;
 
     fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

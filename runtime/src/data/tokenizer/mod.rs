@@ -12,6 +12,7 @@ use bytes::bytes_json;
 use pieces::{PIECE, pieces};
 use std::path::Path;
 use tokenizers::Tokenizer as HuggingFace;
+use tokenizers::models::ModelWrapper;
 use tokenizers::utils::parallelism::MaybeParallelIterator;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -50,6 +51,12 @@ impl Tokenizer {
         let mut tokenizer = HuggingFace::from_bytes(&json)?;
         // Documents are cut and batched here, whatever the file's author did.
         tokenizer.with_truncation(None)?.with_padding(None);
+        // Nor does the same text ever give other ids.
+        let mut model = tokenizer.get_model().clone();
+        if let ModelWrapper::BPE(bpe) = &mut model {
+            bpe.dropout = None;
+        }
+        tokenizer.with_model(model);
         Ok(Tokenizer { kind: Kind::HuggingFace(Box::new(tokenizer)), json })
     }
 
@@ -57,7 +64,9 @@ impl Tokenizer {
     pub fn vocab(&self) -> u32 {
         match &self.kind {
             Kind::Bytes => 256,
-            Kind::HuggingFace(tokenizer) => tokenizer.get_vocab(true).values().max().map_or(0, |id| id + 1),
+            Kind::HuggingFace(tokenizer) => {
+                tokenizer.get_vocab(true).values().max().map_or(0, |id| id.saturating_add(1))
+            }
         }
     }
 

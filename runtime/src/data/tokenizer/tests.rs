@@ -108,6 +108,13 @@ fn a_tokenizer_that_would_show_the_cut_gets_whole_documents() {
 }
 
 #[test]
+fn dropout_of_the_file_is_not_ours() {
+    let dropping = TRAINED.json().replace("\"dropout\": null", "\"dropout\": 1.0");
+    assert_ne!(dropping, TRAINED.json());
+    assert_eq!(Tokenizer::parse(dropping).unwrap().encode(TEXT).unwrap(), TRAINED.encode(TEXT).unwrap());
+}
+
+#[test]
 fn truncation_and_padding_of_the_file_are_not_ours() {
     let mut cutting = HuggingFace::from_bytes(Tokenizer::bytes().json()).unwrap();
     let truncation = tokenizers::TruncationParams { max_length: 3, ..Default::default() };

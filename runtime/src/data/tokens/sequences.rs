@@ -28,13 +28,13 @@ pub struct TokenBatch {
 }
 
 impl Sequences {
-    /// An error if the part is shorter than one sequence.
+    /// An error if the part is shorter than one sequence. `context` is at least 1.
     pub fn new(part: Part, context: usize, order: Order) -> Result<Self> {
         let context = context as u64;
         if part.tokens() > context {
             return Ok(Sequences { part, context, order });
         }
-        let [path, tokens] = [&part.corpus().path().display() as &dyn std::fmt::Display, &part.tokens()];
+        let (path, tokens) = (part.corpus().path().display(), part.tokens());
         let why = format!("`{path}` has {tokens} tokens, but a sequence of context {context} needs {}", context + 1);
         Err(Failure::mistake(format!("{why}; name more text or make `context` smaller")))
     }
