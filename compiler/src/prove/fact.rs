@@ -143,11 +143,11 @@ impl Kept {
         }
     }
 
-    /// Changed for the earliest of the parts' reasons: what came first caused the rest.
+    /// Changed for the surest of the parts' reasons, and of those the earliest, which caused the others; that a part is scaled is a
+    /// reason where there is no other.
     fn changed(parts: &[&Kept]) -> Kept {
-        let (changed, scaled): (Vec<&Kept>, Vec<&Kept>) = parts.iter().partition(|kept| kept.factor().is_none());
-        let reasons = if changed.is_empty() { scaled } else { changed };
-        let earliest = reasons.into_iter().filter_map(Kept::reason).min_by_key(|why| why.at);
-        earliest.map_or(Kept::Same, |why| Kept::Changed(why.clone()))
+        let weight = |kept: &&&Kept| kept.reason().map(|why| (!why.proven, kept.factor().is_some(), why.at));
+        let surest = parts.iter().filter(|kept| kept.reason().is_some()).min_by_key(weight);
+        surest.and_then(|kept| kept.reason()).map_or(Kept::Same, |why| Kept::Changed(why.clone()))
     }
 }

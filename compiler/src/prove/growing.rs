@@ -11,6 +11,8 @@ pub struct Growing {
     pub new: SizeValues,
     /// By index into `Model::parameters`; of one that does not grow, whatever.
     pub rows: Vec<NewRows>,
+    /// What is added to copies, relative to them.
+    pub noise: f64,
     /// By index into `Model::scales`.
     pub scales: Vec<ScaleChange>,
 }
@@ -59,7 +61,11 @@ impl Growing {
             }
         };
         let scales = model.scales.iter().zip(&was).zip(&is).map(change).collect();
-        Some(Growing { old, new, rows, scales })
+        let noise = match growth.init {
+            GrowthInit::Split { noise } => noise,
+            GrowthInit::New { .. } => 0.0,
+        };
+        Some(Growing { old, new, rows, noise, scales })
     }
 
     /// How many times larger the size becomes, if it changes.
@@ -85,7 +91,6 @@ fn rule_text(rule: &Amount, model: &Model) -> String {
 fn new_rows(parameter: &Parameter, init: &GrowthInit, sizes: &SizeValues) -> NewRows {
     let (keys, values) = match init {
         GrowthInit::New { keys, values } => (keys, values),
-        GrowthInit::Split { noise } if *noise != 0.0 => return NewRows::Drawn("copies with noise".into()),
         GrowthInit::Split { .. } => {
             return match parameter.role {
                 Role::Values => NewRows::DividedCopies,

@@ -20,6 +20,9 @@ pub struct Learning {
 /// What has a gradient that is not zero will be anything; the rest is asked again, until nothing moves any more.
 pub fn learning(graph: &Graph, growing: &Growing) -> Learning {
     let mut growing = growing.clone();
+    if growing.noise != 0.0 {
+        growing.rows.fill(NewRows::Drawn("copies with noise".into()));
+    }
     loop {
         let gradients = new_row_gradients(graph, &growing);
         let moving = |(index, fresh): &(u32, Fresh)| match fresh {

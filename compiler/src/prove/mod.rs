@@ -6,7 +6,8 @@
 //! same elements before the growth: the same, scaled by a known factor, or changed for a reason. The *fresh* half says what
 //! stands at the new indices of each growing axis of the grown model: a number, equal copies of old slices, or anything.
 //!
-//! - Everything is exact algebra: rounding is not modelled, and a positive `eps` under a norm is a change if the norm changes.
+//! - Everything is exact algebra: rounding is not modelled. What only an `eps` under a norm or a noise of copies changes is nearly
+//!   preserved.
 //! - The kept half never looks at values, so a change is reported even where particular weights would hide it.
 //! - Composites (`softmax`, `l2_normalize`) have rules of their own; expanded graphs are understood, with plainer reasons.
 
@@ -38,6 +39,11 @@ pub enum Verdict {
     Preserves {
         because: String,
     },
+    /// Every output is nearly what it was.
+    NearlyPreserves {
+        because: String,
+        at: Option<Span>,
+    },
     Changes {
         because: String,
         at: Option<Span>,
@@ -61,17 +67,36 @@ pub fn preservation(graph: &Graph, growing: &Growing) -> Verdict {
         })
         .collect();
     reasons.sort_by_key(|reason| (!reason.proven, reason.at));
-    let Some(Reason { text: because, at, proven }) = reasons.into_iter().next() else {
-        return Verdict::Preserves { because: because::sentence(&walk.steps) };
-    };
-    let at = graph.node(at).origin.span;
-    if proven { Verdict::Changes { because, at } } else { Verdict::Unproven { because, at } }
+    match reasons.into_iter().next() {
+        Some(Reason { text: because, at, proven: true }) => {
+            Verdict::Changes { because, at: graph.node(at).origin.span }
+        }
+        Some(Reason { text: because, at, proven: false }) => {
+            Verdict::Unproven { because, at: graph.node(at).origin.span }
+        }
+        None => preserved(&walk),
+    }
+}
+
+/// No output changed, if `eps` and noise are nothing.
+fn preserved(walk: &walk::Walk) -> Verdict {
+    let noise = walk.growing.noise;
+    if noise != 0.0 {
+        return Verdict::NearlyPreserves { because: format!("up to the noise of {} %", 100.0 * noise), at: None };
+    }
+    match &walk.small {
+        Some(Reason { text, at, .. }) => {
+            Verdict::NearlyPreserves { because: text.clone(), at: walk.graph.node(*at).origin.span }
+        }
+        None => Verdict::Preserves { because: because::sentence(&walk.steps) },
+    }
 }
 
 impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Verdict::Preserves { because } => write!(f, "preserves the function, because {because}"),
+            Verdict::NearlyPreserves { because, .. } => write!(f, "nearly preserves the function: {because}"),
             Verdict::Changes { because, .. } => write!(f, "changes it: {because}"),
             Verdict::Unproven { because, .. } => write!(f, "not proven to preserve it: {because}"),
         }

@@ -30,59 +30,64 @@ fn row(walk: &Walk, place: &Place) -> Row {
 
 /// x / (‖x‖ + eps)
 pub(super) fn l2_normalize(walk: &mut Walk, place: &Place, eps: f64) -> Fact {
-    let x = &place.operands[0];
-    let scale_free = |kept: &Kept| kept.map(|c| (eps == 0.0 && c > 0.0).then_some(1.0));
+    let unit = scale_free(walk, place, eps);
     let kept = match row(walk, place) {
-        Row::Fixed => scale_free(&x.kept),
+        Row::Fixed => unit,
         Row::Zeros => {
             walk.note(Step::NormSkipsZeros);
-            scale_free(&x.kept)
+            unit
         }
         Row::Copies { ratio } => {
             walk.note(Step::NormOfCopies { copies: rounded(ratio) });
+            eps_stays(walk, place, eps);
             let shrunk = norm_of_copies(walk, place, ratio).map(|c| Some(1.0 / c));
-            let shrunk = if eps == 0.0 { shrunk } else { eps_stays(walk, place) };
-            Kept::product(&[&scale_free(&x.kept), &shrunk])
+            Kept::product(&[&unit, &shrunk])
         }
         Row::Other { origin } => seen(walk, place, "the row norm", &origin),
     };
     rows(walk, place, kept, true)
 }
 
-fn eps_stays(walk: &Walk, place: &Place) -> Kept {
-    Kept::Changed(walk.because(place.id, "the norm of a row of copies grows and eps does not".into()))
-}
-
 /// (x − mean) / √(variance + eps)
 pub(super) fn layer_norm(walk: &mut Walk, place: &Place, eps: f64) -> Fact {
-    let x = &place.operands[0];
-    let scale_free = x.kept.map(|c| (eps == 0.0 && c > 0.0).then_some(1.0));
-    let kept = match row(walk, place) {
-        Row::Fixed => scale_free,
-        Row::Copies { .. } => {
-            walk.note(Step::MomentsOfCopies);
-            scale_free
-        }
-        Row::Zeros => seen(walk, place, "the mean and variance of a row", "zeros count, too"),
-        Row::Other { origin } => seen(walk, place, "the mean and variance of a row", &origin),
-    };
+    let kept = moments(walk, place, eps, "the mean and variance of a row");
     rows(walk, place, kept, false)
 }
 
 /// x / √(mean of squares + eps)
 pub(super) fn rms_norm(walk: &mut Walk, place: &Place, eps: f64) -> Fact {
-    let x = &place.operands[0];
-    let scale_free = x.kept.map(|c| (eps == 0.0 && c > 0.0).then_some(1.0));
-    let kept = match row(walk, place) {
-        Row::Fixed => scale_free,
+    let kept = moments(walk, place, eps, "the mean of squares of a row");
+    rows(walk, place, kept, true)
+}
+
+/// The kept half of what is divided by means over the row.
+fn moments(walk: &mut Walk, place: &Place, eps: f64, what: &str) -> Kept {
+    let unit = scale_free(walk, place, eps);
+    match row(walk, place) {
+        Row::Fixed => unit,
         Row::Copies { .. } => {
             walk.note(Step::MomentsOfCopies);
-            scale_free
+            unit
         }
-        Row::Zeros => seen(walk, place, "the mean of squares of a row", "zeros count, too"),
-        Row::Other { origin } => seen(walk, place, "the mean of squares of a row", &origin),
-    };
-    rows(walk, place, kept, true)
+        Row::Zeros => seen(walk, place, what, "zeros count, too"),
+        Row::Other { origin } => seen(walk, place, what, &origin),
+    }
+}
+
+/// A normalized row does not see a factor, or hardly.
+fn scale_free(walk: &mut Walk, place: &Place, eps: f64) -> Kept {
+    let x = &place.operands[0].kept;
+    if let Kept::Scaled { .. } = x {
+        eps_stays(walk, place, eps);
+    }
+    x.map(|c| (c > 0.0).then_some(1.0))
+}
+
+/// What the norm is added to weighs more or less than before beside it.
+fn eps_stays(walk: &mut Walk, place: &Place, eps: f64) {
+    if eps != 0.0 && walk.small.is_none() {
+        walk.small = Some(walk.because(place.id, "the norm of a row changes and eps does not".into()));
+    }
 }
 
 pub(super) fn softmax(walk: &mut Walk, place: &Place) -> Fact {

@@ -46,7 +46,8 @@ fn diagnose(model: &Model, stage: &Stage, growth: &Growth, proof: &GrowthProof) 
             let diagnostic = diagnostic.note(format!("growth changes it: {because}"));
             Some(at.iter().fold(diagnostic, |diagnostic, at| diagnostic.see(*at, "changes here first")))
         }
-        (Some(_), Verdict::Preserves { .. } | Verdict::Unproven { .. }) | (None, _) => None,
+        (Some(_), Verdict::Preserves { .. } | Verdict::NearlyPreserves { .. } | Verdict::Unproven { .. })
+        | (None, _) => None,
     };
     never.into_iter().chain(alike).chain(changed).collect()
 }

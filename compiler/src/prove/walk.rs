@@ -15,6 +15,8 @@ pub(super) struct Walk<'a> {
     pub growing: &'a Growing,
     /// Why changes of sizes had no effect; each once, in the order of the graph.
     pub steps: Vec<Step>,
+    /// The first change that is as small as an `eps`.
+    pub small: Option<Reason>,
     facts: Vec<Vec<Fact>>,
 }
 
@@ -28,7 +30,7 @@ pub(super) struct Place<'a> {
 
 impl<'a> Walk<'a> {
     pub fn new(graph: &'a Graph, growing: &'a Growing) -> Walk<'a> {
-        let mut walk = Walk { graph, growing, steps: Vec::new(), facts: Vec::with_capacity(graph.len()) };
+        let mut walk = Walk { graph, growing, steps: Vec::new(), small: None, facts: Vec::with_capacity(graph.len()) };
         for id in graph.ids() {
             let facts = walk.results(id);
             walk.facts.push(facts);

@@ -6,7 +6,6 @@ mod count;
 mod flops;
 mod text;
 
-
 pub use flops::{flops, flops_for};
 pub use text::text;
 

@@ -36,15 +36,33 @@ impl Recipe<'_> {
 
     /// One path, or several in parentheses.
     fn corpus(&self, value: &Value) -> Option<Corpus> {
-        if let Some(("mix", _)) = as_call(value) {
-            let help = "train on one corpus a stage, or on several in sequence: `train = (\"a\", \"b\")`";
-            return self.not_yet_supported(value, "mixing corpora by shares", help);
+        if let Some(("mix", parts)) = as_call(value) {
+            return self.mixture(value, parts);
         }
         let ValueKind::Tuple(paths) = &value.kind else {
             return self.text(value).map(|path| Corpus { paths: vec![path] });
         };
         let paths: Vec<Option<String>> = paths.iter().map(|path| self.text(&path.value)).collect();
         Some(Corpus { paths: paths.into_iter().collect::<Option<_>>()? })
+    }
+
+    /// `mix("a" : 70%, "b" : 30%)`, which is understood but not yet supported.
+    fn mixture<T>(&self, whole: &Value, parts: &[Argument]) -> Option<T> {
+        let share = |part: &Argument| {
+            self.text(&part.value)?;
+            match &part.share {
+                Some(share) => self.fraction(share),
+                None => self.refuse(Code::SharesNotWhole, &part.value, "a part without a share", "write `\"…\" : 30%`"),
+            }
+        };
+        let shares: Vec<Option<f64>> = parts.iter().map(share).collect();
+        let sum: f64 = shares.into_iter().sum::<Option<f64>>()?;
+        if (sum - 1.0).abs() > 1e-9 {
+            let label = format!("the shares add up to {} %", rounded_percent(sum));
+            return self.refuse(Code::SharesNotWhole, whole, "the shares are not a whole", &label);
+        }
+        let help = "train on one corpus a stage, or on several in sequence: `train = (\"a\", \"b\")`";
+        self.not_yet_supported(whole, "mixing corpora by shares", help)
     }
 
     /// One set, or several with names.
@@ -160,4 +178,8 @@ impl Recipe<'_> {
         self.report.push(diagnostic.at(value.span, "").help(help));
         None
     }
+}
+
+fn rounded_percent(share: f64) -> f64 {
+    (share * 1e5).round() / 1e3
 }

@@ -47,6 +47,8 @@ fn data() {
     let answers = said_of(&[
         "data { validate = hold_out(0.5%) }",
         r#"data { train = mix("a" : 70%, "b" : 30%)  validate = hold_out(100%)  tokenizer = byte  documents = split }"#,
+        r#"data { train = mix("a" : 70%, "b" : 20%)  validate = ("a", "b") }"#,
+        r#"data { train = mix("a" : 70%, "b") }"#,
         r#"data { train = books  validate = (a = "a", "b")  documents = join(start = 4)  images = normalize(mean = 0, std = 1) }"#,
         r#"
 data { train = "a"  tokenizer = "20B_tokenizer.json" }"#,
