@@ -11,14 +11,17 @@ use std::collections::BTreeMap;
 use tfc_grammar::ast::{self, Assign, PartKind};
 use tfc_grammar::{Code, Diagnostic, Span};
 
-/// The free groups' tokens, per repeat instance (`block.3`; empty outside of repeats) and group. None: reported already.
+/// A group in a repeat instance (`block.3`; empty outside of repeats).
+type Place = (String, usize);
+
+/// The free groups' tokens in each place. None: reported already.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Tokens(BTreeMap<(String, usize), Option<i64>>);
+pub(super) struct Tokens(BTreeMap<Place, Option<i64>>);
 
 /// A setting of a stage, with what it is about.
 struct Assignment<'b> {
     field: &'b ast::Field,
-    targets: Vec<(String, usize)>,
+    targets: Vec<Place>,
 }
 
 /// The evaluation of one stage's settings: a value may need others, in any order.
@@ -28,7 +31,7 @@ struct Evaluation<'e> {
     assignments: &'e [Assignment<'e>],
     scope: ScopeId,
     /// None while a value is being computed.
-    done: RefCell<BTreeMap<(String, usize), Option<Option<i64>>>>,
+    done: RefCell<BTreeMap<Place, Option<Option<i64>>>>,
 }
 
 impl Recipe<'_> {
@@ -97,7 +100,7 @@ impl Recipe<'_> {
     }
 
     /// The instances and groups that a setting is about; None if there are none, which is reported.
-    fn targets(&self, field: &ast::Field, scope: ScopeId) -> Option<Vec<(String, usize)>> {
+    fn targets(&self, field: &ast::Field, scope: ScopeId) -> Option<Vec<Place>> {
         if let Some(choice) = &field.by {
             let value = Value::error(field.target.span.to(choice.span));
             return self.not_yet_supported(&value, "shrinking", "leave the tokens as many as they are");
@@ -119,12 +122,12 @@ impl Recipe<'_> {
         self.addressed(&field.target, &groups, scope)
     }
 
-    fn addressed(&self, target: &ast::Pattern, groups: &[usize], scope: ScopeId) -> Option<Vec<(String, usize)>> {
+    fn addressed(&self, target: &ast::Pattern, groups: &[usize], scope: ScopeId) -> Option<Vec<Place>> {
         let pattern = self.pattern(&target.parts, scope)?;
         let axes = self.axes().iter().filter_map(|axis| Some((axis, self.group(axis.group)?)));
         let free: Vec<(&str, usize)> =
             axes.filter(|(_, group)| groups.contains(group)).map(|(axis, group)| (axis.path.as_str(), group)).collect();
-        let fitting: Vec<(String, usize)> = free
+        let fitting: Vec<Place> = free
             .iter()
             .filter(|(path, _)| pattern.fits(path))
             .map(|(path, group)| (instance_of(path).to_string(), *group))
@@ -194,7 +197,7 @@ impl Recipe<'_> {
 
 impl Evaluation<'_> {
     /// The new number of tokens of a group, free or derived, in one instance.
-    fn value(&self, key: &(String, usize)) -> Option<i64> {
+    fn value(&self, key: &Place) -> Option<i64> {
         let known = self.done.borrow().get(key).copied();
         match known {
             Some(Some(value)) => return value,
@@ -207,7 +210,7 @@ impl Evaluation<'_> {
         value
     }
 
-    fn compute(&self, key: &(String, usize)) -> Option<i64> {
+    fn compute(&self, key: &Place) -> Option<i64> {
         let (instance, group) = key;
         let tokens = |group: usize| self.value(&(instance.clone(), group));
         let definition = &self.recipe.names.groups[*group];
@@ -233,7 +236,7 @@ impl Evaluation<'_> {
         value
     }
 
-    fn cyclic(&self, (_, group): &(String, usize)) -> Option<i64> {
+    fn cyclic(&self, (_, group): &Place) -> Option<i64> {
         let name = self.recipe.names.groups[*group].name();
         let setting = self.assignments.iter().find(|a| a.targets.iter().any(|(_, g)| g == group));
         if let Some(Assignment { field, .. }) = setting {

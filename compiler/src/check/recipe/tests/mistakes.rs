@@ -1,7 +1,8 @@
 //! Every mistake, with what is said of it.
 
-use super::answers;
+use super::{answers, resolve_around};
 use insta::assert_snapshot;
+use tfc_grammar::Code;
 
 /// Cases of recipes alone.
 fn said_of(recipes: &[&str]) -> String {
@@ -199,4 +200,19 @@ grow { stage "a" { steps = 10 } }"#;
     let cases: Vec<(&str, &[&str])> = cases.iter().map(|set| (recipe, set.as_slice())).collect();
     let answers = answers(&cases);
     assert_snapshot!(answers);
+}
+
+#[test]
+fn a_recipe_is_read_without_its_model() {
+    let recipe = r#"
+train {
+  batch = 8  optimizer = adamw(lr = 1)  steps = 10  evaluate = every(1K)
+  until = plateau(perplexity, patience = 0)
+  on anything { freez }
+}
+grow {
+  stage "more" { qkv *= 2  anywhere[3].qkv += 0.5  ffn = 3 }
+}"#;
+    let codes: Vec<Code> = resolve_around(None, recipe, &[]).diagnostics.iter().map(|d| d.code).collect();
+    assert_eq!(codes, [Code::ValueOutOfRange, Code::UnknownField, Code::DerivedSize]);
 }

@@ -116,6 +116,10 @@ struct Outcome {
 }
 
 fn resolve(recipe: &str, set: &[&str]) -> Outcome {
+    resolve_around(Some(&model()), recipe, set)
+}
+
+fn resolve_around(model: Option<&Model>, recipe: &str, set: &[&str]) -> Outcome {
     let text = format!("{recipe}{NAMES}");
     let loader = Memory(&text);
     let mut sources = Sources::default();
@@ -125,7 +129,7 @@ fn resolve(recipe: &str, set: &[&str]) -> Outcome {
     let settings = Settings::parse(&mut sources, &settings, &report);
     let names = Names::new(&files, &settings, &report);
     names.evaluate_all();
-    let experiment = super::check(Some(&model()), &names, &loader);
+    let experiment = super::check(model, &names, &loader);
     Outcome { sources, experiment, diagnostics: report.finish() }
 }
 
