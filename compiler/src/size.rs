@@ -128,6 +128,17 @@ impl Size {
         all
     }
 
+    /// The least it can be when every symbol is at least one.
+    pub fn least(&self) -> i64 {
+        let varies_down = self.terms.iter().any(|(product, coefficient)| !product.is_empty() && *coefficient < 0);
+        if varies_down { i64::MIN } else { self.terms.values().fold(0, |sum: i64, c| sum.saturating_add(*c)) }
+    }
+
+    /// How many numbers and symbols it is written with.
+    pub fn weight(&self) -> usize {
+        self.terms.keys().map(|product| 1 + product.len()).sum()
+    }
+
     /// The quotient by a polynomial of one term, if every term is divisible by it.
     pub fn checked_div(&self, divisor: &Size) -> Option<Size> {
         let (product, coefficient) = divisor.terms.iter().next()?;
@@ -140,10 +151,10 @@ impl Size {
             for symbol in product {
                 rest.remove(rest.iter().position(|s| s == symbol)?);
             }
-            if value % coefficient != 0 {
+            if value.checked_rem(*coefficient)? != 0 {
                 return None;
             }
-            quotient = quotient.plus_term(rest, value / coefficient);
+            quotient = quotient.plus_term(rest, value.checked_div(*coefficient)?);
         }
         Some(quotient)
     }

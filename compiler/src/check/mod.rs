@@ -14,6 +14,8 @@ mod names;
 mod recipe;
 mod report;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use crate::model::Model;

@@ -11,6 +11,7 @@ mod paths;
 mod program;
 mod recipe;
 mod state;
+mod text;
 
 pub use amount::Amount;
 pub use paths::{PathPart, PathPattern, PatternPart, path_parts};

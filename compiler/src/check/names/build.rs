@@ -12,8 +12,6 @@ use tfc_grammar::{Code, Diagnostic, Span, did_you_mean};
 struct Builder<'a> {
     files: &'a Files,
     names: Names<'a>,
-    /// The scope of the standard library, once it is built.
-    std: Option<ScopeId>,
 }
 
 /// A model and the blocks around it, as one file gives them to whoever uses it.
@@ -35,8 +33,8 @@ impl<'a> Names<'a> {
             states: RefCell::default(),
             group_order: Vec::new(),
         };
-        let mut builder = Builder { files, names, std: None };
-        builder.std = Some(builder.unit(&files.units[Files::STD]).file);
+        let mut builder = Builder { files, names };
+        builder.unit(&files.units[Files::STD]);
         builder.names.experiment = builder.unit(&files.units[Files::ROOT]).experiment;
         settings.0.iter().for_each(|setting| builder.setting(setting));
         let mut names = builder.names;
@@ -54,7 +52,9 @@ impl<'a> Experiment<'a> {
 
 impl<'a> Builder<'a> {
     fn unit(&mut self, unit: &'a Unit) -> Parts<'a> {
-        let imports = self.add(Scope { parents: self.std.into_iter().collect(), ..Scope::default() });
+        // The standard library is built first.
+        let std = (!self.names.scopes.is_empty()).then_some(ScopeId::STD);
+        let imports = self.add(Scope { parents: std.into_iter().collect(), ..Scope::default() });
         let file = self.add(Scope { parents: vec![imports], ..Scope::default() });
         let mut own = self.items(&unit.ast, file);
         let mut imported = Experiment::new(file);

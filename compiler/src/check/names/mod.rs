@@ -20,6 +20,11 @@ use tfc_grammar::{FileId, Span};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ScopeId(usize);
 
+impl ScopeId {
+    /// The standard library.
+    pub const STD: ScopeId = ScopeId(1);
+}
+
 /// What a name stands for: an index into the table of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Meaning {

@@ -1,0 +1,116 @@
+//! Errors of the elaboration: where they are reported, and how sizes and shapes are written in them.
+
+use super::Elaborator;
+use super::amount::{groups, substitute};
+use super::value::{Axis, Tensor, Value, Word, group_of};
+use crate::model::Amount;
+use crate::size::Size;
+use tfc_grammar::{Code, Diagnostic, Span};
+
+impl<'a> Elaborator<'a> {
+    /// The place in the user's text that is at fault for what happens at `span`: the innermost call outside the standard library.
+    pub fn place(&self, span: Span) -> Span {
+        if span.file != self.names.std {
+            return span;
+        }
+        let outside = |call: &&super::Call| call.span.file != self.names.std;
+        self.calls.iter().rev().find(outside).map_or(span, |call| call.span)
+    }
+
+    /// Reports, and gives the value that silences what follows.
+    pub fn fail(&self, code: Code, span: Span, message: impl Into<String>, label: impl Into<String>) -> Value<'a> {
+        self.report(Diagnostic::new(code, message).at(self.place(span), label), span);
+        Value::Error
+    }
+
+    /// Reports what is wrong at `span`; the diagnostic's labels have been moved to [`Elaborator::place`]s.
+    pub fn report(&self, diagnostic: Diagnostic, span: Span) {
+        if self.stopped {
+            return;
+        }
+        let innermost = self.calls.last().filter(|_| span.file == self.names.std);
+        self.names.report.push(match innermost {
+            Some(call) => {
+                let name = &self.names.layers[call.layer].ast.name.text;
+                diagnostic.note(format!("it happens inside `{name}` of the standard library"))
+            }
+            None => diagnostic,
+        });
+    }
+
+    /// Ends the elaboration: a limit was reached.
+    pub fn stop(&mut self, code: Code, span: Span, message: impl Into<String>, label: &str) -> Value<'a> {
+        self.fail(code, span, message, label);
+        self.stopped = true;
+        Value::Error
+    }
+
+    /// A value of another kind than needed: `needed` is `a tensor`. A name that nothing defines is unknown rather than wrong.
+    pub fn wrong_kind(&self, value: &Value<'a>, span: Span, needed: &str) {
+        let (code, label) = match value {
+            Value::Error => return,
+            Value::Word(word) if word.text == "none" => (Code::WrongType, "it is left out".into()),
+            Value::Word(word) => return self.unknown_name(word, needed),
+            Value::Tensor(tensor) => (
+                Code::NotConstant,
+                format!("this is a tensor {}, known only when the model runs", self.shape_text(tensor)),
+            ),
+            Value::Amount(_)
+            | Value::Flag(_)
+            | Value::Layer(_)
+            | Value::Distribution(_)
+            | Value::Window(_)
+            | Value::Tuple(_) => (Code::WrongType, format!("this is {}", value.describe())),
+        };
+        self.fail(code, span, format!("{needed} is needed here"), label);
+    }
+
+    pub fn unknown_name(&self, word: &Word, needed: &str) {
+        let place = self.place(word.span);
+        let message = format!("`{}` is not known here", word.text);
+        let diagnostic = Diagnostic::new(Code::UnknownName, message).at(place, format!("expected {needed}"));
+        let diagnostic = match &word.near {
+            Some(near) => diagnostic.suggest("there is a similar name", place, near),
+            None => diagnostic,
+        };
+        self.report(diagnostic, word.span);
+    }
+
+    /// Adds to a diagnostic where the sizes of a tensor were declared.
+    pub fn origins(&self, mut diagnostic: Diagnostic, axes: &[&Axis]) -> Diagnostic {
+        for axis in axes {
+            let Some(origin) = axis.origin.filter(|origin| origin.file != self.names.std) else { continue };
+            if !diagnostic.labels.iter().any(|label| label.span == origin) {
+                diagnostic = diagnostic.see(origin, format!("{} comes from here", self.size_text(&axis.size)));
+            }
+        }
+        diagnostic
+    }
+
+    /// `[batch, sequence, 768]`
+    pub fn shape_text(&self, tensor: &Tensor) -> String {
+        let sizes: Vec<String> = tensor.axes.iter().map(|axis| self.size_text(&axis.size)).collect();
+        format!("[{}]", sizes.join(", "))
+    }
+
+    /// A size without placeholders, by the names that are known before the end.
+    pub fn size_text(&self, size: &Size) -> String {
+        size.display(&self.symbols).to_string()
+    }
+
+    /// An amount with its groups by their names.
+    pub fn amount_text(&self, amount: &Amount) -> String {
+        match (amount, groups(amount).as_slice()) {
+            (Amount::Size(size), &[group, ..]) if size.as_symbol().and_then(group_of) == Some(group) => {
+                self.names.groups[group].name().to_string()
+            }
+            (_, []) => amount.display(&|size| self.size_text(size)),
+            // A formula over several groups: as many tokens as they have at first.
+            _ => substitute(amount, &|symbol| self.first_tokens(symbol)).display(&|size| self.size_text(size)),
+        }
+    }
+
+    fn first_tokens(&self, symbol: crate::size::Symbol) -> Size {
+        group_of(symbol).map_or(Size::symbol(symbol), |group| Size::constant(self.tokens[group]))
+    }
+}

@@ -1,0 +1,56 @@
+//! What compares logits with labels, and the labels of a language model.
+
+use super::Elaborator;
+use super::arguments::Arguments;
+use super::contraction::sizes;
+use super::value::Tensor;
+use crate::graph::DType;
+use crate::model::{InputKind, Primitive};
+use tfc_grammar::Code;
+
+impl<'a> Elaborator<'a> {
+    pub fn cross_entropy(&mut self, args: &Arguments<'a>) -> Option<Tensor> {
+        self.compared(Primitive::CrossEntropy, args)
+    }
+
+    pub fn accuracy(&mut self, args: &Arguments<'a>) -> Option<Tensor> {
+        self.compared(Primitive::Accuracy, args)
+    }
+
+    /// (logits `[.., classes]`, labels `[..]`) → a number.
+    fn compared(&mut self, primitive: Primitive, args: &Arguments<'a>) -> Option<Tensor> {
+        let (logits, labels) = (self.floats(args, 0)?, self.integers(args, 1)?);
+        let rows = logits.axes.split_last().map(|(_, rows)| sizes(rows));
+        if rows.as_ref() != Some(&sizes(&labels.axes)) {
+            self.wrong_shapes(
+                Code::ShapeMismatch,
+                "there is one label per row of logits",
+                &[&logits, &labels],
+                &[],
+                args.span,
+            );
+            return None;
+        }
+        Some(self.emit(primitive, &[&logits, &labels], DType::F32, Vec::new(), args.span))
+    }
+
+    /// The same sequence one place later.
+    pub fn next(&mut self, args: &Arguments<'a>) -> Option<Tensor> {
+        let ids = self.tensor(args, 0)?;
+        let input = match self.values[ids.id.0 as usize].primitive {
+            Primitive::Input(input) if matches!(self.inputs[input].kind, InputKind::TokenIds { .. }) => input,
+            _ => {
+                let message = "`next` takes an input of token ids";
+                self.fail(Code::WrongType, args.values[0][0].1, message, "this is none");
+                return None;
+            }
+        };
+        if self.next_of.is_some_and(|other| other != input) {
+            let message = "`next` of a second input is not yet supported";
+            self.fail(Code::NotYetSupported, args.span, message, "the other is asked of elsewhere");
+            return None;
+        }
+        self.next_of = Some(input);
+        Some(self.emit(Primitive::Next(input), &[], DType::I32, ids.axes.clone(), args.span))
+    }
+}

@@ -1,0 +1,195 @@
+//! `parameter[shape](init = …, role = …)`: the only thing that makes parameters.
+
+use super::arguments::{Arguments, Formal, Written};
+use super::expression::Slot;
+use super::value::{Axis, Distribution, Field, Frame, Tensor, Value};
+use super::{Elaborator, Parameter};
+use crate::graph::DType;
+use crate::model::{Amount, Init, Primitive, Role};
+use crate::size::Symbol;
+use tfc_grammar::ast::{Arg, Expr};
+use tfc_grammar::{Code, Diagnostic, Span};
+
+/// The arguments of `parameter`, in order.
+const FORMALS: [&str; 3] = ["init", "role", "default"];
+const INIT: usize = 0;
+const ROLE: usize = 1;
+const DEFAULT: usize = 2;
+
+const ROLES: [(&str, Role); 9] = [
+    ("keys", Role::Keys),
+    ("values", Role::Values),
+    ("embedding", Role::Embedding),
+    ("linear", Role::Linear),
+    ("positions", Role::Positions),
+    ("norm_weight", Role::NormWeight),
+    ("norm_bias", Role::NormBias),
+    ("bias", Role::Bias),
+    ("free", Role::Free),
+];
+
+impl<'a> Elaborator<'a> {
+    /// Whether a name means the parameter constructor, not a local or a definition.
+    pub fn is_parameter(&self, base: &Expr, frame: &Frame<'a>) -> bool {
+        base.as_name() == Some("parameter")
+            && frame.find("parameter").is_none()
+            && self.names.find(frame.scope, "parameter").is_none()
+    }
+
+    pub fn parameter(
+        &mut self,
+        shape: &'a [Expr],
+        args: &'a [Arg],
+        span: Span,
+        frame: &Frame<'a>,
+        slot: &mut Slot<'a>,
+    ) -> Value<'a> {
+        self.declared(shape, args, span, frame, slot).map_or(Value::Error, Value::Tensor)
+    }
+
+    fn declared(
+        &mut self,
+        shape: &'a [Expr],
+        args: &'a [Arg],
+        span: Span,
+        frame: &Frame<'a>,
+        slot: &mut Slot<'a>,
+    ) -> Option<Tensor> {
+        let axes: Vec<Option<(Axis, Span)>> =
+            shape.iter().map(|element| self.fixed_or_tokens(element, frame)).collect();
+        let formals = FORMALS.map(|name| Formal { name, required: false, flag: false, many: false, layer: None });
+        let actuals = self.matched("parameter", &formals, None, &[Written { args, frame }], span)?;
+        let values = formals.iter().zip(actuals).map(|(formal, actuals)| {
+            actuals.into_iter().map(|actual| self.actual(formal, actual, &[Written { args, frame }])).collect()
+        });
+        let args = Arguments { values: values.collect(), span };
+        let axes: Vec<(Axis, Span)> = axes.into_iter().collect::<Option<_>>()?;
+        if self.dry {
+            return None;
+        }
+
+        let grows = self.growing_axis(&axes)?;
+        let name = slot.binding.take().unwrap_or("parameter");
+        let role = self.role(&args, name)?;
+        let init = self.init(&args, name)?;
+        if let Some(first) = self.parameters.iter().find(|p| p.instance == self.instance && p.name == name) {
+            self.equal_paths(name, span, first.span, super::call::Naming::Call);
+            return None;
+        }
+        self.instances.hold(self.instance);
+        let index = self.parameters.len();
+        let axes: Vec<Axis> = axes.into_iter().map(|(axis, _)| axis).collect();
+        let value = self.emit(Primitive::Parameter(index), &[], DType::F32, axes, span);
+        self.parameters.push(Parameter {
+            instance: self.instance,
+            name: name.to_string(),
+            shape: value.shape(),
+            role,
+            init,
+            grows,
+            span: self.place(span),
+            value: value.clone(),
+        });
+        Some(value)
+    }
+
+    /// One size of a parameter: what varies from batch to batch cannot be one.
+    fn fixed_or_tokens(&mut self, element: &'a Expr, frame: &Frame<'a>) -> Option<(Axis, Span)> {
+        let value = self.value(element, frame);
+        let axis = self.dimension(&value, element.span)?;
+        if axis.size.symbols().iter().any(|symbol| self.axis_of_symbol(*symbol).is_none()) {
+            let message = format!("a parameter cannot have the size {}", self.size_text(&axis.size));
+            let diagnostic = Diagnostic::new(Code::NotConstant, message)
+                .at(self.place(element.span), "it varies from batch to batch");
+            self.report(self.origins(diagnostic, &[&axis]), element.span);
+            return None;
+        }
+        Some((axis, element.span))
+    }
+
+    /// The one axis that grows, with the index of its tokens.
+    fn growing_axis(&mut self, axes: &[(Axis, Span)]) -> Option<Option<(usize, usize)>> {
+        let mut grows = None;
+        for (index, (axis, span)) in axes.iter().enumerate() {
+            if axis.size.as_constant().is_some() {
+                continue;
+            }
+            let Some(tokens) = axis.size.as_symbol().and_then(|symbol: Symbol| self.axis_of_symbol(symbol)) else {
+                let message = format!("`{}` grows, but is not declared as tokens", self.size_text(&axis.size));
+                let diagnostic = Diagnostic::new(Code::NotConstant, message)
+                    .at(self.place(*span), "an axis of a parameter is fixed or is tokens")
+                    .help("declare it in the model: `tokens NAME = …`");
+                self.report(diagnostic, *span);
+                return None;
+            };
+            if grows.is_some() {
+                self.fail(
+                    Code::NotYetSupported,
+                    *span,
+                    "a parameter with two axes that grow is not yet supported",
+                    "the second",
+                );
+                return None;
+            }
+            grows = Some((index, tokens));
+        }
+        Some(grows)
+    }
+
+    /// The role that is said, or else the one that the name says.
+    fn role(&self, args: &Arguments<'a>, name: &str) -> Option<Role> {
+        let Some((value, span)) = args.values[ROLE].first() else {
+            return Some(match name {
+                "keys" => Role::Keys,
+                "values" => Role::Values,
+                "bias" => Role::Bias,
+                _ => Role::Free,
+            });
+        };
+        let known = self.word_of(value).and_then(|text| ROLES.iter().find(|(word, _)| *word == text));
+        if known.is_none() {
+            self.unknown_option(value, *span, &ROLES.map(|(word, _)| word));
+        }
+        known.map(|(_, role)| *role)
+    }
+
+    /// `init`, where it says something of this parameter; else `default`; else normal(0.02).
+    fn init(&mut self, args: &Arguments<'a>, name: &str) -> Option<Init> {
+        for index in [INIT, DEFAULT] {
+            let Some((value, span)) = args.values[index].first() else { continue };
+            let value = match value {
+                Value::Tuple(fields) => match self.own_field(fields, name) {
+                    Some(value) => value.clone(),
+                    None => continue,
+                },
+                value if value.is_none() => continue,
+                // One distribution for all parameters of an operation does not mean its biases.
+                _ if index == INIT && name == "bias" && args.values[DEFAULT].first().is_some() => continue,
+                value => value.clone(),
+            };
+            return self.distribution(&value, *span);
+        }
+        Some(Init::Normal { std: Amount::Number(0.02) })
+    }
+
+    fn own_field<'v>(&self, fields: &'v [Field<'a>], name: &str) -> Option<&'v Value<'a>> {
+        fields.iter().find(|field| field.name == Some(name)).map(|field| &field.value)
+    }
+
+    fn distribution(&mut self, value: &Value<'a>, span: Span) -> Option<Init> {
+        match value {
+            Value::Distribution(Distribution::Normal { std }) => Some(Init::Normal { std: self.resolve(std) }),
+            Value::Distribution(Distribution::Uniform { low: None, high }) => {
+                Some(Init::Uniform { bound: self.resolve(high) })
+            }
+            _ => match self.word_of(value) {
+                Some("zero") => Some(Init::Zero),
+                Some("one") => Some(Init::One),
+                _ => {
+                    self.wrong_kind(value, span, "`zero`, `one`, `normal(std)` or `uniform(bound)`");
+                    None
+                }
+            },
+        }
+    }
+}

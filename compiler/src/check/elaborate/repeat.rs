@@ -1,0 +1,36 @@
+//! `repeat(n, layer, x)`: n instances of a layer, each taking what the one before gives.
+
+use super::Elaborator;
+use super::arguments::Arguments;
+use super::call::{Naming, Site};
+use super::expression::Slot;
+use super::value::{Frame, Value};
+use crate::check::names::ScopeId;
+
+impl<'a> Elaborator<'a> {
+    pub fn repeat(&mut self, args: &Arguments<'a>) -> Option<Value<'a>> {
+        let count = self.whole(args, 0)?;
+        let (layer, span) = &args.values[1][0];
+        let Value::Layer(closure) = layer else {
+            self.wrong_kind(layer, *span, "a layer");
+            return None;
+        };
+        // What waits in the closure was written elsewhere and sees the names of that place.
+        let frame = Frame { scope: ScopeId::STD, locals: Vec::new() };
+        let (mut value, mut place) = args.values[2][0].clone();
+        let outer = self.repeats;
+        self.repeats *= count as f64;
+        for index in 0..count {
+            let naming = Naming::Repeat(index);
+            let site = Site { first: Some((value, place)), args: &[], frame: &frame, span: args.span, naming };
+            value = self.call(closure, site, &mut Slot::default());
+            place = args.span;
+            self.steps += 1;
+            if matches!(value, Value::Error) {
+                break;
+            }
+        }
+        self.repeats = outer;
+        Some(value)
+    }
+}
