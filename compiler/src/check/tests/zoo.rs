@@ -1,0 +1,63 @@
+//! The specs: all of them check, and those with known sizes have exactly those.
+
+use super::super::{Loader, Options, check};
+use crate::model::Model;
+use crate::size::Size;
+use tfc_grammar::{Color, Sources, render_all};
+
+/// Every spec, and the parameters of its stages where they are known.
+const ZOO: [(&str, &[i64]); 16] = [
+    ("bench-small124", &[123_569_664]),
+    ("bench-tiny", &[]),
+    ("gpt2-124m", &[124_439_808]),
+    ("growth-124m-to-1.4b", &[123_569_664, 354_190_848, 757_040_640, 1_399_948_800]),
+    ("growth-354m-to-757m", &[353_503_232, 756_156_416]),
+    ("growth-354m-to-757m-released", &[353_503_232, 756_156_416]),
+    ("jax-variant", &[123_569_664 + 50_304 * 768]),
+    ("llama-151m", &[151_309_056]),
+    ("nested-dropout", &[]),
+    ("shakespeare", &[]),
+    ("tokenformer-1.5b", &[1_587_219_456]),
+    ("tokenformer-150m", &[151_881_216]),
+    ("tokenformer-450m", &[454_166_528]),
+    ("tokenformer-900m", &[903_252_480]),
+    ("vision-imagenet", &[]),
+    ("vision-mnist", &[]),
+];
+
+/// The files of `specs/`, and a tokenizer of any vocabulary.
+struct Specs;
+
+impl Loader for Specs {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../specs/");
+        std::fs::read(format!("{root}{path}")).map_err(|error| error.to_string())
+    }
+
+    fn vocabulary(&self, _: &str) -> Result<u64, String> {
+        Ok(50_257)
+    }
+}
+
+fn spec(name: &str) -> Model {
+    let mut sources = Sources::default();
+    let checked = check(&mut sources, &format!("{name}.tfm"), &Specs, &Options::default());
+    let rendered = render_all(&sources, &checked.diagnostics, Color::Never);
+    assert!(rendered.is_empty(), "{name}:\n{rendered}");
+    checked.model.unwrap()
+}
+
+fn parameters(model: &Model, stage: usize) -> i64 {
+    let sizes = model.stage_sizes(stage);
+    model.parameters.iter().map(|p| Size::product(&p.shape).eval(&sizes)).sum()
+}
+
+#[test]
+fn every_spec_checks_and_has_its_size() {
+    for (name, stages) in ZOO {
+        let model = spec(name);
+        for (stage, expected) in stages.iter().enumerate() {
+            assert_eq!(parameters(&model, stage), *expected, "{name}, stage {stage}");
+        }
+    }
+}
