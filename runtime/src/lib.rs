@@ -6,6 +6,7 @@ mod failure;
 pub mod metrics;
 pub mod random;
 pub mod report;
+pub mod schedule;
 pub mod storage;
 
 pub use failure::{Failure, Kind, Result};
