@@ -3,10 +3,14 @@
 pub mod data;
 pub mod device;
 mod failure;
+mod init;
 pub mod metrics;
 pub mod random;
+mod reals;
 pub mod report;
+pub mod rows;
 pub mod schedule;
+mod sizes;
 pub mod storage;
 
 pub use failure::{Failure, Kind, Result};
