@@ -1,8 +1,12 @@
 //! Devices, sessions, training, growth, checkpoints and data. Knows no LLVM: it is handed a `Backend`.
 
+mod call;
+pub mod checkpoint;
 pub mod data;
 pub mod device;
+pub mod evaluate;
 mod failure;
+pub mod grow;
 mod init;
 pub mod metrics;
 pub mod random;
@@ -12,5 +16,9 @@ pub mod rows;
 pub mod schedule;
 mod sizes;
 pub mod storage;
+pub mod train;
+
+#[cfg(test)]
+mod fake;
 
 pub use failure::{Failure, Kind, Result};

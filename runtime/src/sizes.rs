@@ -6,13 +6,8 @@ use tfc_compiler::size::{SizeValues, Symbol};
 
 /// Sizes at `batch` full sequences and given numbers of parameter tokens, one per token axis.
 pub fn sizes_at(model: &Model, batch: u64, tokens: &[i64]) -> SizeValues {
-    let mut sizes = SizeValues::new(&model.symbols)
-        .with(Symbol::BATCH, batch as i64)
-        .with(Symbol::SEQUENCE, model.context.unwrap_or(1));
-    for (axis, n) in model.token_axes.iter().zip(tokens) {
-        sizes.set(axis.symbol, *n);
-    }
-    sizes
+    let sequence = model.context.unwrap_or(1);
+    model.token_sizes(tokens).with(Symbol::BATCH, batch as i64).with(Symbol::SEQUENCE, sequence)
 }
 
 /// The numbers of parameter tokens by the path of their axis.

@@ -11,6 +11,9 @@ pub use layout::Layout;
 pub use rules::{Age, Treatment, treatment};
 pub use states::RowStates;
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 use tfc_compiler::model::{Model, Parameter};
 use tfc_compiler::size::SizeValues;

@@ -1,0 +1,111 @@
+//! Reads a checkpoint into a session.
+
+use super::{MODEL, OPTIMIZER, State, moment_names};
+use crate::device::{HostTensor, Session, shape_at};
+use crate::reals::Reals;
+use crate::storage::{Dtype, TensorFile};
+use crate::{Failure, Kind, Result};
+use std::path::Path;
+use tfc_compiler::compiled::Compiled;
+use tfc_compiler::storage::Storage;
+use tfc_grammar::did_you_mean::did_you_mean;
+
+/// A tensor of a file and where it belongs.
+struct Wanted {
+    name: String,
+    shape: Vec<usize>,
+    storage: Storage,
+}
+
+/// Fills a session of the state's sizes with the checkpoint's parameters, moments and scales.
+///
+/// # Errors
+/// Files that are not whole, or not of this model; the session is then to be thrown away.
+pub fn load(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Session, state: &State) -> Result<()> {
+    load_parameters(checkpoint, compiled, session)?;
+    load_moments(checkpoint, compiled, session)?;
+    let reals = Reals::of(compiled, session);
+    let model = &compiled.model;
+    if state.scales.len() != model.scales.len() || state.rows.len() != model.parameters.len() {
+        return Err(Failure::broken(checkpoint, "has another number of parameters or scales than the model"));
+    }
+    for (i, scale) in state.scales.iter().enumerate() {
+        session.write(Storage::Scale(i as u32), &reals.scalar(scale.value));
+    }
+    for (lineage, parameter) in state.rows.iter().zip(&model.parameters) {
+        if lineage.parameter != parameter.path || lineage.rows() != crate::rows::rows(parameter, session.sizes()) {
+            let what = format!("has a state that does not fit `{}`", parameter.path);
+            return Err(Failure::broken(checkpoint, format_args!("{what}; it was changed after it was written")));
+        }
+    }
+    Ok(())
+}
+
+/// Fills the parameters alone.
+pub fn load_parameters(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Session) -> Result<()> {
+    let wanted = |(i, parameter): (usize, &tfc_compiler::model::Parameter)| Wanted {
+        name: parameter.path.clone(),
+        shape: shape_at(&parameter.shape, session.sizes()),
+        storage: Storage::Parameter(i as u32),
+    };
+    let wanted: Vec<Wanted> = compiled.model.parameters.iter().enumerate().map(wanted).collect();
+    load_tensors(&checkpoint.join(MODEL), &wanted, compiled, session)
+}
+
+/// Fills the moments alone.
+pub fn load_moments(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Session) -> Result<()> {
+    let mut wanted = Vec::new();
+    for (i, parameter) in compiled.model.parameters.iter().enumerate() {
+        let storages = [Storage::FirstMoment(i as u32), Storage::SecondMoment(i as u32)];
+        for (name, storage) in moment_names(&parameter.path).into_iter().zip(storages) {
+            wanted.push(Wanted { name, shape: shape_at(&parameter.shape, session.sizes()), storage });
+        }
+    }
+    load_tensors(&checkpoint.join(OPTIMIZER), &wanted, compiled, session)
+}
+
+fn load_tensors(path: &Path, wanted: &[Wanted], compiled: &Compiled, session: &mut dyn Session) -> Result<()> {
+    let file = TensorFile::open(path)?;
+    verify(path, &file, wanted)?;
+    let reals = Reals::of(compiled, session);
+    for Wanted { name, shape, storage } in wanted {
+        session.write(*storage, &tensor(&file, name, shape, reals)?);
+    }
+    Ok(())
+}
+
+/// One tensor in the numbers of the session.
+fn tensor(file: &TensorFile, name: &str, shape: &[usize], reals: Reals) -> Result<HostTensor> {
+    let shape = shape.to_vec();
+    Ok(match (file.dtype(name)?, reals) {
+        (Dtype::F32, Reals::F32) => HostTensor::F32 { shape, data: file.values::<f32>(name)?.into_owned() },
+        (Dtype::F64, reals) => reals.tensor(shape, file.values::<f64>(name)?.into_owned()),
+        (_, reals) => reals.tensor(shape, file.values::<f32>(name)?.iter().map(|x| f64::from(*x)).collect()),
+    })
+}
+
+/// An error that says every difference between the tensors of a file and those of the model.
+fn verify(path: &Path, file: &TensorFile, wanted: &[Wanted]) -> Result<()> {
+    const SAID: usize = 4;
+    let names = file.names();
+    let strangers: Vec<&str> =
+        names.iter().map(String::as_str).filter(|name| wanted.iter().all(|tensor| tensor.name != *name)).collect();
+    let mut differences = Vec::new();
+    for Wanted { name, shape, .. } in wanted {
+        if names.binary_search(name).is_err() {
+            let nearest = did_you_mean(name, strangers.iter().copied());
+            let hint = nearest.map_or(String::new(), |nearest| format!(" (it has `{nearest}`)"));
+            differences.push(format!("`{name}` is missing{hint}"));
+        } else if file.shape(name)? != shape {
+            differences.push(format!("`{name}` is {:?} where the model has {shape:?}", file.shape(name)?));
+        }
+    }
+    differences.extend(strangers.iter().map(|name| format!("`{name}` is not in the model")));
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let more = differences.len().saturating_sub(SAID);
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let said = differences[..differences.len().min(SAID)].join("; ");
+    Err(Failure::new(Kind::Mistake, format!("`{}` does not fit the model: {said}{rest}", path.display())))
+}

@@ -1,0 +1,182 @@
+//! A run's folder: its spec, and the checkpoints it has and keeps.
+
+use super::{CHECKPOINTS, MODEL, SPEC, STATE, State, write};
+use crate::device::Session;
+use crate::storage::{self, NewFile};
+use crate::{Failure, Kind, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tfc_compiler::compiled::Compiled;
+
+/// A folder that holds one run.
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+/// A checkpoint of a run, by its name. They are ordered as they were written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Checkpoint {
+    pub step: u64,
+    /// Only where a stage without updates left one.
+    stage: Option<usize>,
+    pub path: PathBuf,
+}
+
+impl RunFolder {
+    /// Starts a run of the spec `spec`, the text as resolved.
+    ///
+    /// # Errors
+    /// There is a run in that folder.
+    pub fn create(path: &Path, spec: &str) -> Result<RunFolder> {
+        if path.join(SPEC).exists() {
+            let what = "holds a run already; add `--resume` to go on with it, or choose another `--out`";
+            return Err(Failure::new(Kind::Mistake, format!("`{}` {what}", path.display())));
+        }
+        NewFile::write(&path.join(SPEC), spec.as_bytes())?;
+        Ok(RunFolder { path: path.to_owned() })
+    }
+
+    /// A run that was started before, without what a killed process may have left half written or half removed.
+    pub fn open(path: &Path) -> Result<RunFolder> {
+        if !path.join(SPEC).exists() {
+            return Err(Failure::new(Kind::Missing, format!("`{}` holds no run: it has no `{SPEC}`", path.display())));
+        }
+        let run = RunFolder { path: path.to_owned() };
+        for entry in run.entries()?.iter().filter(|path| name(path).starts_with(".step-")) {
+            fs::remove_dir_all(entry).map_err(|error| Failure::io("remove", entry, &error))?;
+        }
+        Ok(run)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The spec as it was resolved when the run was started or last changed.
+    pub fn spec(&self) -> Result<String> {
+        storage::read_text(&self.path.join(SPEC))
+    }
+
+    pub fn replace_spec(&self, spec: &str) -> Result<()> {
+        NewFile::write(&self.path.join(SPEC), spec.as_bytes())
+    }
+
+    /// All checkpoints, the latest last.
+    pub fn checkpoints(&self) -> Result<Vec<Checkpoint>> {
+        let mut checkpoints: Vec<Checkpoint> =
+            self.entries()?.iter().filter_map(|path| Checkpoint::named(path)).collect();
+        checkpoints.sort();
+        Ok(checkpoints)
+    }
+
+    pub fn latest(&self) -> Result<Option<Checkpoint>> {
+        Ok(self.checkpoints()?.pop())
+    }
+
+    /// Writes a checkpoint and gives its path. Of the older ones the `keep` newest stay, this one counted, and the last of
+    /// each stage.
+    pub fn save(
+        &self,
+        compiled: &Compiled,
+        session: &dyn Session,
+        state: &State,
+        tokenizer: Option<&str>,
+        keep: Option<u64>,
+    ) -> Result<PathBuf> {
+        let mut path = self.path.join(CHECKPOINTS).join(format!("step-{}", state.done.steps));
+        if path.exists() && State::read(&path.join(STATE))?.stage.index != state.stage.index {
+            path = path.with_file_name(format!("step-{}-stage-{}", state.done.steps, state.stage.index));
+        }
+        if path.exists() {
+            // The same step of the same stage: the tensors are there; the state may have learnt something since.
+            NewFile::write(&path.join(STATE), state.to_json().as_bytes())?;
+        } else {
+            write(&path, compiled, session, state, tokenizer)?;
+        }
+        if let Some(keep) = keep {
+            self.prune(keep)?;
+        }
+        Ok(path)
+    }
+
+    fn prune(&self, keep: u64) -> Result<()> {
+        let checkpoints = self.checkpoints()?;
+        let stages: Vec<usize> = checkpoints
+            .iter()
+            .map(|checkpoint| Ok(State::read(&checkpoint.path.join(STATE))?.stage.index))
+            .collect::<Result<_>>()?;
+        let newest = checkpoints.len().saturating_sub(keep.max(1) as usize);
+        for (i, checkpoint) in checkpoints[..newest].iter().enumerate() {
+            let last_of_stage = stages.get(i + 1) != Some(&stages[i]);
+            if !last_of_stage {
+                remove(&checkpoint.path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is in the folder of checkpoints; nothing if there is none yet.
+    fn entries(&self) -> Result<Vec<PathBuf>> {
+        let folder = self.path.join(CHECKPOINTS);
+        if !folder.exists() {
+            return Ok(Vec::new());
+        }
+        let failure = |error| Failure::io("read", &folder, &error);
+        let entries = fs::read_dir(&folder).map_err(failure)?;
+        entries.map(|entry| Ok(entry.map_err(failure)?.path())).collect()
+    }
+}
+
+impl Checkpoint {
+    /// From `step-N` or `step-N-stage-I`; other names are no checkpoints.
+    fn named(path: &Path) -> Option<Checkpoint> {
+        let name = name(path);
+        let mut parts = name.strip_prefix("step-")?.split("-stage-");
+        let step = parts.next()?.parse().ok()?;
+        let stage = parts.next().map(str::parse).transpose().ok()?;
+        parts.next().is_none().then(|| Checkpoint { step, stage, path: path.to_owned() })
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Takes the name away first: what is half removed is no checkpoint.
+fn remove(path: &Path) -> Result<()> {
+    let failure = |error| Failure::io("remove", path, &error);
+    let removed = path.with_file_name(format!(".{}.removed", name(path)));
+    fs::rename(path, &removed).map_err(failure)?;
+    fs::remove_dir_all(&removed).map_err(failure)
+}
+
+/// The checkpoint that a user means by `path`: the folder itself, or the latest of a run.
+pub fn locate(path: &Path) -> Result<PathBuf> {
+    if path.join(MODEL).exists() {
+        return Ok(path.to_owned());
+    }
+    if !path.exists() {
+        return Err(Failure::io("read", path, &std::io::ErrorKind::NotFound.into()));
+    }
+    match (RunFolder { path: path.to_owned() }).latest()? {
+        Some(checkpoint) => Ok(checkpoint.path),
+        None => Err(Failure::broken(path, "is neither a checkpoint nor a run that has one; name a `step-N` folder")),
+    }
+}
+
+/// The text of the spec that a checkpoint belongs to: `model.tfm` in its run, or beside its tensors.
+pub fn spec_of(checkpoint: &Path) -> Result<String> {
+    let beside = checkpoint.join(SPEC);
+    if beside.exists() {
+        return storage::read_text(&beside);
+    }
+    let absolute = fs::canonicalize(checkpoint).map_err(|error| Failure::io("read", checkpoint, &error))?;
+    let in_run = absolute.parent().and_then(Path::parent).map(|run| run.join(SPEC));
+    match in_run.filter(|path| path.exists()) {
+        Some(path) => storage::read_text(&path),
+        None => {
+            let what = format!("has no `{SPEC}`, neither in its run nor beside it; copy the spec there");
+            Err(Failure::broken(checkpoint, what))
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! `state.json`: everything a run needs beside its tensors to go on as if it had not stopped.
+
+use crate::grow::scales;
+use crate::rows::{self, Lineage};
+use crate::schedule::Curve;
+use crate::sizes::{sizes_at, tokens_by_path};
+use crate::{Failure, Result, storage};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tfc_compiler::model::Model;
+use tfc_compiler::size::SizeValues;
+
+/// What [`State::version`] is now.
+pub const VERSION: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    pub version: u32,
+    pub model: String,
+    /// Of the present stage: its random numbers are functions of it and of counters that stand here too.
+    pub seed: u64,
+    /// What the run has done so far.
+    pub done: Done,
+    pub stage: StageState,
+    /// The index of the stage that grew last.
+    pub last_growth: Option<usize>,
+    /// The number of parameter tokens of every axis, by its path.
+    pub tokens: BTreeMap<String, i64>,
+    /// By parameter, in the model's order.
+    pub rows: Vec<Lineage>,
+    /// By scale, in the model's order.
+    pub scales: Vec<ScaleState>,
+    pub data: DataState,
+    pub plan: PlanState,
+    /// Changes of the spec that were taken when the run was resumed.
+    pub changes: Vec<Change>,
+}
+
+/// Updates, tokens and FLOPs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Done {
+    pub steps: u64,
+    pub tokens: u64,
+    pub flops: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageState {
+    pub index: usize,
+    pub name: String,
+    /// What the stage has done so far.
+    pub done: Done,
+    /// The learning-rate schedule, with its spans in steps; None before the stage has trained.
+    pub schedule: Option<Curve>,
+    /// The last evaluation of the first validation set in this stage, and after how many updates of the run.
+    pub evaluation: Option<(u64, Vec<(String, f64)>)>,
+    pub plateau: Plateau,
+}
+
+/// How long a metric has not improved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plateau {
+    pub best: Option<f64>,
+    pub evaluations_since: u32,
+}
+
+/// The multiplier τ of one Pattention.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScaleState {
+    /// The scale's path.
+    pub scale: String,
+    pub value: f64,
+    /// On its way to the rule.
+    pub ramp: Option<Ramp>,
+}
+
+/// From a value to the rule in a straight line over `over` updates after the run's update `since`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ramp {
+    pub from: f64,
+    pub since: u64,
+    pub over: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataState {
+    /// Sequences drawn so far.
+    pub cursor: u64,
+    /// Tells training sets apart, in hexadecimal; None before the stage has trained.
+    pub hash: Option<String>,
+}
+
+/// What the plan decided for this machine and a resumed run obeys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanState {
+    /// The most sequences that go through the model at once, in any stage.
+    pub micro_batch: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// Updates of the run before it.
+    pub step: u64,
+    pub change: String,
+}
+
+impl Done {
+    pub fn add(&mut self, other: Done) {
+        self.steps += other.steps;
+        self.tokens += other.tokens;
+        self.flops += other.flops;
+    }
+}
+
+impl StageState {
+    /// A stage that has done nothing yet.
+    pub fn new(index: usize, name: &str) -> StageState {
+        StageState {
+            index,
+            name: name.to_string(),
+            done: Done::default(),
+            schedule: None,
+            evaluation: None,
+            plateau: Plateau::default(),
+        }
+    }
+}
+
+impl State {
+    /// Before anything has been done: every row is born, every scale at its rule.
+    pub fn new(model: &Model, sizes: &SizeValues, micro_batch: u64) -> State {
+        let (first, seed) = model.experiment.stages.first().map_or(("", 0), |stage| (&stage.name, stage.seed));
+        State {
+            version: VERSION,
+            model: model.name.clone(),
+            seed,
+            done: Done::default(),
+            stage: StageState::new(0, first),
+            last_growth: None,
+            tokens: tokens_by_path(model, sizes),
+            rows: rows::lineages(model, sizes, 0, 0),
+            scales: scales::by_rule(model, sizes),
+            data: DataState { cursor: 0, hash: None },
+            plan: PlanState { micro_batch: micro_batch.max(1) },
+            changes: Vec::new(),
+        }
+    }
+
+    pub fn read(path: &Path) -> Result<State> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let text = storage::read_text(path)?;
+        let foreign = |error| Failure::broken(path, format_args!("is not the state of a checkpoint ({error})"));
+        let Version { version } = serde_json::from_str(&text).map_err(foreign)?;
+        if version != VERSION {
+            let what =
+                format!("has version {version}, but this tfc reads version {VERSION}; use the tfc that wrote it");
+            return Err(Failure::broken(path, what));
+        }
+        serde_json::from_str(&text).map_err(foreign)
+    }
+
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("names and finite numbers are JSON") + "\n"
+    }
+
+    /// The sizes of a session in this state.
+    ///
+    /// # Errors
+    /// The state was written by a model with other token axes.
+    pub fn sizes(&self, model: &Model, batch: u64) -> Result<SizeValues> {
+        let mut tokens = Vec::new();
+        for axis in &model.token_axes {
+            let missing = || {
+                let written = format!("the checkpoint was written by model `{}`", self.model);
+                Failure::mistake(format!("{written}, which has no parameter tokens `{}`", axis.path))
+            };
+            tokens.push(*self.tokens.get(&axis.path).ok_or_else(missing)?);
+        }
+        Ok(sizes_at(model, batch, &tokens))
+    }
+}

@@ -1,0 +1,78 @@
+//! Writes a checkpoint.
+
+use super::{CONFIG, MODEL, OPTIMIZER, STATE, State, TOKENIZER, config, moment_names};
+use crate::device::{HostTensor, Session, shape_at};
+use crate::reals::Reals;
+use crate::storage::{Dtype, NewFile, NewFolder, TensorEntry, write_tensors};
+use crate::{Failure, Kind, Result};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+use tfc_compiler::compiled::Compiled;
+use tfc_compiler::storage::Storage;
+
+/// Writes the session's parameters and moments and the state to the folder `path`, which must not exist yet.
+pub fn write(
+    path: &Path,
+    compiled: &Compiled,
+    session: &dyn Session,
+    state: &State,
+    tokenizer: Option<&str>,
+) -> Result<()> {
+    // Errors inside name a temporary path; this adds the one that was asked for.
+    write_files(path, compiled, session, state, tokenizer).map_err(|failure| {
+        let message = format!("checkpoint `{}` was not written: {}", path.display(), failure.message);
+        Failure::new(failure.kind, message)
+    })
+}
+
+fn write_files(
+    path: &Path,
+    compiled: &Compiled,
+    session: &dyn Session,
+    state: &State,
+    tokenizer: Option<&str>,
+) -> Result<()> {
+    let folder = NewFolder::create(path)?;
+    let mut parameters = Vec::new();
+    let mut moments = Vec::new();
+    for (i, parameter) in compiled.model.parameters.iter().enumerate() {
+        let i = i as u32;
+        let shape = shape_at(&parameter.shape, session.sizes());
+        parameters.push((parameter.path.clone(), Storage::Parameter(i), shape.clone()));
+        let [first, second] = moment_names(&parameter.path);
+        moments.push((first, Storage::FirstMoment(i), shape.clone()));
+        moments.push((second, Storage::SecondMoment(i), shape));
+    }
+    let reals = Reals::of(compiled, session);
+    tensors(&folder.join(MODEL), reals, session, &parameters)?;
+    tensors(&folder.join(OPTIMIZER), reals, session, &moments)?;
+    NewFile::write(&folder.join(CONFIG), config::json(&compiled.model, session.sizes(), state).as_bytes())?;
+    if let Some(tokenizer) = tokenizer {
+        NewFile::write(&folder.join(TOKENIZER), tokenizer.as_bytes())?;
+    }
+    NewFile::write(&folder.join(STATE), state.to_json().as_bytes())?;
+    folder.commit()
+}
+
+fn tensors(path: &Path, reals: Reals, session: &dyn Session, tensors: &[(String, Storage, Vec<usize>)]) -> Result<()> {
+    let dtype = match reals {
+        Reals::F32 => Dtype::F32,
+        Reals::F64 => Dtype::F64,
+    };
+    let entry = |(name, _, shape): &(String, Storage, Vec<usize>)| TensorEntry {
+        name: name.clone(),
+        dtype,
+        shape: shape.clone(),
+    };
+    let entries: Vec<TensorEntry> = tensors.iter().map(entry).collect();
+    // What other programs look for to know the layout of rows.
+    let notes = BTreeMap::from([("format".to_string(), "pt".to_string())]);
+    write_tensors(path, &notes, &entries, |i| match session.read(tensors[i].1) {
+        HostTensor::F32 { data, .. } => Ok(Cow::Owned(bytemuck::cast_slice(&data).to_vec())),
+        HostTensor::F64 { data, .. } => Ok(Cow::Owned(bytemuck::cast_slice(&data).to_vec())),
+        HostTensor::I32 { .. } => {
+            Err(Failure::new(Kind::Machine, "a parameter is no real number; this is a bug in tfc"))
+        }
+    })
+}

@@ -1,0 +1,101 @@
+//! What growth did to the function, measured on the same sequences before and after.
+
+use crate::call;
+use crate::device::{Session, shape_at};
+use crate::evaluate::evaluate;
+use crate::train::Batches;
+use crate::{Failure, Kind, Result};
+use std::path::Path;
+use tfc_compiler::compiled::Compiled;
+use tfc_compiler::model::{Model, Preservation, Primitive, Stage};
+use tfc_compiler::size::Symbol;
+
+/// The most logits that are kept to be compared: 256 MiB in f64.
+const LOGITS: usize = 1 << 25;
+
+/// What one growth did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grown {
+    /// Parameters before and after.
+    pub parameters: [i64; 2],
+    /// The loss before and after, on the same sequences.
+    pub loss: [f64; 2],
+    /// The largest change of a logit relative to the largest logit, if the stage expects one.
+    pub change: Option<f64>,
+}
+
+/// The model's answers to a few sequences.
+pub(super) struct Probe {
+    parameters: i64,
+    loss: f64,
+    logits: Option<Vec<f64>>,
+}
+
+/// The binding of the values that the loss compares with the targets: what the entry `named` must have been compiled to hand
+/// back where a stage expects its growth to preserve the function.
+pub fn logits_binding(model: &Model) -> Option<&str> {
+    let values = &model.program.values;
+    let loss = values.iter().find(|value| matches!(value.primitive, Primitive::CrossEntropy))?;
+    let logits = loss.operands.first()?;
+    model.program.names.iter().find(|(_, value)| value == logits).map(|(name, _)| name.as_str())
+}
+
+impl Probe {
+    /// The mean loss of the first `rows` sequences and, if `expect`ed to be preserved, the logits of as many of them as memory
+    /// allows.
+    pub fn new(
+        compiled: &Compiled,
+        session: &mut dyn Session,
+        batches: &dyn Batches,
+        rows: u64,
+        micro_batch: u64,
+        expect: bool,
+    ) -> Result<Probe> {
+        let rows = rows.clamp(1, batches.per_epoch().max(1));
+        let loss = evaluate(compiled, session, batches, rows, micro_batch)?.loss;
+        let logits = if expect { Some(logits(compiled, session, batches, rows.min(micro_batch))?) } else { None };
+        let parameters = compiled.model.parameter_count(session.sizes());
+        Ok(Probe { parameters, loss, logits })
+    }
+
+    pub fn compare(self, after: Probe) -> Grown {
+        let change = self.logits.zip(after.logits).map(|(before, after)| relative_change(&before, &after));
+        Grown { parameters: [self.parameters, after.parameters], loss: [self.loss, after.loss], change }
+    }
+}
+
+fn logits(compiled: &Compiled, session: &mut dyn Session, batches: &dyn Batches, rows: u64) -> Result<Vec<f64>> {
+    let graph = call::graph(compiled, "named")?;
+    let one = session.sizes().clone().with(Symbol::BATCH, 1);
+    let of_one: usize =
+        graph.outputs.iter().map(|o| shape_at(&graph.ty(o.value).shape, &one).iter().product::<usize>()).sum();
+    let rows = rows.min((LOGITS / of_one.max(1)) as u64).max(1);
+    let inputs = call::inputs(graph, session, rows, batches.inputs(0, rows)?)?;
+    let outputs = session.run("named", &[(Symbol::BATCH, rows as i64)], &inputs)?;
+    Ok(outputs.iter().flat_map(|(_, tensor)| tensor.to_f64()).collect())
+}
+
+/// max |after − before| / max |before|; not finite where one of them is not.
+fn relative_change(before: &[f64], after: &[f64]) -> f64 {
+    // f64::max would pass over a NaN.
+    let largest = |numbers: &mut dyn Iterator<Item = f64>| {
+        numbers.fold(0.0, |largest: f64, x| if x.is_nan() || x > largest { x } else { largest })
+    };
+    let change = largest(&mut before.iter().zip(after).map(|(x, y)| (y - x).abs()));
+    if change == 0.0 { 0.0 } else { change / largest(&mut before.iter().map(|x| x.abs())) }
+}
+
+/// An error if the function changed by more than the stage expects, naming the checkpoint that is left as it was.
+pub fn check(stage: &Stage, grown: &Grown, kept: Option<&Path>) -> Result<()> {
+    let expected = stage.growth.as_ref().and_then(|growth| growth.expect.as_ref());
+    let (Some(Preservation { tolerance, .. }), Some(change)) = (expected, grown.change) else { return Ok(()) };
+    if change <= *tolerance {
+        return Ok(());
+    }
+    let [before, after] = grown.loss;
+    let kept = kept.map_or(String::new(), |path| format!("; the checkpoint before it is `{}`", path.display()));
+    let what = format!("growing into stage `{}` changes the largest logits by {change:.3e}", stage.name);
+    let loss = format!("loss {before:.6} before, {after:.6} after");
+    let message = format!("{what}, but `expect preserve({tolerance})` allows less ({loss}){kept}");
+    Err(Failure::new(Kind::Mistake, message))
+}

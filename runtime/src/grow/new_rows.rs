@@ -1,0 +1,51 @@
+//! New rows drawn from the distributions that a stage gives for keys and values, or from the model's own.
+
+use crate::checkpoint::State;
+use crate::device::{Session, shape_at};
+use crate::random::{Purpose, Stream};
+use crate::reals::Reals;
+use crate::{init, rows};
+use tfc_compiler::model::{Init, Model, Role};
+use tfc_compiler::size::SizeValues;
+use tfc_compiler::storage::Storage;
+
+/// Draws the rows that `before` did not have. Their numbers come from the growth stream of the parameter at the present step.
+pub fn draw(
+    model: &Model,
+    session: &mut dyn Session,
+    state: &State,
+    reals: Reals,
+    before: &SizeValues,
+    [keys, values]: [&Option<Init>; 2],
+) {
+    for (i, parameter) in model.parameters.iter().enumerate() {
+        let old = rows::rows(parameter, before) as usize;
+        let shape = shape_at(&parameter.shape, session.sizes());
+        let layout = init::layout(parameter, &shape);
+        if parameter.grows.is_none() || layout.rows <= old {
+            continue;
+        }
+        let given = match parameter.role {
+            Role::Keys => keys.as_ref(),
+            Role::Values => values.as_ref(),
+            Role::Embedding
+            | Role::Linear
+            | Role::Positions
+            | Role::NormWeight
+            | Role::NormBias
+            | Role::Bias
+            | Role::Free => None,
+        };
+        let stream = Stream::new(state.seed, Purpose::Growth, &parameter.path, state.done.steps);
+        let mut drawn = vec![0f32; shape.iter().product()];
+        let new = old..layout.rows;
+        init::draw(given.unwrap_or(&parameter.init), session.sizes(), &stream, layout, new.clone(), &mut drawn);
+
+        let storage = Storage::Parameter(i as u32);
+        let mut numbers = session.read(storage).to_f64();
+        for place in new.flat_map(|row| layout.pieces(row)).flatten() {
+            numbers[place] = f64::from(drawn[place]);
+        }
+        session.write(storage, &reals.tensor(shape, numbers));
+    }
+}

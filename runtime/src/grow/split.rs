@@ -1,0 +1,67 @@
+//! Growth by splitting: every key r times, its value divided by r, which changes nothing where the scale follows n.
+//!
+//! The copies stand in blocks after the originals: row i of n is copied to n + i, 2n + i, …. Values are what is divided; every
+//! other parameter of the same tokens is copied as keys are. Moments go along: the gradient of each of r copies of a key is
+//! 1/r of what the key's would have been, that of a value is what it was. Noise multiplies each element of a copied key by
+//! 1 + noise · z, z normal, and leaves the originals alone: without it the copies would stay equal for ever.
+
+use crate::checkpoint::State;
+use crate::device::{Session, shape_at};
+use crate::random::{Purpose, Stream};
+use crate::reals::Reals;
+use crate::rows::{self, Layout};
+use crate::{Failure, Result, init};
+use tfc_compiler::model::{Model, Role};
+use tfc_compiler::size::SizeValues;
+use tfc_compiler::storage::Storage;
+
+/// An error if some axis does not grow to a multiple of its size.
+pub fn check(model: &Model, before: &SizeValues, after: &SizeValues) -> Result<()> {
+    for axis in &model.token_axes {
+        let [old, new] = [before, after].map(|sizes| sizes.get(axis.symbol));
+        if new > old && (old == 0 || new % old != 0) {
+            let what = format!("`{}` cannot grow from {old} to {new} tokens by splitting", axis.path);
+            return Err(Failure::mistake(format!("{what}: that needs a multiple of {old}")));
+        }
+    }
+    Ok(())
+}
+
+/// Fills the rows that `before` did not have with copies of those it had.
+pub fn split(model: &Model, session: &mut dyn Session, state: &State, reals: Reals, before: &SizeValues, noise: f64) {
+    for (i, parameter) in model.parameters.iter().enumerate() {
+        let old = rows::rows(parameter, before) as usize;
+        let shape = shape_at(&parameter.shape, session.sizes());
+        let layout = init::layout(parameter, &shape);
+        if parameter.grows.is_none() || layout.rows <= old {
+            continue;
+        }
+        let i = i as u32;
+        let share = old as f64 / layout.rows as f64;
+        let [weight, gradient] = if parameter.role == Role::Values { [share, 1.0] } else { [1.0, share] };
+        let mut change = |storage, factor: f64, noise: f64| {
+            let mut numbers = session.read(storage).to_f64();
+            numbers.iter_mut().for_each(|x| *x *= factor);
+            for row in old..layout.rows {
+                layout.copy(&mut numbers, row % old, row);
+            }
+            if noise != 0.0 {
+                let stream = Stream::new(state.seed, Purpose::Growth, &parameter.path, state.done.steps);
+                disturb(&mut numbers, layout, old, &stream, noise);
+            }
+            session.write(storage, &reals.tensor(shape.clone(), numbers));
+        };
+        let key_noise = if parameter.role == Role::Keys { noise } else { 0.0 };
+        change(Storage::Parameter(i), weight, key_noise);
+        change(Storage::FirstMoment(i), gradient, 0.0);
+        change(Storage::SecondMoment(i), gradient * gradient, 0.0);
+    }
+}
+
+fn disturb(numbers: &mut [f64], layout: Layout, old: usize, stream: &Stream, noise: f64) {
+    for row in old..layout.rows {
+        for (element, place) in layout.pieces(row).flatten().enumerate() {
+            numbers[place] *= 1.0 + noise * stream.normal((row * layout.width() + element) as u64);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Rules against ages, and what of them and of the corrections reaches the session.
+
+use super::*;
+use crate::checkpoint::State;
+use crate::fake::{self, BIAS, FakeSession, KEYS, VALUES};
+use crate::reals::Reals;
+use crate::sizes::sizes_at;
+use tfc_compiler::model::{Rows, Rule, TrainRecipe};
+use tfc_compiler::storage::{RowState, Storage};
+
+fn rule(parameters: &[usize], rows: Rows) -> Rule {
+    Rule { parameters: parameters.to_vec(), rows, lr: None, decay: None, freeze: None, span: fake::span() }
+}
+
+fn recipe(rules: Vec<Rule>) -> TrainRecipe {
+    TrainRecipe { rules, ..fake::stage("a", 2, fake::steps(1)).train.unwrap() }
+}
+
+/// Two old rows and one new one, as after a growth in stage 1.
+fn lineage(parameter: &str) -> Lineage {
+    let segment = |rows, birth, stage, updates| Segment { rows, birth, stage, updates };
+    Lineage { parameter: parameter.to_string(), segments: vec![segment(2, 0, 0, 40), segment(1, 40, 1, 0)] }
+}
+
+struct Grown {
+    model: Model,
+    session: FakeSession,
+    lineages: Vec<Lineage>,
+}
+
+impl Grown {
+    fn new() -> Grown {
+        let compiled =
+            fake::compiled(vec![fake::stage("a", 2, fake::steps(40)), fake::stage("b", 3, fake::steps(9))], false);
+        let mut session = FakeSession::new(&compiled);
+        crate::device::Session::resize(&mut session, &sizes_at(&compiled.model, 5, &[3])).unwrap();
+        let bias = Segment { rows: 1, birth: 0, stage: 0, updates: 40 };
+        let bias = Lineage { parameter: "bias.weight".to_string(), segments: vec![bias] };
+        let lineages = vec![lineage("layer.keys"), lineage("layer.values"), bias];
+        Grown { model: compiled.model, session, lineages }
+    }
+
+    fn write(&mut self, recipe: &TrainRecipe, last_growth: Option<usize>) -> RowStates {
+        RowStates::write(&self.model, &self.lineages, last_growth, recipe, Reals::F32, &mut self.session)
+    }
+
+    fn state(&self, parameter: usize, state: RowState) -> Vec<f64> {
+        self.session.numbers(Storage::Rows(parameter as u32, state))
+    }
+}
+
+#[test]
+fn without_rules_all_is_trained_and_biases_do_not_decay() {
+    let mut grown = Grown::new();
+    grown.write(&recipe(Vec::new()), Some(1));
+    for parameter in [KEYS, VALUES] {
+        assert_eq!(grown.state(parameter, RowState::Trainable), [1.0; 3]);
+        assert_eq!(grown.state(parameter, RowState::LearningRate), [1.0; 3]);
+        assert_eq!(grown.state(parameter, RowState::Decay), [f64::from(0.1f32); 3]);
+    }
+    assert_eq!(grown.state(BIAS, RowState::Decay), [0.0]);
+}
+
+#[test]
+fn later_rules_win_field_by_field() {
+    let freeze_all = Rule { freeze: Some(true), lr: Some(0.5), ..rule(&[KEYS, VALUES, BIAS], Rows::All) };
+    let thaw_new = Rule { freeze: Some(false), decay: Some(0.25), ..rule(&[KEYS, VALUES, BIAS], Rows::New) };
+    let slow_old = Rule { lr: Some(0.125), ..rule(&[KEYS], Rows::Old) };
+    let mut grown = Grown::new();
+    grown.write(&recipe(vec![freeze_all, thaw_new, slow_old]), Some(1));
+    let tenth = f64::from(0.1f32);
+    assert_eq!(grown.state(KEYS, RowState::Trainable), [0.0, 0.0, 1.0]);
+    assert_eq!(grown.state(KEYS, RowState::LearningRate), [0.125, 0.125, 0.5]);
+    assert_eq!(grown.state(KEYS, RowState::Decay), [tenth, tenth, 0.25]);
+    assert_eq!(grown.state(VALUES, RowState::LearningRate), [0.5, 0.5, 0.5]);
+    // What does not grow is neither old nor new.
+    assert_eq!(grown.state(BIAS, RowState::Trainable), [0.0]);
+}
+
+#[test]
+fn old_and_new_are_relative_to_the_last_growth() {
+    let rules =
+        vec![Rule { lr: Some(2.0), ..rule(&[KEYS], Rows::Old) }, Rule { lr: Some(3.0), ..rule(&[KEYS], Rows::New) }];
+    for (last_growth, factors) in [(None, [1.0; 3]), (Some(1), [2.0, 2.0, 3.0]), (Some(2), [2.0; 3])] {
+        let mut grown = Grown::new();
+        grown.write(&recipe(rules.clone()), last_growth);
+        assert_eq!(grown.state(KEYS, RowState::LearningRate), factors, "{last_growth:?}");
+    }
+}
+
+#[test]
+fn corrections_count_from_the_birth_of_each_row() {
+    let mut grown = Grown::new();
+    let mut states = grown.write(&recipe(Vec::new()), Some(1));
+    for step in 1..=3 {
+        states.before_update(&grown.model, &grown.lineages, &mut grown.session);
+        let corrected = |beta: f64, t: i32| f64::from((1.0 - beta.powi(t)) as f32);
+        let close = |a: Vec<f64>, b: [f64; 3]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-7);
+        let first = [corrected(0.9, 40 + step), corrected(0.9, 40 + step), corrected(0.9, step)];
+        let second = [corrected(0.95, 40 + step), corrected(0.95, 40 + step), corrected(0.95, step)];
+        assert!(close(grown.state(KEYS, RowState::FirstCorrection), first));
+        assert!(close(grown.state(VALUES, RowState::SecondCorrection), second));
+        states.after_update(&mut grown.lineages);
+    }
+    assert_eq!(grown.lineages[KEYS].segments[1].updates, 3);
+}
+
+/// A row that was frozen since its birth has moments of zero, so its first update must be corrected as a first one.
+#[test]
+fn a_frozen_row_does_not_count_and_is_never_divided_by_zero() {
+    let mut grown = Grown::new();
+    let freeze_new = Rule { freeze: Some(true), ..rule(&[KEYS], Rows::New) };
+    let mut states = grown.write(&recipe(vec![freeze_new]), Some(1));
+    for _ in 0..5 {
+        states.before_update(&grown.model, &grown.lineages, &mut grown.session);
+        states.after_update(&mut grown.lineages);
+    }
+    let updates = |lineage: &Lineage| lineage.segments.iter().map(|segment| segment.updates).collect::<Vec<_>>();
+    assert_eq!([updates(&grown.lineages[KEYS]), updates(&grown.lineages[VALUES])], [[45, 0], [45, 5]]);
+    let corrections = grown.state(KEYS, RowState::FirstCorrection);
+    assert_eq!(corrections[2], f64::from((1.0 - 0.9f64) as f32));
+}
+
+/// 1 − 0.9ᵗ is 1 in f32 from t = 158 on, 1 − 0.95ᵗ from t = 325 on: then nothing is written any more.
+#[test]
+fn only_corrections_that_changed_are_written() {
+    let mut grown = Grown::new();
+    let mut states = grown.write(&recipe(Vec::new()), Some(1));
+    let mut last_write = 0;
+    for step in 1..=400 {
+        grown.session.writes.clear();
+        states.before_update(&grown.model, &grown.lineages, &mut grown.session);
+        states.after_update(&mut grown.lineages);
+        if !grown.session.writes.is_empty() {
+            last_write = step;
+        }
+    }
+    let settled = (1..).find(|t| (1.0 - 0.95f64.powi(*t)) as f32 == 1.0).unwrap();
+    assert_eq!(last_write, settled);
+}
+
+#[test]
+fn lineages_survive_the_state_file() {
+    let text = serde_json::to_string(&lineage("layer.keys")).unwrap();
+    assert_eq!(serde_json::from_str::<Lineage>(&text).unwrap(), lineage("layer.keys"));
+    assert!(serde_json::from_str::<State>(&text).is_err());
+}

@@ -1,0 +1,69 @@
+//! How two models differ as functions: what their parameters are and what is computed from them.
+
+use tfc_compiler::model::{Application, Model, Parameter};
+use tfc_grammar::did_you_mean::did_you_mean;
+
+/// Nothing if every tensor of one model means the same in the other. Where a text came to stand and how new rows are drawn do
+/// not matter.
+pub fn differences(before: &Model, after: &Model) -> Vec<String> {
+    let mut differences = parameters(before, after);
+    if before.context != after.context {
+        let text = |context: Option<i64>| context.map_or("none".to_string(), |context| context.to_string());
+        differences.push(format!("context = {} (was {})", text(after.context), text(before.context)));
+    }
+    let same_rules = before.scales.len() == after.scales.len()
+        && before.scales.iter().zip(&after.scales).all(|(a, b)| a.path == b.path && a.rule == b.rule);
+    if !same_rules {
+        differences.push("the scales of the pattentions follow other rules".to_string());
+    }
+    if differences.is_empty() {
+        differences.extend(layers(before, after));
+    }
+    differences
+}
+
+fn parameters(before: &Model, after: &Model) -> Vec<String> {
+    let mut differences = Vec::new();
+    for old in &before.parameters {
+        match after.parameters.iter().find(|new| new.path == old.path) {
+            Some(new) => {
+                let [was, is] = [shape(before, old), shape(after, new)];
+                if was != is {
+                    differences.push(format!("`{}` is {is} (was {was})", old.path));
+                }
+            }
+            None => {
+                let nearest = did_you_mean(&old.path, after.parameters.iter().map(|new| new.path.as_str()));
+                let hint = nearest.map_or(String::new(), |nearest| format!(" (there is `{nearest}`)"));
+                differences.push(format!("`{}` is gone{hint}", old.path));
+            }
+        }
+    }
+    let added = after.parameters.iter().filter(|new| before.parameter(&new.path).is_none());
+    differences.extend(added.map(|new| format!("`{}` is new", new.path)));
+    let order = |model: &Model| model.parameters.iter().map(|p| p.path.clone()).collect::<Vec<_>>();
+    if differences.is_empty() && order(before) != order(after) {
+        differences.push("the parameters stand in another order".to_string());
+    }
+    differences
+}
+
+fn shape(model: &Model, parameter: &Parameter) -> String {
+    let sizes: Vec<String> = parameter.shape.iter().map(|size| size.display(&model.symbols).to_string()).collect();
+    format!("[{}]", sizes.join(", "))
+}
+
+/// The first application on the way to the loss that is another one; metrics may come and go.
+fn layers(before: &Model, after: &Model) -> Option<String> {
+    let [old, new] = [before, after].map(|model| {
+        let until_loss = model.program.loss.map_or(0, |loss| loss.0 as usize + 1);
+        &model.program.values[..until_loss]
+    });
+    let differ =
+        |(a, b): &(&Application, &Application)| a.primitive != b.primitive || a.operands != b.operands || a.ty != b.ty;
+    match old.iter().zip(new).find(differ) {
+        Some((a, b)) if b.path.is_empty() => Some(format!("computes `{:?}` (was `{:?}`)", b.primitive, a.primitive)),
+        Some((a, b)) => Some(format!("`{}` computes `{:?}` (was `{:?}`)", b.path, b.primitive, a.primitive)),
+        None => (old.len() != new.len()).then(|| "the loss is computed from other values".to_string()),
+    }
+}

@@ -1,0 +1,60 @@
+//! What a run tells of itself while it goes on.
+
+use crate::Result;
+use crate::evaluate::Evaluation;
+use crate::grow::Grown;
+use std::path::Path;
+use tfc_compiler::model::Stage;
+
+/// Sees what happens: a progress bar, plain lines, metrics, a report. An error stops the run.
+pub trait Observer {
+    fn see(&mut self, event: &Event<'_>) -> Result<()>;
+}
+
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// A stage begins, or goes on after a resume: `step` updates of the run are done, `done` of the stage's `length`, where
+    /// that is known.
+    Stage {
+        stage: &'a Stage,
+        index: usize,
+        step: u64,
+        done: u64,
+        length: Option<u64>,
+    },
+    /// The model has grown into the stage that is about to begin.
+    Grown {
+        stage: &'a Stage,
+        step: u64,
+        grown: &'a Grown,
+    },
+    Step(Step),
+    /// After update `step`, on the validation set `set`.
+    Evaluated {
+        step: u64,
+        tokens: u64,
+        flops: f64,
+        set: &'a str,
+        evaluation: &'a Evaluation,
+    },
+    Saved {
+        step: u64,
+        path: &'a Path,
+    },
+}
+
+/// One update.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// Counted from 1 over the run.
+    pub step: u64,
+    /// Tokens and FLOPs of the run with this update.
+    pub tokens: u64,
+    pub flops: f64,
+    /// The mean over all targets of the batch, before the update.
+    pub loss: f64,
+    pub gradient_norm: f64,
+    pub learning_rate: f64,
+    /// Of this update alone.
+    pub tokens_per_second: f64,
+}

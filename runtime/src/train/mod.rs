@@ -1,0 +1,107 @@
+//! Training: the stages of an experiment one after another, and growth between them.
+//!
+//! ```text
+//! for each stage:  load `from`, or grow into it  →  update until its end  →  evaluate  →  checkpoint
+//! update:          micro-batches → loss and gradient  →  is it finite?  →  clip, AdamW
+//! ```
+//!
+//! - All that a run is stands in the session's tensors and in [`State`]; batches and random numbers are functions of counters in
+//!   it. So a run that stops at any update and is resumed does the very same arithmetic.
+//! - Everything is said to an [`Observer`]; nothing is printed here.
+//! - Losses are summed in f64 in the order of the micro-batches, weighted by their share of the batch's targets.
+
+mod batches;
+mod changes;
+mod course;
+mod end;
+mod event;
+mod from;
+mod micro_batch;
+mod run;
+mod update;
+
+pub use batches::{Batches, StageData};
+pub use changes::{Changes, compare};
+pub use event::{Event, Observer, Step};
+pub use micro_batch::{fitting, micro_batch, micro_batches};
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::checkpoint::{self, Change, RunFolder, State};
+use crate::device::Session;
+use crate::reals::Reals;
+use crate::{Failure, Result};
+use run::Run;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use tfc_compiler::compiled::Compiled;
+use tfc_compiler::model::{Model, Stage};
+
+/// What a run needs from outside.
+pub struct Setup<'a> {
+    pub compiled: &'a Compiled,
+    pub session: &'a mut dyn Session,
+    /// Opens the data of a stage.
+    pub data: &'a mut dyn FnMut(&Stage) -> Result<StageData>,
+    pub observer: &'a mut dyn Observer,
+    pub folder: &'a RunFolder,
+    /// The most sequences that go through the model at once, as [`fitting`] finds it for the largest stage. A resumed run goes on
+    /// with what it was started with.
+    pub micro_batch: u64,
+    /// By stage.
+    pub flops_per_token: &'a [f64],
+    /// Set to stop after the present update.
+    pub interrupted: &'a AtomicBool,
+    /// Stop after this many updates of the run, whatever the stages say.
+    pub until_step: Option<u64>,
+}
+
+/// How a run came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All stages are over. No checkpoint: none of them trained.
+    Finished { checkpoint: Option<PathBuf> },
+    /// Interrupted, or at `until_step`: `--resume` goes on from the checkpoint.
+    Stopped { step: u64, checkpoint: PathBuf },
+}
+
+/// A new run.
+pub fn train(setup: Setup<'_>) -> Result<Outcome> {
+    Run::start(setup)?.go_on()
+}
+
+/// Goes on with the run in `setup.folder` from its latest checkpoint, or from the start if it has none.
+///
+/// `before` is the model of the spec as it stands there, `spec` the present text; `accept` takes changes that would otherwise
+/// be refused.
+///
+/// # Errors
+/// The spec or the data changed in a way that cannot be taken, or the checkpoint is broken.
+pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Result<Outcome> {
+    let Some(latest) = setup.folder.latest()? else {
+        setup.folder.replace_spec(spec)?;
+        return train(setup);
+    };
+    let mut state = State::read(&latest.path.join("state.json"))?;
+    let model = &setup.compiled.model;
+    let taken = compare(before, model, state.stage.index).take(accept)?;
+    let step = state.done.steps;
+    state.changes.extend(taken.into_iter().map(|change| Change { step, change }));
+    let stage = &model.experiment.stages[state.stage.index];
+    (state.stage.name, state.seed) = (stage.name.clone(), stage.seed);
+
+    let sizes = state.sizes(model, 1)?;
+    setup.session.resize(&sizes)?;
+    checkpoint::load(&latest.path, setup.compiled, setup.session, &state)?;
+    if setup.folder.spec()? != spec {
+        setup.folder.replace_spec(spec)?;
+    }
+    let reals = Reals::of(setup.compiled, setup.session);
+    Run::new(setup, reals, state, accept).go_on()
+}
+
+/// The recipe of a stage that trains.
+fn untrainable(stage: &Stage, what: &str) -> Failure {
+    Failure::mistake(format!("stage `{}` has no `{what}` block, so it cannot be trained; add one", stage.name))
+}

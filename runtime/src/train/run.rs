@@ -1,0 +1,206 @@
+//! The course of a run: from stage to stage, from update to update.
+
+use super::course::Course;
+use super::end::{higher_is_better, over};
+use super::update::update;
+use super::{Event, Outcome, Setup, StageData, from, micro_batch};
+use crate::checkpoint::{StageState, State};
+use crate::evaluate::{Evaluation, evaluate};
+use crate::grow::{self, Measure};
+use crate::reals::Reals;
+use crate::sizes::sizes_at;
+use crate::{Failure, Result, init};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use tfc_compiler::model::{Cadence, Stage, Until};
+
+pub struct Run<'a> {
+    setup: Setup<'a>,
+    reals: Reals,
+    pub state: State,
+    /// Whether changed data is taken when the present stage goes on.
+    accept: bool,
+}
+
+impl<'a> Run<'a> {
+    /// A run at its very beginning: parameters drawn, or loaded where the first stage says `from`.
+    pub fn start(setup: Setup<'a>) -> Result<Run<'a>> {
+        let model = &setup.compiled.model;
+        let Some(first) = model.experiment.stages.first() else {
+            return Err(Failure::mistake(format!("model `{}` has nothing to train: add a `train` block", model.name)));
+        };
+        let sizes = sizes_at(model, 1, &first.tokens);
+        setup.session.resize(&sizes)?;
+        let reals = Reals::of(setup.compiled, setup.session);
+        let mut state = State::new(model, &sizes, setup.micro_batch);
+        match &first.from {
+            Some(path) => from::load(path, setup.compiled, setup.session, &mut state)?,
+            None => init::initialize(model, model.experiment.seed, reals, setup.session),
+        }
+        Ok(Run { setup, reals, state, accept: true })
+    }
+
+    /// A run whose session and state have been loaded.
+    pub fn new(setup: Setup<'a>, reals: Reals, state: State, accept: bool) -> Run<'a> {
+        Run { setup, reals, state, accept }
+    }
+
+    /// Through all stages that are left.
+    pub fn go_on(mut self) -> Result<Outcome> {
+        let stages = &self.setup.compiled.model.experiment.stages;
+        let mut checkpoint = self.setup.folder.latest()?.map(|checkpoint| checkpoint.path);
+        let mut data = self.open(&stages[self.state.stage.index])?;
+        loop {
+            let index = self.state.stage.index;
+            if stages[index].from.is_none() {
+                match self.train_stage(data)? {
+                    Outcome::Finished { checkpoint: end } => checkpoint = end,
+                    stopped @ Outcome::Stopped { .. } => return Ok(stopped),
+                }
+            }
+            let Some(next) = stages.get(index + 1) else { return Ok(Outcome::Finished { checkpoint }) };
+            data = self.open(next)?;
+            self.enter(index + 1, next, data.as_ref())?;
+        }
+    }
+
+    /// The data of a stage; None where it is only loaded.
+    fn open(&mut self, stage: &Stage) -> Result<Option<StageData>> {
+        if stage.from.is_some() { Ok(None) } else { (self.setup.data)(stage).map(Some) }
+    }
+
+    /// Grows, or loads, into the stage that follows.
+    fn enter(&mut self, index: usize, stage: &Stage, data: Option<&StageData>) -> Result<()> {
+        let Setup { compiled, session, observer, folder, .. } = &mut self.setup;
+        let state = &mut self.state;
+        if let Some(path) = &stage.from {
+            session.resize(&sizes_at(&compiled.model, 1, &stage.tokens))?;
+            state.stage = StageState::new(index, &stage.name);
+            return from::load(path, compiled, *session, state);
+        }
+        if let (Some(_), Some(data)) = (&stage.growth, data) {
+            let rows = stage.train.as_ref().map_or(1, |recipe| recipe.batch);
+            let measure =
+                Measure { batches: data.probe(), rows, micro_batch: micro_batch(rows, state.plan.micro_batch) };
+            let grown = grow::grow_measured(compiled, *session, state, index, &measure)?;
+            observer.see(&Event::Grown { stage, step: state.done.steps, grown: &grown })?;
+            grow::check(stage, &grown, folder.latest()?.as_ref().map(|checkpoint| checkpoint.path.as_path()))?;
+        }
+        state.seed = stage.seed;
+        state.stage = StageState::new(index, &stage.name);
+        Ok(())
+    }
+
+    /// Trains the present stage to its end, or until the run is to stop.
+    fn train_stage(&mut self, data: Option<StageData>) -> Result<Outcome> {
+        let compiled = self.setup.compiled;
+        let stage = &compiled.model.experiment.stages[self.state.stage.index];
+        let data = data.ok_or_else(|| super::untrainable(stage, "data"))?;
+        self.recognise(&data, stage)?;
+        let state = &mut self.state;
+        let mut course = Course::new(compiled, self.setup.session, state, data, self.setup.flops_per_token)?;
+        let (index, step, done, length) = (state.stage.index, state.done.steps, state.stage.done.steps, course.length);
+        self.setup.observer.see(&Event::Stage { stage, index, step, done, length })?;
+
+        while !over(&stage.end, &self.state.stage) {
+            let enough = self.setup.until_step.is_some_and(|until| self.state.done.steps >= until);
+            if enough || self.setup.interrupted.load(Ordering::Relaxed) {
+                let checkpoint = self.save(&course)?;
+                return Ok(Outcome::Stopped { step: self.state.done.steps, checkpoint });
+            }
+            let step = update(compiled, self.setup.session, &mut self.state, &mut course, self.reals)
+                .map_err(|failure| self.with_last_good(failure))?;
+            self.setup.observer.see(&Event::Step(step))?;
+            if due(course.recipe.evaluate, step.step) {
+                self.evaluate(&course)?;
+            }
+            if due(course.recipe.checkpoint, step.step) && !over(&stage.end, &self.state.stage) {
+                self.save(&course)?;
+            }
+        }
+        if self.state.stage.evaluation.as_ref().is_none_or(|(step, _)| *step != self.state.done.steps) {
+            self.evaluate(&course)?;
+        }
+        Ok(Outcome::Finished { checkpoint: Some(self.save(&course)?) })
+    }
+
+    /// Other data than the last stage had is read from its start; a stage that goes on must find the data it began with.
+    fn recognise(&mut self, data: &StageData, stage: &Stage) -> Result<()> {
+        let hash = format!("{:016x}", data.train.hash());
+        let state = &mut self.state.data;
+        if state.hash.as_ref().is_some_and(|known| *known != hash) {
+            if self.state.stage.done.steps == 0 {
+                state.cursor = 0;
+            } else if !self.accept {
+                let what = format!("the training data of stage `{}` is not what the run was started with", stage.name);
+                return Err(Failure::mistake(format!("{what}; restore it, or add `--accept-changes` to go on")));
+            }
+        }
+        state.hash = Some(hash);
+        Ok(())
+    }
+
+    /// On every validation set; the first one counts for the end of the stage.
+    fn evaluate(&mut self, course: &Course<'_>) -> Result<()> {
+        let Setup { compiled, session, observer, .. } = &mut self.setup;
+        let done = self.state.done;
+        for (i, (set, batches)) in course.data.validate.iter().enumerate() {
+            let batch = course.recipe.batch;
+            let most = course.recipe.evaluate_batches.map_or(u64::MAX, |batches| batches.saturating_mul(batch));
+            let rows = most.min(batches.per_epoch());
+            let evaluation = evaluate(compiled, *session, &**batches, rows, course.micro_batch)?;
+            observer.see(&Event::Evaluated {
+                step: done.steps,
+                tokens: done.tokens,
+                flops: done.flops,
+                set,
+                evaluation: &evaluation,
+            })?;
+            if i == 0 {
+                self.state.note(&evaluation, course.stage, |metric| higher_is_better(&compiled.model, metric));
+            }
+        }
+        Ok(())
+    }
+
+    fn save(&mut self, course: &Course<'_>) -> Result<PathBuf> {
+        let Setup { compiled, session, observer, folder, .. } = &mut self.setup;
+        let tokenizer = course.data.tokenizer.as_deref();
+        let path = folder.save(compiled, *session, &self.state, tokenizer, course.recipe.keep)?;
+        observer.see(&Event::Saved { step: self.state.done.steps, path: &path })?;
+        Ok(path)
+    }
+
+    fn with_last_good(&self, failure: Failure) -> Failure {
+        let last_good = match self.setup.folder.latest() {
+            Ok(Some(checkpoint)) => format!("`{}` is the last good checkpoint; resume with", checkpoint.path.display()),
+            _ => "there is no checkpoint yet; start again with".to_string(),
+        };
+        Failure::new(failure.kind, format!("{}; {last_good} a smaller `lr`, or with `clip`", failure.message))
+    }
+}
+
+fn due(cadence: Option<Cadence>, step: u64) -> bool {
+    cadence.is_some_and(|Cadence::Every(steps)| step.is_multiple_of(steps.max(1)))
+}
+
+impl State {
+    /// Takes note of an evaluation of the first validation set.
+    fn note(
+        &mut self,
+        evaluation: &Evaluation,
+        stage: &Stage,
+        higher_is_better: impl Fn(&tfc_compiler::model::Metric) -> bool,
+    ) {
+        if let Some(Until::Plateau { metric, delta, .. }) = &stage.end.until
+            && let Some(value) = evaluation.get(&metric.0)
+        {
+            self.stage.plateau.see(value, *delta, higher_is_better(metric));
+        }
+        let mut values = vec![("loss".to_string(), evaluation.loss)];
+        values.extend(evaluation.metrics.iter().cloned());
+        // JSON has no NaN, and a condition on one would never be met.
+        values.retain(|(_, value)| value.is_finite());
+        self.stage.evaluation = Some((self.done.steps, values));
+    }
+}
