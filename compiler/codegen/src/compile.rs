@@ -1,0 +1,54 @@
+//! One thread's compiler: from what an emitter writes to an object file, or to the text of a stage on the way.
+
+use crate::mlir::{Emission, MlirContext};
+use crate::vectors::Vectors;
+use crate::{host, lower};
+use inkwell::targets::{FileType, TargetMachine};
+use melior::ir::operation::OperationLike;
+use tfc_compiler::executable::{BackendError, EmitStage};
+
+pub struct Compiler {
+    mlir: MlirContext,
+    machine: TargetMachine,
+    vectors: Vectors,
+}
+
+impl Compiler {
+    pub fn new(vectors: Vectors) -> Result<Compiler, BackendError> {
+        Ok(Compiler { mlir: MlirContext::new(), machine: host::machine()?, vectors })
+    }
+
+    /// The object file of a module.
+    pub fn object(&self, emit: impl FnOnce(&Emission)) -> Result<Vec<u8>, BackendError> {
+        let mut module = self.emit(emit)?;
+        lower::lower(&self.mlir, &mut module)?;
+        let llvm = inkwell::context::Context::create();
+        let translated = lower::translate(&self.mlir, &module, &self.machine, &llvm)?;
+        lower::generate(&translated, &self.machine, FileType::Object)
+    }
+
+    /// The text of a stage.
+    pub fn text(&self, stage: EmitStage, emit: impl FnOnce(&Emission)) -> Result<String, BackendError> {
+        let mut module = self.emit(emit)?;
+        if stage == EmitStage::Mlir {
+            return Ok(module.as_operation().to_string());
+        }
+        lower::lower(&self.mlir, &mut module)?;
+        if stage == EmitStage::MlirLowered {
+            return Ok(module.as_operation().to_string());
+        }
+        let llvm = inkwell::context::Context::create();
+        let translated = lower::translate(&self.mlir, &module, &self.machine, &llvm)?;
+        if stage == EmitStage::Llvm {
+            return Ok(translated.print_to_string().to_string());
+        }
+        let assembly = lower::generate(&translated, &self.machine, FileType::Assembly)?;
+        Ok(String::from_utf8_lossy(&assembly).into_owned())
+    }
+
+    fn emit(&self, emit: impl FnOnce(&Emission)) -> Result<melior::ir::Module<'_>, BackendError> {
+        let emission = Emission::new(&self.mlir, self.vectors);
+        emit(&emission);
+        emission.finish(&self.mlir)
+    }
+}

@@ -1,0 +1,51 @@
+//! exp.
+
+use super::polynomial;
+use crate::mlir::{Bits, Float, Number, Value};
+
+/// ln 2 in two parts; the first has few enough bits that its product with an exponent is nearly exact.
+const LN2_HIGH: f32 = 0.693_147_18;
+const LN2_LOW: f32 = -1.904_654_2e-9;
+/// 1.5 · 2²³: adding it rounds to an integer, which then stands in the low bits.
+const ROUNDER: f32 = 12_582_912.0;
+/// Minimax for eˣ on [−ln 2 / 2, ln 2 / 2].
+const EXP: [f32; 7] = [1.378_059_4e-3, 8.373_125e-3, 4.166_953_6e-2, 1.666_647_2e-1, 4.999_998_5e-1, 1.0, 1.0];
+
+/// eˣ: 0 and infinity where it leaves f32, denormal before that.
+pub fn exp<K: Float>(x: Value<K>) -> Value<K> {
+    let x = x.or_at_least(x.constant(-105.0)).or_at_most(x.constant(89.0));
+    let reduced = reduce(x, x.constant(0.0));
+    // The exponent is applied in two steps: it may lie outside that of a normal number.
+    let negative = reduced.rounded.less(x.constant(0.0));
+    let shift = negative.select(reduced.exponent.constant(64), reduced.exponent.constant(-64));
+    let unshift = negative.select(x.constant(2f32.powi(-64)), x.constant(2f32.powi(64)));
+    reduced.mantissa * power_of_two(reduced.exponent + shift) * unshift
+}
+
+/// e^(x + tail), for x in [−105, 0] and a tail far below x: the tail makes good what was lost in rounding x.
+pub fn exp_of_negative<'f, K: Float>(x: Value<'f, K>, tail: Value<'f, K>) -> Value<'f, K> {
+    let reduced = reduce(x, tail);
+    reduced.mantissa * power_of_two(reduced.exponent + 64) * 2f32.powi(-64)
+}
+
+/// eˣ = mantissa · 2^exponent, the mantissa in [√½, √2].
+struct Reduced<'f, K: Float> {
+    mantissa: Value<'f, K>,
+    exponent: Value<'f, K::Bits>,
+    /// The exponent as a float.
+    rounded: Value<'f, K>,
+}
+
+fn reduce<'f, K: Float>(x: Value<'f, K>, tail: Value<'f, K>) -> Reduced<'f, K> {
+    let shifted = x.times_plus(x.constant(std::f32::consts::LOG2_E), x.constant(ROUNDER));
+    let rounded = shifted - ROUNDER;
+    let rest = rounded.times_plus(x.constant(-LN2_HIGH), x) + tail;
+    let rest = rounded.times_plus(x.constant(-LN2_LOW), rest);
+    let exponent = shifted.bits() - ROUNDER.to_bits() as i32;
+    Reduced { mantissa: polynomial(rest, &EXP), exponent, rounded }
+}
+
+/// 2ⁿ for the exponents n of normal numbers.
+fn power_of_two<K: Bits>(exponent: Value<K>) -> Value<K::Float> {
+    (exponent + 127).shift_left(23).as_float()
+}

@@ -1,0 +1,210 @@
+//! Every scalar function against its f64 definition, over its whole range.
+
+use super::{binary, unary};
+use crate::testing::{Buffer, Jit, all_vectors};
+use crate::vectors::Vectors;
+use tfc_compiler::scalar::{Binary, Unary};
+
+/// How far a result may be from the truth, relative to it. Beside that, what a product of a denormal number and another loses is allowed.
+fn tolerance(function: Unary, x: f64) -> f64 {
+    match function {
+        Unary::Negate | Unary::Absolute | Unary::Relu | Unary::Floor => 0.0,
+        Unary::Sqrt | Unary::ReciprocalOrZero => 0.5 * ULP,
+        Unary::Exp | Unary::Log => ULP,
+        Unary::Tanh => 2.0 * ULP,
+        Unary::Sigmoid => 2.5 * ULP,
+        Unary::Silu => 3.0 * ULP,
+        Unary::Gelu => 4.5 * ULP,
+        // The rounding error of the exponent, a cubic, is multiplied by its magnitude.
+        Unary::GeluTanh => (4.0 + 2.0 * x.abs() + 0.15 * x.abs().powi(3)) * ULP,
+        // These cross zero: see `scale`.
+        Unary::GeluDerivative | Unary::SiluDerivative | Unary::GeluTanhDerivative => 4.0 * ULP,
+    }
+}
+
+const ULP: f64 = 1.2e-7;
+const DENORMAL_LOSS: f64 = 2e-44;
+
+fn compile(vectors: Vectors, functions: &[Unary]) -> Jit {
+    Jit::new(vectors, |emission| {
+        for function in functions {
+            emission.kernel(function.name(), |f, launch| {
+                let [x, y] = [0, 1].map(|i| launch.buffers.load_pointer(i));
+                let width = f.vectors().width as i64;
+                f.each(launch.begin, launch.end, width, |i| y.store_vector(i, unary(*function, x.load_vector(i))));
+            });
+            emission.kernel(&format!("{}_scalar", function.name()), |f, launch| {
+                let [x, y] = [0, 1].map(|i| launch.buffers.load_pointer(i));
+                f.each(launch.begin, launch.end, 1, |i| y.store(i, unary(*function, x.load(i))));
+            });
+        }
+    })
+}
+
+/// About a million numbers: every exponent of both signs, and evenly where functions bend.
+fn points() -> Vec<f32> {
+    let spread = (0..1u32 << 19).map(|i| f32::from_bits(i << 13 | (i.wrapping_mul(0x9E37_79B9) >> 19)));
+    let even = (0..1u32 << 19).map(|i| (i as f32 / (1 << 19) as f32 - 0.5) * 40.0);
+    spread.chain(even).filter(|x| x.is_finite()).collect()
+}
+
+fn padded(mut x: Vec<f32>) -> Vec<f32> {
+    x.resize(x.len().next_multiple_of(16), 1.0);
+    x
+}
+
+fn evaluate(jit: &Jit, name: &str, x: &[f32]) -> Vec<f32> {
+    let mut x = padded(x.to_vec());
+    let mut y = vec![0.0; x.len()];
+    let items = 0..x.len() as i64;
+    jit.run(name, &mut [Buffer::F32(&mut x), Buffer::F32(&mut y)], &[], items, 0);
+    y
+}
+
+/// The definition, also where its f64 formula cancels or overflows.
+fn truth(function: Unary, x: f64) -> f64 {
+    let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+    let inner = 2.0 * (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x);
+    match function {
+        Unary::GeluTanh => x * sigmoid(inner),
+        Unary::Negate
+        | Unary::Absolute
+        | Unary::Exp
+        | Unary::Log
+        | Unary::Sqrt
+        | Unary::ReciprocalOrZero
+        | Unary::Gelu
+        | Unary::GeluDerivative
+        | Unary::GeluTanhDerivative
+        | Unary::Silu
+        | Unary::SiluDerivative
+        | Unary::Relu
+        | Unary::Tanh
+        | Unary::Sigmoid
+        | Unary::Floor => function.eval(x),
+    }
+}
+
+/// What the tolerance is relative to: the result, but near a derivative's zero its summands.
+fn scale(function: Unary, x: f64, result: f64) -> f64 {
+    match function {
+        Unary::GeluDerivative => result.abs().max(if x > -0.5 { 0.5 } else { 0.4 * x.abs() * (-0.5 * x * x).exp() }),
+        Unary::SiluDerivative | Unary::GeluTanhDerivative => {
+            result.abs().max((x.abs() + 1.0) * 1.0f64.min((-x.abs()).exp()))
+        }
+        _ => result.abs(),
+    }
+}
+
+#[test]
+fn unary_functions_are_accurate() {
+    let points = points();
+    for vectors in all_vectors() {
+        let jit = compile(vectors, &Unary::ALL);
+        for function in Unary::ALL {
+            for (x, y) in points.iter().zip(evaluate(&jit, function.name(), &points)) {
+                let want = truth(function, f64::from(*x));
+                let close = if want.is_nan() {
+                    y.is_nan()
+                } else if want.abs() > f64::from(f32::MAX) {
+                    y.abs() >= f32::MAX
+                } else {
+                    let allowed =
+                        tolerance(function, f64::from(*x)) * scale(function, f64::from(*x), want) + DENORMAL_LOSS;
+                    (f64::from(y) - want).abs() <= allowed
+                };
+                assert!(close, "{}({x:e}) = {y:e} at width {}, not {want:e}", function.name(), vectors.width);
+            }
+        }
+    }
+}
+
+#[test]
+fn one_number_and_a_register_of_them_agree() {
+    let jit = compile(Vectors::host(), &Unary::ALL);
+    let points: Vec<f32> = points().into_iter().step_by(101).collect();
+    for function in Unary::ALL {
+        let [scalars, vectors] = [format!("{}_scalar", function.name()), function.name().to_string()]
+            .map(|name| evaluate(&jit, &name, &points));
+        for ((x, a), b) in points.iter().zip(scalars).zip(vectors) {
+            assert!(
+                a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(),
+                "{}({x:e}): {a:e} alone, {b:e} in a vector",
+                function.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn limits_are_reached_and_nan_stays() {
+    let points = [f32::NEG_INFINITY, f32::INFINITY, f32::NAN, 0.0, -0.0];
+    for vectors in all_vectors() {
+        let jit = compile(vectors, &Unary::ALL);
+        for function in Unary::ALL {
+            let y = evaluate(&jit, function.name(), &points);
+            let limits = match function {
+                Unary::Negate => [f32::INFINITY, f32::NEG_INFINITY],
+                Unary::Absolute => [f32::INFINITY; 2],
+                Unary::Exp | Unary::Relu => [0.0, f32::INFINITY],
+                Unary::Log | Unary::Sqrt => [f32::NAN, f32::INFINITY],
+                Unary::ReciprocalOrZero => [0.0, 0.0],
+                Unary::Gelu | Unary::GeluTanh | Unary::Silu => [0.0, f32::INFINITY],
+                Unary::GeluDerivative | Unary::GeluTanhDerivative | Unary::SiluDerivative | Unary::Sigmoid => {
+                    [0.0, 1.0]
+                }
+                Unary::Tanh => [-1.0, 1.0],
+                Unary::Floor => [f32::NEG_INFINITY, f32::INFINITY],
+            };
+            for (x, (y, limit)) in points.iter().zip(y.iter().zip(limits)) {
+                assert!(*y == limit || y.is_nan() && limit.is_nan(), "{}({x}) = {y}, not {limit}", function.name());
+            }
+            assert!(y[2].is_nan(), "{}(NaN) = {}", function.name(), y[2]);
+            let at_zero = function.eval(0.0) as f32;
+            assert!(y[3] == at_zero && y[4] == at_zero, "{}(0) = {}, {}", function.name(), y[3], y[4]);
+        }
+    }
+}
+
+#[test]
+fn binary_functions_follow_their_definition() {
+    let numbers = [-3.0f32, -2.0, -1.5, -0.5, 0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 7.25, 1e-20, -1e20];
+    let pairs: Vec<(f32, f32)> = numbers.iter().flat_map(|a| numbers.iter().map(move |b| (*a, *b))).collect();
+    for vectors in all_vectors() {
+        let jit = Jit::new(vectors, |emission| {
+            for function in Binary::ALL {
+                emission.kernel(function.name(), |f, launch| {
+                    let [a, b, y] = [0, 1, 2].map(|i| launch.buffers.load_pointer(i));
+                    let width = f.vectors().width as i64;
+                    f.each(launch.begin, launch.end, width, |i| {
+                        y.store_vector(i, binary(function, a.load_vector(i), b.load_vector(i)))
+                    });
+                });
+            }
+        });
+        for function in Binary::ALL {
+            let (mut a, mut b) =
+                (padded(pairs.iter().map(|p| p.0).collect()), padded(pairs.iter().map(|p| p.1).collect()));
+            let mut y = vec![0.0; a.len()];
+            let items = 0..a.len() as i64;
+            jit.run(
+                function.name(),
+                &mut [Buffer::F32(&mut a), Buffer::F32(&mut b), Buffer::F32(&mut y)],
+                &[],
+                items,
+                0,
+            );
+            for ((a, b), y) in pairs.iter().zip(y) {
+                let want = function.eval(f64::from(*a), f64::from(*b));
+                let allowed = if function == Binary::Power { 1e-5 * want.abs() } else { 6e-8 * want.abs() };
+                let close = (f64::from(y) - want).abs() <= allowed + DENORMAL_LOSS || f64::from(y) == want;
+                let overflow = want.abs() > f64::from(f32::MAX) && f64::from(y) == want.signum() * f64::INFINITY;
+                assert!(
+                    close || overflow || y.is_nan() && want.is_nan(),
+                    "{}({a}, {b}) = {y}, not {want}",
+                    function.name()
+                );
+            }
+        }
+    }
+}

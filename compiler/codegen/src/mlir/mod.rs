@@ -1,0 +1,23 @@
+//! A typed vocabulary for writing MLIR: what the emitters are written in.
+//!
+//! A [`Value`] knows the function it is made for, so `x * y + 1.0` on values appends operations to the present block. The kinds of
+//! values ([`Scalar`], [`Vector`], [`Mask`], [`Index`], [`Pointer`], …) are Rust types: what MLIR's verifier would refuse mostly does not compile.
+//!
+//! Memory is raw pointers and element offsets; there are no memrefs and no strides to lower.
+
+mod arithmetic;
+mod constant;
+mod context;
+mod control;
+mod function;
+mod memory;
+mod module;
+mod shuffle;
+mod value;
+
+pub use context::MlirContext;
+pub use control::Carried;
+pub use function::{Function, Launch};
+pub use module::Emission;
+pub use shuffle::transpose;
+pub use value::{Bits, Bool, Condition, Float, Index, Int32, Ints, Mask, Number, Pointer, Scalar, Value, Vector};

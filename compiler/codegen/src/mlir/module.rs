@@ -1,0 +1,76 @@
+//! The module under construction and the types of its values.
+
+use super::context::MlirContext;
+use crate::vectors::Vectors;
+use melior::Context;
+use melior::ir::operation::OperationLike;
+use melior::ir::r#type::IntegerType;
+use melior::ir::{BlockLike, Location, Module, Operation, Type};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use tfc_compiler::executable::BackendError;
+
+/// The types of all values, made once.
+#[derive(Clone, Copy)]
+pub struct Types<'c> {
+    pub i1: Type<'c>,
+    pub i32: Type<'c>,
+    pub i64: Type<'c>,
+    pub f32: Type<'c>,
+    pub pointer: Type<'c>,
+    pub i1s: Type<'c>,
+    pub i32s: Type<'c>,
+    pub f32s: Type<'c>,
+}
+
+/// A module that emitters add functions to.
+pub struct Emission<'c> {
+    pub(super) context: &'c Context,
+    pub(super) types: Types<'c>,
+    pub vectors: Vectors,
+    module: Module<'c>,
+    /// The helper functions that stand in the module already.
+    helpers: RefCell<BTreeSet<String>>,
+}
+
+impl<'c> Emission<'c> {
+    pub fn new(mlir: &'c MlirContext, vectors: Vectors) -> Emission<'c> {
+        let context = &mlir.context;
+        let integer = |bits| Type::from(IntegerType::new(context, bits));
+        let vector = |element| Type::vector(&[vectors.width as u64], element);
+        let f32 = Type::float32(context);
+        let types = Types {
+            i1: integer(1),
+            i32: integer(32),
+            i64: integer(64),
+            f32,
+            pointer: melior::dialect::llvm::r#type::pointer(context, 0),
+            i1s: vector(integer(1)),
+            i32s: vector(integer(32)),
+            f32s: vector(f32),
+        };
+        Emission {
+            context,
+            types,
+            vectors,
+            module: Module::new(Location::unknown(context)),
+            helpers: RefCell::default(),
+        }
+    }
+
+    /// Whether a helper has yet to be emitted; asking claims it.
+    pub(super) fn claim_helper(&self, name: &str) -> bool {
+        self.helpers.borrow_mut().insert(name.to_string())
+    }
+
+    pub(super) fn add(&self, function: Operation<'c>) {
+        self.module.body().append_operation(function);
+    }
+
+    /// The finished module, verified.
+    pub fn finish(self, mlir: &MlirContext) -> Result<Module<'c>, BackendError> {
+        let verified = self.module.as_operation().verify();
+        mlir.diagnostics.check("verifying the emitted module", verified)?;
+        Ok(self.module)
+    }
+}

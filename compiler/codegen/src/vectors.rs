@@ -1,0 +1,49 @@
+//! What the machine's vector unit is like: the one parameter of every emitter.
+
+use inkwell::targets::TargetMachine;
+
+/// The width of a vector register and the micro-tile of a matrix product that fills the register file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vectors {
+    /// f32 lanes of a register.
+    pub width: usize,
+    /// Rows of the micro-tile.
+    pub rows: usize,
+    /// Columns of the micro-tile, in registers.
+    pub registers: usize,
+    /// Whether a·b + c is one instruction. Without it the two roundings of multiply and add are kept apart, for the alternative
+    /// is a library call for each element.
+    pub fma: bool,
+}
+
+impl Vectors {
+    /// 32 registers of 512 bits: 24 accumulators, two columns and a broadcast element.
+    pub const AVX512: Vectors = Vectors { width: 16, rows: 12, registers: 2, fma: true };
+    /// 16 registers of 256 bits: 12 accumulators.
+    pub const AVX2: Vectors = Vectors { width: 8, rows: 6, registers: 2, fma: true };
+    /// 32 registers of 128 bits: 24 accumulators, three columns.
+    pub const NEON: Vectors = Vectors { width: 4, rows: 8, registers: 3, fma: true };
+    /// 16 registers of 128 bits: any x86-64.
+    pub const SSE2: Vectors = Vectors { width: 4, rows: 6, registers: 2, fma: false };
+
+    /// What this machine offers.
+    pub fn host() -> Vectors {
+        let features = TargetMachine::get_host_cpu_features();
+        let features = features.to_str().unwrap_or_default();
+        let has = |name: &str| features.split(',').any(|f| f.strip_prefix('+') == Some(name));
+        if has("avx512f") && has("avx512dq") && has("avx512vl") && has("avx512bw") {
+            Vectors::AVX512
+        } else if has("avx2") && has("fma") {
+            Vectors::AVX2
+        } else if cfg!(target_arch = "aarch64") {
+            Vectors::NEON
+        } else {
+            Vectors::SSE2
+        }
+    }
+
+    /// Columns of the micro-tile.
+    pub fn columns(self) -> usize {
+        self.width * self.registers
+    }
+}
