@@ -1,11 +1,19 @@
 //! Kernels to machine code through MLIR and LLVM: the only crate that links them.
 
+mod backend;
 mod compile;
+mod container;
+mod gemm;
 mod host;
+mod kernels;
 mod load;
 mod lower;
 mod math;
 mod mlir;
+mod peak;
 #[cfg(test)]
 mod testing;
 mod vectors;
+
+pub use backend::CpuBackend;
+pub use peak::measure_peak_flops;

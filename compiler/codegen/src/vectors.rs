@@ -2,7 +2,8 @@
 
 use inkwell::targets::TargetMachine;
 
-/// The width of a vector register and the micro-tile of a matrix product that fills the register file.
+/// The width of a vector register and the micro-tile of a matrix product that fills the register file. The rows of a tile are at most a
+/// register's width, or a multiple of it: packing overwrites what lies behind them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vectors {
     /// f32 lanes of a register.
@@ -23,8 +24,8 @@ impl Vectors {
     pub const AVX2: Vectors = Vectors { width: 8, rows: 6, registers: 2, fma: true };
     /// 32 registers of 128 bits: 24 accumulators, three columns.
     pub const NEON: Vectors = Vectors { width: 4, rows: 8, registers: 3, fma: true };
-    /// 16 registers of 128 bits: any x86-64.
-    pub const SSE2: Vectors = Vectors { width: 4, rows: 6, registers: 2, fma: false };
+    /// 16 registers of 128 bits: any x86-64. 12 accumulators, three columns.
+    pub const SSE2: Vectors = Vectors { width: 4, rows: 4, registers: 3, fma: false };
 
     /// What this machine offers.
     pub fn host() -> Vectors {

@@ -128,8 +128,17 @@ impl<'f> Index<'f> {
     /// The first `self` lanes; none if negative, all if more than there are.
     pub fn lanes(self) -> Mask<'f> {
         let all = self.function.vectors().width as i64;
-        let count: Int32 = self.function.apply("arith.trunci", &[self.or_at_most(self.constant(all)).raw], &[]);
-        self.function.lane_numbers().less(count.splat())
+        self.function.lane_numbers().less(self.or_at_most(self.constant(all)).to_int32().splat())
+    }
+
+    /// self, self + 1, … in the lanes.
+    pub fn counting(self) -> Ints<'f> {
+        self.to_int32().splat() + self.function.lane_numbers()
+    }
+
+    /// The lower half.
+    pub fn to_int32(self) -> Int32<'f> {
+        self.function.apply("arith.trunci", &[self.raw], &[])
     }
 
     /// As a float, rounded to the nearest.

@@ -1,6 +1,7 @@
 //! Loops and branches.
 
 use super::function::Function;
+use super::memory::Lanes;
 use super::value::{Bool, Index, Kind, Value};
 use melior::ir::operation::{OperationLike, OperationRef};
 use melior::ir::{Block, BlockLike, BlockRef, Region, RegionLike, Type, ValueLike};
@@ -96,6 +97,14 @@ impl<'f> Function<'f> {
     /// `for i in 0..end`.
     pub fn times(&'f self, end: Index<'f>, body: impl FnOnce(Index<'f>)) {
         self.each(self.index(0), end, 1, body);
+    }
+
+    /// A register of elements at a time: all of `begin..end`, the last few with the lanes that they fill. `body` is emitted twice.
+    pub fn strips(&'f self, begin: Index<'f>, end: Index<'f>, body: impl Fn(Index<'f>, Lanes<'f>)) {
+        let width = self.vectors().width as i64;
+        let whole = end - (end - begin) % width;
+        self.each(begin, whole, width, |i| body(i, Lanes::All));
+        self.when(whole.less(end), || body(whole, Lanes::Some((end - whole).lanes())));
     }
 
     /// Does `body` if the condition holds.

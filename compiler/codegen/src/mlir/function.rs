@@ -19,7 +19,8 @@ type Raw<'m> = melior::ir::Value<'m, 'm>;
 pub struct Function<'m> {
     emission: &'m Emission<'m>,
     location: Location<'m>,
-    /// Raw, so that the lifetime of a function can shrink to that of its values.
+    entry: MlirBlock,
+    /// The present block. Raw, so that the lifetime of a function can shrink to that of its values.
     block: Cell<MlirBlock>,
 }
 
@@ -59,7 +60,7 @@ impl<'m> Function<'m> {
         let location = Location::name(context, name, Location::unknown(context));
         let region = Region::new();
         let block = region.append_block(Block::new(&arguments.iter().map(|t| (*t, location)).collect::<Vec<_>>()));
-        let function = Function { emission, location, block: Cell::new(block.to_raw()) };
+        let function = Function { emission, location, entry: block.to_raw(), block: Cell::new(block.to_raw()) };
         let values: Vec<_> = (0..arguments.len()).filter_map(|i| block.argument(i).ok()).map(Into::into).collect();
         body(&function, &values);
         function.append("func.return", &[], &[], &[]);
@@ -67,10 +68,9 @@ impl<'m> Function<'m> {
         let mut attributes =
             vec![(Identifier::new(context, "sym_visibility"), text(if public { "public" } else { "private" }))];
         if !public {
-            attributes.push((
-                Identifier::new(context, "passthrough"),
-                ArrayAttribute::new(context, &[text("noinline")]).into(),
-            ));
+            let noinline = ArrayAttribute::new(context, &[text("noinline")]).into();
+            attributes.push((Identifier::new(context, "passthrough"), noinline));
+            attributes.push((Identifier::new(context, "llvm.linkage"), function.parse("#llvm.linkage<internal>")));
         }
         let ty = TypeAttribute::new(FunctionType::new(context, arguments, &[]).into());
         emission.add(melior::dialect::func::func(
@@ -109,6 +109,13 @@ impl<'m> Function<'m> {
         unsafe { BlockRef::from_raw(self.block.get()) }
     }
 
+    /// Inserts an operation near the front of the function, which dominates all that was appended.
+    pub(super) fn insert_at_entry(&self, position: usize, operation: OperationBuilder<'m>) -> OperationRef<'m, 'm> {
+        // SAFETY: as in `block`.
+        let entry: BlockRef<'m, 'm> = unsafe { BlockRef::from_raw(self.entry) };
+        entry.insert_operation(position, operation.build().expect("no result type is left to infer"))
+    }
+
     /// Appends what `body` emits to another block.
     pub(super) fn within<R>(&self, block: BlockRef<'_, '_>, body: impl FnOnce() -> R) -> R {
         let outer = self.block.replace(block.to_raw());
@@ -145,6 +152,10 @@ impl<'m> Function<'m> {
         attributes: &[(&str, Attribute<'m>)],
     ) -> OperationRef<'m, 'm> {
         self.insert(self.operation(name, operands, results, attributes))
+    }
+
+    fn parse(&self, attribute: &str) -> Attribute<'m> {
+        Attribute::parse(self.emission.context, attribute).expect("a well-formed attribute")
     }
 
     pub(super) fn integer(&self, ty: Type<'m>, value: i64) -> Attribute<'m> {

@@ -3,9 +3,27 @@
 //! Buffers are aligned to their elements only: rows begin anywhere.
 
 use super::function::Function;
-use super::value::{F32, F32s, I32, I64, Index, Int32, Kind, Mask, Pointer, Ptr, Scalar, Value, Vector};
+use super::value::{F32, F32s, I32, I64, Index, Int32, Ints, Kind, Mask, Number, Pointer, Ptr, Scalar, Value, Vector};
 use melior::ir::Type;
 use melior::ir::attribute::{DenseI32ArrayAttribute, TypeAttribute};
+use melior::ir::operation::OperationLike;
+
+/// Which lanes of a register have an element in memory.
+#[derive(Clone, Copy)]
+pub enum Lanes<'f> {
+    All,
+    Some(Mask<'f>),
+}
+
+impl<'f> Lanes<'f> {
+    /// `value` where there is an element, `other` elsewhere.
+    pub fn or(self, value: Vector<'f>, other: Vector<'f>) -> Vector<'f> {
+        match self {
+            Lanes::All => value,
+            Lanes::Some(mask) => mask.select(value, other),
+        }
+    }
+}
 
 impl<'f> Pointer<'f> {
     /// The address `offset` f32 (or i32) further.
@@ -35,13 +53,6 @@ impl<'f> Pointer<'f> {
         self.at(offset).read::<F32s>(4)
     }
 
-    /// 0 in the lanes that are masked out, whose memory is not touched.
-    pub fn load_lanes(self, offset: Index<'f>, lanes: Mask<'f>) -> Vector<'f> {
-        let zero = self.function.vector(0.0);
-        let alignment = [("alignment", self.function.integer(self.function.ty::<I32>(), 4))];
-        self.function.apply("llvm.intr.masked.load", &[self.at(offset).raw, lanes.raw, zero.raw], &alignment)
-    }
-
     pub fn store(self, offset: Index<'f>, value: Scalar<'f>) {
         self.at(offset).write(value);
     }
@@ -50,9 +61,35 @@ impl<'f> Pointer<'f> {
         self.at(offset).write(value);
     }
 
-    pub fn store_lanes(self, offset: Index<'f>, value: Vector<'f>, lanes: Mask<'f>) {
+    /// 0 in the lanes that are left out, whose memory is not touched.
+    pub fn load_lanes(self, offset: Index<'f>, lanes: Lanes<'f>) -> Vector<'f> {
+        self.read_lanes(offset, lanes)
+    }
+
+    pub fn load_int_lanes(self, offset: Index<'f>, lanes: Lanes<'f>) -> Ints<'f> {
+        self.read_lanes(offset, lanes)
+    }
+
+    pub fn store_lanes(self, offset: Index<'f>, value: Vector<'f>, lanes: Lanes<'f>) {
+        self.write_lanes(offset, value, lanes);
+    }
+
+    pub fn store_int_lanes(self, offset: Index<'f>, value: Ints<'f>, lanes: Lanes<'f>) {
+        self.write_lanes(offset, value, lanes);
+    }
+
+    fn read_lanes<K: Number>(self, offset: Index<'f>, lanes: Lanes<'f>) -> Value<'f, K> {
+        let Lanes::Some(mask) = lanes else { return self.at(offset).read(4) };
         let alignment = [("alignment", self.function.integer(self.function.ty::<I32>(), 4))];
-        self.function.append("llvm.intr.masked.store", &[value.raw, self.at(offset).raw, lanes.raw], &[], &alignment);
+        let zero = K::constant(self.function, K::Literal::default());
+        let operands = [self.at(offset).raw, mask.raw, zero.raw];
+        self.function.apply("llvm.intr.masked.load", &operands, &alignment)
+    }
+
+    fn write_lanes<K: Kind>(self, offset: Index<'f>, value: Value<'f, K>, lanes: Lanes<'f>) {
+        let Lanes::Some(mask) = lanes else { return self.at(offset).write(value) };
+        let alignment = [("alignment", self.function.integer(self.function.ty::<I32>(), 4))];
+        self.function.append("llvm.intr.masked.store", &[value.raw, self.at(offset).raw, mask.raw], &[], &alignment);
     }
 
     /// Asks for the cache line of an element that will be written soon.
@@ -83,13 +120,14 @@ impl<'f> Pointer<'f> {
 }
 
 impl<'f> Function<'f> {
-    /// Room on the stack for `elements` f32, aligned to a cache line; asked for outside of loops.
+    /// Room on the stack for `elements` f32, aligned to a cache line: the same in every turn of the loops around.
     pub fn stack(&'f self, elements: i64) -> Pointer<'f> {
-        let count = self.index(elements);
-        let attributes = [
-            ("elem_type", TypeAttribute::new(self.ty::<F32>()).into()),
-            ("alignment", self.integer(self.ty::<I64>(), 64)),
-        ];
-        self.apply("llvm.alloca", &[count.raw], &attributes)
+        let i64 = self.ty::<I64>();
+        let count = self.operation("arith.constant", &[], &[i64], &[("value", self.integer(i64, elements))]);
+        let count = self.insert_at_entry(0, count).result(0).expect("one result");
+        let attributes =
+            [("elem_type", TypeAttribute::new(self.ty::<F32>()).into()), ("alignment", self.integer(i64, 64))];
+        let room = self.operation("llvm.alloca", &[count.into()], &[self.ty::<Ptr>()], &attributes);
+        Value::new(self, self.insert_at_entry(1, room).result(0).expect("one result").into())
     }
 }

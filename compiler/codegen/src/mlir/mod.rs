@@ -18,6 +18,7 @@ mod value;
 pub use context::MlirContext;
 pub use control::Carried;
 pub use function::{Function, Launch};
+pub use memory::Lanes;
 pub use module::Emission;
 pub use shuffle::transpose;
 pub use value::{Bits, Bool, Condition, Float, Index, Int32, Ints, Mask, Number, Pointer, Scalar, Value, Vector};

@@ -42,7 +42,7 @@ pub trait Number: Kind {
     /// What a comparison gives.
     type Truth: Condition;
     /// What a constant is written as.
-    type Literal: Copy;
+    type Literal: Copy + Default;
 
     /// The same number in every lane.
     fn constant<'f>(function: &'f Function<'f>, value: Self::Literal) -> Value<'f, Self>;

@@ -1,0 +1,101 @@
+//! The `cpu` target: machine code for the processor that this runs on.
+
+use crate::compile::Compiler;
+use crate::container;
+use crate::host;
+use crate::kernels;
+use crate::load::LoadedObjects;
+use crate::mlir::Emission;
+use crate::vectors::Vectors;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tfc_compiler::executable::{Backend, BackendError, Code, EmitStage, Function, Loaded};
+use tfc_compiler::kernel::Kernel;
+
+/// Threads that compile. Each makes a module of its own, with its own copy of the helpers, so more of them gain less and less.
+const THREADS: usize = 4;
+
+pub struct CpuBackend {
+    vectors: Vectors,
+    compiled: AtomicUsize,
+}
+
+impl CpuBackend {
+    pub fn new() -> CpuBackend {
+        CpuBackend { vectors: Vectors::host(), compiled: AtomicUsize::new(0) }
+    }
+
+    /// How many kernels this back end has compiled so far.
+    pub fn compiled(&self) -> usize {
+        self.compiled.load(Ordering::Relaxed)
+    }
+
+    /// The object file of every `parts`-th kernel, from the `part`-th on.
+    fn object(&self, kernels: &[Kernel], part: usize, parts: usize) -> Result<Vec<u8>, BackendError> {
+        let share: Vec<usize> = (part..kernels.len()).step_by(parts).collect();
+        Compiler::new(self.vectors)?.object(|emission| emit(emission, kernels, &share))
+    }
+}
+
+impl Default for CpuBackend {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Backend for CpuBackend {
+    fn target(&self) -> String {
+        host::name()
+    }
+
+    fn emit(&self, kernels: &[Kernel]) -> Result<Code, BackendError> {
+        kernels.iter().try_for_each(kernels::check)?;
+        let parts = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS).min(kernels.len());
+        let objects = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..parts).map(|part| scope.spawn(move || self.object(kernels, part, parts))).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|_| {
+                    Err(BackendError("a thread of the compiler panicked: this is a bug in tfc".into()))
+                })
+            };
+            threads.into_iter().map(join).collect::<Result<Vec<_>, _>>()
+        })?;
+        self.compiled.fetch_add(kernels.len(), Ordering::Relaxed);
+        let function =
+            |(i, kernel)| Function { symbol: symbol(i), scratch_bytes: kernels::scratch_bytes(kernel, self.vectors) };
+        Ok(Code {
+            target: self.target(),
+            bytes: container::pack(&objects),
+            functions: kernels.iter().enumerate().map(function).collect(),
+        })
+    }
+
+    fn text(&self, kernels: &[Kernel], stage: EmitStage) -> Result<String, BackendError> {
+        kernels.iter().try_for_each(kernels::check)?;
+        let all: Vec<usize> = (0..kernels.len()).collect();
+        Compiler::new(self.vectors)?.text(stage, |emission| emit(emission, kernels, &all))
+    }
+
+    fn load(&self, code: &Code) -> Result<Loaded, BackendError> {
+        if code.target != self.target() {
+            return Err(BackendError(format!(
+                "this code was made for {}, this machine is {}: compile it again here",
+                code.target,
+                self.target()
+            )));
+        }
+        let objects = container::unpack(&code.bytes)
+            .ok_or_else(|| BackendError("the executable is damaged: compile it again".into()))?;
+        let loaded = LoadedObjects::new(&objects)?;
+        let addresses = code.functions.iter().map(|f| loaded.address(&f.symbol)).collect::<Result<_, _>>()?;
+        Ok(Loaded { addresses, owner: Box::new(loaded) })
+    }
+}
+
+fn symbol(kernel: usize) -> String {
+    format!("kernel_{kernel}")
+}
+
+fn emit(emission: &Emission, kernels: &[Kernel], share: &[usize]) {
+    share.iter().for_each(|i| kernels::emit(emission, &symbol(*i), &kernels[*i]));
+}

@@ -1,0 +1,43 @@
+//! From a finished tile to memory.
+
+use super::operand::{Arguments, Place};
+use crate::kernels::program::evaluate;
+use crate::mlir::{Function, Index, Lanes, Pointer};
+use tfc_compiler::kernel::{Contraction, Register};
+
+/// Where a tile of C is, and how much of it: `rows` × `columns` at least 1, more than a tile being a tile.
+#[derive(Clone, Copy)]
+pub struct Tile<'f> {
+    pub elements: Pointer<'f>,
+    pub outer: Index<'f>,
+    pub row: Index<'f>,
+    pub column: Index<'f>,
+    pub rows: Index<'f>,
+    pub columns: Index<'f>,
+}
+
+/// Computes and stores a tile, a row at a time.
+pub fn store<'f>(f: &'f Function<'f>, arguments: &Arguments<'f>, body: &Contraction, tile: Tile<'f>) {
+    let vectors = f.vectors();
+    let (width, columns) = (vectors.width as i64, vectors.columns() as i64);
+    let registers: Vec<Register> = body.stores.iter().map(|(_, register)| *register).collect();
+    let rows = tile.rows.or_at_most(f.index(vectors.rows as i64));
+    let store_rows = |end: Index<'f>, lanes: &dyn Fn(Index<'f>) -> Lanes<'f>| {
+        f.times(rows, |r| {
+            f.each(f.index(0), end, width, |c| {
+                let place = Place { outer: tile.outer, row: tile.row + r, column: tile.column + c, lanes: lanes(c) };
+                let given = tile.elements.load_vector(r * columns + c);
+                let values = evaluate(f, &body.epilogue, &registers, &mut |_, op| arguments.leaf(op, given, place));
+                for ((operand, _), value) in body.stores.iter().zip(values) {
+                    arguments.operand(*operand).row(place).store_lanes(place.column, value, place.lanes);
+                }
+            });
+        });
+    };
+    let whole = f.index(columns).at_most(tile.columns);
+    f.either(
+        whole,
+        || store_rows(f.index(columns), &|_| Lanes::All),
+        || store_rows(tile.columns, &|c| Lanes::Some((tile.columns - c).lanes())),
+    );
+}

@@ -1,0 +1,137 @@
+//! What a contraction reads beside its matrices, and the matrices as they are stored.
+
+use crate::kernels::sizes::Sizes;
+use crate::mlir::{Index, Lanes, Launch, Pointer, Vector};
+use tfc_compiler::graph::DType;
+use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, Program, ProgramOp};
+
+/// A or B.
+#[derive(Clone, Copy)]
+pub struct Matrix<'f> {
+    pub pointer: Pointer<'f>,
+    pub outer: Index<'f>,
+    pub leading: Index<'f>,
+}
+
+/// An operand of a program.
+#[derive(Clone, Copy)]
+pub struct Operand<'f> {
+    pub pointer: Pointer<'f>,
+    dtype: DType,
+    at: At<'f>,
+}
+
+#[derive(Clone, Copy)]
+enum At<'f> {
+    Matrix { outer: Index<'f>, row: Index<'f> },
+    PerRow { outer: Index<'f>, row: Index<'f> },
+    PerColumn,
+    Scalar(Vector<'f>),
+}
+
+/// Where a program is evaluated: a register of columns in a row of one of the matrices.
+#[derive(Clone, Copy)]
+pub struct Place<'f> {
+    pub outer: Index<'f>,
+    pub row: Index<'f>,
+    pub column: Index<'f>,
+    pub lanes: Lanes<'f>,
+}
+
+/// All that is read at the start of the kernel.
+pub struct Arguments<'f> {
+    pub outer: Index<'f>,
+    pub m: Index<'f>,
+    pub n: Index<'f>,
+    pub k: Index<'f>,
+    pub a: Matrix<'f>,
+    pub b: Matrix<'f>,
+    operands: Vec<Operand<'f>>,
+    numbers: Vec<Vector<'f>>,
+}
+
+impl<'f> Arguments<'f> {
+    pub fn read(launch: Launch<'f>, kernel: &Kernel, body: &Contraction) -> Arguments<'f> {
+        let sizes = Sizes::new(launch);
+        let [outer, m, n, k] = [0; 4].map(|_| sizes.next());
+        let [a, b] = [0, 1].map(|i| Matrix {
+            pointer: launch.buffers.load_pointer(i),
+            outer: sizes.next(),
+            leading: sizes.next(),
+        });
+        let operand = |(i, access): (usize, &ContractionAccess)| {
+            let (pointer, dtype) = (launch.buffers.load_pointer(i as i64 + 2), kernel.operands[i + 2].dtype);
+            let at = match access {
+                ContractionAccess::Matrix => At::Matrix { outer: sizes.next(), row: sizes.next() },
+                ContractionAccess::PerRow => At::PerRow { outer: sizes.next(), row: sizes.next() },
+                ContractionAccess::PerColumn => At::PerColumn,
+                ContractionAccess::Scalar => At::Scalar(broadcast(pointer, dtype)),
+            };
+            Operand { pointer, dtype, at }
+        };
+        let operands = body.access.iter().enumerate().map(operand).collect();
+        let programs = [&body.prologue_a, &body.prologue_b]
+            .into_iter()
+            .flatten()
+            .map(|(program, _)| program)
+            .chain([&body.epilogue]);
+        let numbers = sizes.numbers(programs.map(Program::size_arguments).max().unwrap_or(0));
+        Arguments { outer, m, n, k, a, b, operands, numbers }
+    }
+
+    /// What an operation of a program reads at a place.
+    pub fn leaf(&self, op: &ProgramOp, given: Vector<'f>, place: Place<'f>) -> Vector<'f> {
+        match op {
+            ProgramOp::Load(operand) => self.operand(*operand).load(place),
+            ProgramOp::Size(i) => self.numbers[*i as usize],
+            ProgramOp::InnerIndex => place.column.counting().to_float(),
+            ProgramOp::Given => given,
+            ProgramOp::Uniform { seed, stream } => {
+                let element = (place.outer * self.m + place.row) * self.n + place.column;
+                crate::kernels::random::uniform(self.operand(*seed).pointer, *stream, element)
+            }
+            ProgramOp::Constant(_)
+            | ProgramOp::Unary(..)
+            | ProgramOp::Binary(..)
+            | ProgramOp::Select(..)
+            | ProgramOp::OuterIndex(_)
+            | ProgramOp::Reduce(..) => unreachable!("{op:?} is no leaf of a contraction: see `check`"),
+        }
+    }
+
+    pub fn operand(&self, operand: u16) -> &Operand<'f> {
+        &self.operands[operand as usize - 2]
+    }
+}
+
+impl<'f> Operand<'f> {
+    fn load(&self, place: Place<'f>) -> Vector<'f> {
+        match self.at {
+            At::Matrix { .. } | At::PerColumn => match self.dtype {
+                DType::F32 => self.row(place).load_lanes(place.column, place.lanes),
+                DType::I32 => self.row(place).load_int_lanes(place.column, place.lanes).to_float(),
+            },
+            At::PerRow { .. } => broadcast(self.row(place), self.dtype),
+            At::Scalar(value) => value,
+        }
+    }
+
+    /// Where the row of a place begins.
+    pub fn row(&self, place: Place<'f>) -> Pointer<'f> {
+        match self.at {
+            At::Matrix { outer, row } | At::PerRow { outer, row } => {
+                self.pointer.at(place.outer * outer + place.row * row)
+            }
+            At::PerColumn | At::Scalar(_) => self.pointer,
+        }
+    }
+}
+
+/// The first element, in every lane.
+fn broadcast(pointer: Pointer, dtype: DType) -> Vector {
+    let first = pointer.function().index(0);
+    match dtype {
+        DType::F32 => pointer.load(first).splat(),
+        DType::I32 => pointer.load_int(first).to_float().splat(),
+    }
+}

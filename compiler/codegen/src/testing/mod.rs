@@ -1,0 +1,123 @@
+//! What the tests share: modules loaded and called, and kernels held against their meaning.
+
+mod reference;
+
+use crate::compile::Compiler;
+use crate::kernels;
+use crate::load::LoadedObjects;
+use crate::mlir::Emission;
+use crate::vectors::Vectors;
+use std::ops::Range;
+use tfc_compiler::graph::DType;
+use tfc_compiler::kernel::{Access, Kernel};
+
+/// Every register width that this machine can run: each is another path through the emitters.
+pub fn all_vectors() -> Vec<Vectors> {
+    let all = [Vectors::AVX512, Vectors::AVX2, Vectors::NEON, Vectors::SSE2];
+    all.into_iter().filter(|v| v.width <= Vectors::host().width).collect()
+}
+
+pub struct Jit(LoadedObjects);
+
+/// A buffer handed to a kernel.
+pub enum Buffer<'a> {
+    F32(&'a mut [f32]),
+    I32(&'a mut [i32]),
+}
+
+impl Jit {
+    pub fn new(vectors: Vectors, emit: impl FnOnce(&Emission)) -> Jit {
+        let object = Compiler::new(vectors).and_then(|c| c.object(emit)).expect("the module compiles");
+        Jit(LoadedObjects::new(&[&object]).expect("the object loads"))
+    }
+
+    pub fn run(&self, name: &str, buffers: &mut [Buffer], sizes: &[i64], items: Range<i64>, scratch_bytes: usize) {
+        let address = self.0.address(name).expect("the function is there");
+        // SAFETY: the address is that of a function with the launch ABI, alive as long as `self`.
+        let call: extern "C" fn(*const *mut u8, *const i64, i64, i64, *mut u8) =
+            unsafe { std::mem::transmute(address) };
+        let pointers: Vec<*mut u8> = buffers
+            .iter_mut()
+            .map(|b| match b {
+                Buffer::F32(slice) => slice.as_mut_ptr().cast(),
+                Buffer::I32(slice) => slice.as_mut_ptr().cast(),
+            })
+            .collect();
+        // Aligned to a cache line, like the runtime's, and full of NaN: nothing may be read before it is written.
+        let mut scratch = vec![f32::NAN; scratch_bytes / 4 + 16];
+        let offset = scratch.as_ptr().align_offset(64);
+        call(pointers.as_ptr(), sizes.as_ptr(), items.start, items.end, scratch[offset..].as_mut_ptr().cast());
+    }
+}
+
+/// One kernel, compiled for one register width.
+pub struct Trial {
+    kernel: Kernel,
+    vectors: Vectors,
+    jit: Jit,
+}
+
+impl Trial {
+    pub fn new(kernel: &Kernel, vectors: Vectors) -> Trial {
+        let jit = Jit::new(vectors, |emission| kernels::emit(emission, "kernel", kernel));
+        Trial { kernel: kernel.clone(), vectors, jit }
+    }
+
+    /// Runs the kernel on `buffers` and holds what it writes against the f64 evaluation: each number within `tolerance` of the
+    /// largest of its buffer. Then once more with the work items one by one, backwards: nothing may change, to the bit.
+    pub fn check(&self, buffers: &[Vec<f64>], sizes: &[i64], tolerance: f64) {
+        let mut truth = buffers.to_vec();
+        reference::run(&self.kernel, &mut truth, sizes);
+        let items = self.kernel.extent(sizes);
+        let whole = self.run(buffers, sizes, std::iter::once(0..items));
+        let divided = self.run(buffers, sizes, (0..items).rev().map(|i| i..i + 1));
+        for (b, operand) in self.kernel.operands.iter().enumerate() {
+            let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&whole[b]), bits(&divided[b]), "operand {b} depends on the division, sizes {sizes:?}");
+            if operand.access == Access::Read {
+                continue;
+            }
+            let largest = truth[b].iter().fold(0f64, |m, x| m.max(x.abs()));
+            for (i, (got, want)) in whole[b].iter().zip(&truth[b]).enumerate() {
+                let error = (f64::from(*got) - want).abs();
+                assert!(
+                    error <= tolerance * largest || want.is_nan() && got.is_nan(),
+                    "operand {b}[{i}] is {got}, not {want}, with sizes {sizes:?} at width {}: {:?}",
+                    self.vectors.width,
+                    self.kernel.body
+                );
+            }
+        }
+    }
+
+    fn run(&self, buffers: &[Vec<f64>], sizes: &[i64], parts: impl Iterator<Item = Range<i64>>) -> Vec<Vec<f32>> {
+        let mut floats: Vec<Vec<f32>> = buffers.iter().map(|b| b.iter().map(|x| *x as f32).collect()).collect();
+        let mut integers: Vec<Vec<i32>> = buffers.iter().map(|b| b.iter().map(|x| *x as i32).collect()).collect();
+        for part in parts {
+            let dtypes = self.kernel.operands.iter().map(|o| o.dtype);
+            let mut arguments: Vec<Buffer> = dtypes
+                .zip(floats.iter_mut().zip(&mut integers))
+                .map(|(dtype, (f, i))| match dtype {
+                    DType::F32 => Buffer::F32(f),
+                    DType::I32 => Buffer::I32(i),
+                })
+                .collect();
+            self.jit.run("kernel", &mut arguments, sizes, part, kernels::scratch_bytes(&self.kernel, self.vectors));
+        }
+        let results = self.kernel.operands.iter().zip(floats.into_iter().zip(integers));
+        results
+            .map(|(o, (f, i))| if o.dtype == DType::F32 { f } else { i.iter().map(|x| *x as f32).collect() })
+            .collect()
+    }
+}
+
+/// Numbers in [−1, 1), all f32: the same for the same seed.
+pub fn noise(count: i64, seed: u64) -> Vec<f64> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    (0..count)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            f64::from((state >> 40) as f32 / 8_388_608.0 - 1.0)
+        })
+        .collect()
+}
