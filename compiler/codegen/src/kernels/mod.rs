@@ -1,8 +1,10 @@
 //! One emitter per body of a kernel.
 
 mod contraction;
+mod moving;
 mod program;
 mod random;
+mod rows;
 mod sizes;
 
 use crate::mlir::Emission;
@@ -10,16 +12,26 @@ use crate::vectors::Vectors;
 use tfc_compiler::executable::BackendError;
 use tfc_compiler::kernel::{Body, Kernel};
 
-/// Whether a kernel is well-formed: what the emitters rely on.
-pub fn check(_kernel: &Kernel) -> Result<(), BackendError> {
-    Ok(())
+/// Refuses a kernel that is not well-formed: the emitters rely on it.
+pub fn check(kernel: &Kernel) -> Result<(), BackendError> {
+    let violations = kernel.violations();
+    match violations.is_empty() {
+        true => Ok(()),
+        false => Err(BackendError(format!("bug in tfc: an ill-formed kernel: {}", violations.join("; ")))),
+    }
 }
 
 /// Adds the function of a kernel to a module.
 pub fn emit(emission: &Emission, name: &str, kernel: &Kernel) {
     emission.kernel(name, |f, launch| match &kernel.body {
         Body::Contraction(body) => contraction::emit(f, launch, kernel, body),
-        _ => todo!(),
+        Body::Rows(body) => rows::emit(f, launch, kernel, body),
+        Body::Columns(body) => rows::emit_columns(f, launch, kernel, body),
+        Body::Gather(_) => moving::gather(f, launch),
+        Body::ScatterAdd(_) => moving::scatter_add(f, launch, kernel),
+        Body::Rope(body) => moving::rope(f, launch, body),
+        Body::CacheWrite(_) => moving::cache_write(f, launch),
+        Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => todo!(),
     });
 }
 

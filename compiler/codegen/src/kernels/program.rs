@@ -35,29 +35,13 @@ pub fn evaluate<'f>(
 }
 
 /// Which operations the `wanted` registers depend on. A reduction is a leaf: what it reduces is not evaluated here.
-pub fn needed(program: &Program, wanted: &[Register]) -> Vec<bool> {
+fn needed(program: &Program, wanted: &[Register]) -> Vec<bool> {
     let mut needed = vec![false; program.ops.len()];
     wanted.iter().for_each(|r| needed[r.0 as usize] = true);
     for (i, op) in program.ops.iter().enumerate().rev() {
-        if needed[i] {
-            arguments(op).iter().for_each(|r| needed[r.0 as usize] = true);
+        if needed[i] && !matches!(op, ProgramOp::Reduce(..)) {
+            op.operands().iter().for_each(|r| needed[r.0 as usize] = true);
         }
     }
     needed
-}
-
-fn arguments(op: &ProgramOp) -> Vec<Register> {
-    match op {
-        ProgramOp::Unary(_, x) => vec![*x],
-        ProgramOp::Binary(_, a, b) => vec![*a, *b],
-        ProgramOp::Select(condition, a, b) => vec![*condition, *a, *b],
-        ProgramOp::Load(_)
-        | ProgramOp::Constant(_)
-        | ProgramOp::Size(_)
-        | ProgramOp::InnerIndex
-        | ProgramOp::OuterIndex(_)
-        | ProgramOp::Given
-        | ProgramOp::Reduce(..)
-        | ProgramOp::Uniform { .. } => Vec::new(),
-    }
 }

@@ -2,6 +2,7 @@
 
 use crate::mlir::{Index, Launch, Pointer, Vector};
 use std::cell::Cell;
+use tfc_compiler::kernel::Program;
 
 pub struct Sizes<'f> {
     array: Pointer<'f>,
@@ -18,8 +19,9 @@ impl<'f> Sizes<'f> {
         self.array.load_index(position)
     }
 
-    /// The rest, as numbers for programs: what `ProgramOp::Size` reads.
-    pub fn numbers(&self, count: usize) -> Vec<Vector<'f>> {
+    /// The rest, as numbers for the programs: what `ProgramOp::Size` reads.
+    pub fn numbers(&self, programs: Vec<&Program>) -> Vec<Vector<'f>> {
+        let count = programs.into_iter().map(Program::size_arguments).max().unwrap_or(0);
         (0..count).map(|_| self.next().to_float().splat()).collect()
     }
 }

@@ -1,6 +1,9 @@
 //! Arithmetic, comparison and conversion of values.
 
-use super::value::{Bits, Bool, Condition, Float, I64, Index, Int32, Ints, Kind, Mask, Number, Scalar, Value, Vector};
+use super::value::{
+    Bits, Bool, Condition, Float, I32s, I64, Index, Int32, Ints, Kind, Mask, Number, Scalar, Value, Vector,
+};
+use melior::ir::operation::OperationLike;
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Rem, Sub};
 
 macro_rules! operator {
@@ -141,6 +144,12 @@ impl<'f> Index<'f> {
         self.function.apply("arith.trunci", &[self.raw], &[])
     }
 
+    /// The upper half.
+    pub fn upper_half(self) -> Int32<'f> {
+        let shifted: Index = self.function.apply("arith.shrui", &[self.raw, self.constant(32).raw], &[]);
+        shifted.to_int32()
+    }
+
     /// As a float, rounded to the nearest.
     pub fn to_float(self) -> Scalar<'f> {
         self.function.apply("arith.sitofp", &[self.raw], &[])
@@ -184,6 +193,11 @@ impl<'f, K: Float> Value<'f, K> {
         self.function.apply("math.copysign", &[self.raw, sign.raw], &[])
     }
 
+    /// The integer toward zero.
+    pub fn truncate(self) -> Value<'f, K::Bits> {
+        self.function.apply("arith.fptosi", &[self.raw], &[])
+    }
+
     pub fn bits(self) -> Value<'f, K::Bits> {
         self.function.apply("arith.bitcast", &[self.raw], &[])
     }
@@ -220,6 +234,16 @@ impl<'f, K: Bits> Value<'f, K> {
 
     pub fn exclusive_or(self, other: Self) -> Self {
         self.function.apply("arith.xori", &[self.raw, other.raw], &[])
+    }
+}
+
+impl<'f> Ints<'f> {
+    /// The lower and the upper half of the product of unsigned numbers.
+    pub fn wide_product(self, other: Ints<'f>) -> (Ints<'f>, Ints<'f>) {
+        let ty = self.function.ty::<I32s>();
+        let product = self.function.append("arith.mului_extended", &[self.raw, other.raw], &[ty, ty], &[]);
+        let half = |i| Value::new(self.function, product.result(i).expect("two results").into());
+        (half(0), half(1))
     }
 }
 

@@ -100,11 +100,26 @@ impl<'f> Function<'f> {
     }
 
     /// A register of elements at a time: all of `begin..end`, the last few with the lanes that they fill. `body` is emitted twice.
-    pub fn strips(&'f self, begin: Index<'f>, end: Index<'f>, body: impl Fn(Index<'f>, Lanes<'f>)) {
+    pub fn carry_strips<C: Carried<'f>>(
+        &'f self,
+        begin: Index<'f>,
+        end: Index<'f>,
+        carried: C,
+        body: impl Fn(Index<'f>, Lanes<'f>, C) -> C,
+    ) -> C {
         let width = self.vectors().width as i64;
         let whole = end - (end - begin) % width;
-        self.each(begin, whole, width, |i| body(i, Lanes::All));
-        self.when(whole.less(end), || body(whole, Lanes::Some((end - whole).lanes())));
+        let carried = self.carry(begin, whole, width, carried, |i, carried| body(i, Lanes::All, carried));
+        self.either(
+            whole.less(end),
+            || body(whole, Lanes::Some((end - whole).lanes()), carried.clone()),
+            || carried.clone(),
+        )
+    }
+
+    /// The same, handing on nothing.
+    pub fn strips(&'f self, begin: Index<'f>, end: Index<'f>, body: impl Fn(Index<'f>, Lanes<'f>)) {
+        self.carry_strips(begin, end, (), |i, lanes, ()| body(i, lanes));
     }
 
     /// Does `body` if the condition holds.

@@ -3,10 +3,12 @@
 //! Buffers are aligned to their elements only: rows begin anywhere.
 
 use super::function::Function;
-use super::value::{F32, F32s, I32, I64, Index, Int32, Ints, Kind, Mask, Number, Pointer, Ptr, Scalar, Value, Vector};
-use melior::ir::Type;
+use super::value::{
+    F32, F32s, I32, I64, I64s, Index, Int32, Ints, Kind, Mask, Number, Pointer, Ptr, Ptrs, Scalar, Value, Vector,
+};
 use melior::ir::attribute::{DenseI32ArrayAttribute, TypeAttribute};
 use melior::ir::operation::OperationLike;
+use melior::ir::{Attribute, Type};
 
 /// Which lanes of a register have an element in memory.
 #[derive(Clone, Copy)]
@@ -21,6 +23,13 @@ impl<'f> Lanes<'f> {
         match self {
             Lanes::All => value,
             Lanes::Some(mask) => mask.select(value, other),
+        }
+    }
+
+    fn mask(self, function: &'f Function<'f>) -> Mask<'f> {
+        match self {
+            Lanes::All => function.index(function.vectors().width as i64).lanes(),
+            Lanes::Some(mask) => mask,
         }
     }
 }
@@ -57,6 +66,10 @@ impl<'f> Pointer<'f> {
         self.at(offset).write(value);
     }
 
+    pub fn store_int(self, offset: Index<'f>, value: Int32<'f>) {
+        self.at(offset).write(value);
+    }
+
     pub fn store_vector(self, offset: Index<'f>, value: Vector<'f>) {
         self.at(offset).write(value);
     }
@@ -78,18 +91,65 @@ impl<'f> Pointer<'f> {
         self.write_lanes(offset, value, lanes);
     }
 
+    /// Elements `stride` apart.
+    pub fn gather(self, stride: Index<'f>, lanes: Lanes<'f>) -> Vector<'f> {
+        self.read_apart(stride, lanes)
+    }
+
+    pub fn gather_ints(self, stride: Index<'f>, lanes: Lanes<'f>) -> Ints<'f> {
+        self.read_apart(stride, lanes)
+    }
+
+    pub fn scatter(self, stride: Index<'f>, value: Vector<'f>, lanes: Lanes<'f>) {
+        self.write_apart(stride, value, lanes);
+    }
+
+    pub fn scatter_ints(self, stride: Index<'f>, value: Ints<'f>, lanes: Lanes<'f>) {
+        self.write_apart(stride, value, lanes);
+    }
+
+    fn read_apart<K: Number>(self, stride: Index<'f>, lanes: Lanes<'f>) -> Value<'f, K> {
+        let zero = K::constant(self.function, K::Literal::default());
+        let operands = [self.apart(stride).raw, lanes.mask(self.function).raw, zero.raw];
+        self.function.apply("llvm.intr.masked.gather", &operands, &self.masked_alignment())
+    }
+
+    fn write_apart<K: Kind>(self, stride: Index<'f>, value: Value<'f, K>, lanes: Lanes<'f>) {
+        let operands = [value.raw, self.apart(stride).raw, lanes.mask(self.function).raw];
+        self.function.append("llvm.intr.masked.scatter", &operands, &[], &self.masked_alignment());
+    }
+
+    /// One address for each lane.
+    fn apart(self, stride: Index<'f>) -> Value<'f, Ptrs> {
+        let offsets: Value<I64s> = self.function.apply("vector.broadcast", &[stride.raw], &[]);
+        let lanes: Value<I64s> = self.function.apply("arith.extsi", &[self.function.lane_numbers().raw], &[]);
+        let offsets: Value<I64s> = self.function.apply("arith.muli", &[offsets.raw, lanes.raw], &[]);
+        self.function.apply(
+            "llvm.getelementptr",
+            &[self.raw, offsets.raw],
+            &self.offset_attributes(self.function.ty::<F32>()),
+        )
+    }
+
+    fn masked_alignment(self) -> [(&'static str, Attribute<'f>); 1] {
+        [("alignment", self.function.integer(self.function.ty::<I32>(), 4))]
+    }
+
     fn read_lanes<K: Number>(self, offset: Index<'f>, lanes: Lanes<'f>) -> Value<'f, K> {
         let Lanes::Some(mask) = lanes else { return self.at(offset).read(4) };
-        let alignment = [("alignment", self.function.integer(self.function.ty::<I32>(), 4))];
         let zero = K::constant(self.function, K::Literal::default());
         let operands = [self.at(offset).raw, mask.raw, zero.raw];
-        self.function.apply("llvm.intr.masked.load", &operands, &alignment)
+        self.function.apply("llvm.intr.masked.load", &operands, &self.masked_alignment())
     }
 
     fn write_lanes<K: Kind>(self, offset: Index<'f>, value: Value<'f, K>, lanes: Lanes<'f>) {
         let Lanes::Some(mask) = lanes else { return self.at(offset).write(value) };
-        let alignment = [("alignment", self.function.integer(self.function.ty::<I32>(), 4))];
-        self.function.append("llvm.intr.masked.store", &[value.raw, self.at(offset).raw, mask.raw], &[], &alignment);
+        self.function.append(
+            "llvm.intr.masked.store",
+            &[value.raw, self.at(offset).raw, mask.raw],
+            &[],
+            &self.masked_alignment(),
+        );
     }
 
     /// Asks for the cache line of an element that will be written soon.
@@ -100,9 +160,13 @@ impl<'f> Pointer<'f> {
     }
 
     fn element(self, ty: Type<'f>, offset: Index<'f>) -> Pointer<'f> {
+        self.function.apply("llvm.getelementptr", &[self.raw, offset.raw], &self.offset_attributes(ty))
+    }
+
+    /// One dynamic index, in elements of `ty`.
+    fn offset_attributes(self, ty: Type<'f>) -> [(&'static str, Attribute<'f>); 2] {
         let dynamic = DenseI32ArrayAttribute::new(self.function.context(), &[i32::MIN]);
-        let attributes = [("rawConstantIndices", dynamic.into()), ("elem_type", TypeAttribute::new(ty).into())];
-        self.function.apply("llvm.getelementptr", &[self.raw, offset.raw], &attributes)
+        [("rawConstantIndices", dynamic.into()), ("elem_type", TypeAttribute::new(ty).into())]
     }
 
     fn read<K: Kind>(self, alignment: i64) -> Value<'f, K> {

@@ -20,6 +20,8 @@ pub struct Types<'c> {
     pub pointer: Type<'c>,
     pub i1s: Type<'c>,
     pub i32s: Type<'c>,
+    pub i64s: Type<'c>,
+    pub pointers: Type<'c>,
     pub f32s: Type<'c>,
 }
 
@@ -39,14 +41,17 @@ impl<'c> Emission<'c> {
         let integer = |bits| Type::from(IntegerType::new(context, bits));
         let vector = |element| Type::vector(&[vectors.width as u64], element);
         let f32 = Type::float32(context);
+        let pointer = melior::dialect::llvm::r#type::pointer(context, 0);
         let types = Types {
             i1: integer(1),
             i32: integer(32),
             i64: integer(64),
             f32,
-            pointer: melior::dialect::llvm::r#type::pointer(context, 0),
+            pointer,
             i1s: vector(integer(1)),
             i32s: vector(integer(32)),
+            i64s: vector(integer(64)),
+            pointers: vector(pointer),
             f32s: vector(f32),
         };
         Emission {

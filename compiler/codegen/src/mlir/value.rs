@@ -88,6 +88,10 @@ kinds! {
     Ptr, Pointer: pointer;
     /// One condition for each lane of a vector.
     I1s, Mask: i1s;
+    /// One offset for each lane.
+    I64s, Offsets: i64s;
+    /// One address for each lane.
+    Ptrs, Addresses: pointers;
     /// A register of i32.
     I32s, Ints: i32s;
     /// A register of f32.

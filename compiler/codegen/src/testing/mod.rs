@@ -1,7 +1,5 @@
 //! What the tests share: modules loaded and called, and kernels held against their meaning.
 
-mod reference;
-
 use crate::compile::Compiler;
 use crate::kernels;
 use crate::load::LoadedObjects;
@@ -9,7 +7,7 @@ use crate::mlir::Emission;
 use crate::vectors::Vectors;
 use std::ops::Range;
 use tfc_compiler::graph::DType;
-use tfc_compiler::kernel::{Access, Kernel};
+use tfc_compiler::kernel::{Access, Kernel, evaluate_buffers};
 
 /// Every register width that this machine can run: each is another path through the emitters.
 pub fn all_vectors() -> Vec<Vectors> {
@@ -59,6 +57,7 @@ pub struct Trial {
 
 impl Trial {
     pub fn new(kernel: &Kernel, vectors: Vectors) -> Trial {
+        kernels::check(kernel).expect("a well-formed kernel");
         let jit = Jit::new(vectors, |emission| kernels::emit(emission, "kernel", kernel));
         Trial { kernel: kernel.clone(), vectors, jit }
     }
@@ -67,7 +66,7 @@ impl Trial {
     /// largest of its buffer. Then once more with the work items one by one, backwards: nothing may change, to the bit.
     pub fn check(&self, buffers: &[Vec<f64>], sizes: &[i64], tolerance: f64) {
         let mut truth = buffers.to_vec();
-        reference::run(&self.kernel, &mut truth, sizes);
+        evaluate_buffers(&self.kernel, sizes, &mut truth);
         let items = self.kernel.extent(sizes);
         let whole = self.run(buffers, sizes, std::iter::once(0..items));
         let divided = self.run(buffers, sizes, (0..items).rev().map(|i| i..i + 1));

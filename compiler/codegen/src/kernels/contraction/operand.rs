@@ -70,12 +70,7 @@ impl<'f> Arguments<'f> {
             Operand { pointer, dtype, at }
         };
         let operands = body.access.iter().enumerate().map(operand).collect();
-        let programs = [&body.prologue_a, &body.prologue_b]
-            .into_iter()
-            .flatten()
-            .map(|(program, _)| program)
-            .chain([&body.epilogue]);
-        let numbers = sizes.numbers(programs.map(Program::size_arguments).max().unwrap_or(0));
+        let numbers = sizes.numbers(body.programs());
         Arguments { outer, m, n, k, a, b, operands, numbers }
     }
 

@@ -1,0 +1,152 @@
+//! Kernels that move rows: by index, into a cache, turned by an angle.
+
+use super::sizes::Sizes;
+use crate::mlir::{Function, Index, Launch, Pointer};
+use tfc_compiler::kernel::{Access, Kernel, Rope, ScatterAdd};
+
+pub fn gather<'f>(f: &'f Function<'f>, launch: Launch<'f>) {
+    let sizes = Sizes::new(launch);
+    let [_rows, width] = [0; 2].map(|_| sizes.next());
+    let [ids, table, out] = buffers(launch);
+    f.each(launch.begin, launch.end, 1, |row| {
+        copy(f, table.at(ids.load_int(row).to_index() * width), out.at(row * width), width);
+    });
+}
+
+/// An item is a block of columns, so that additions to one element are made by one thread, in the order of the rows.
+pub fn scatter_add<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel) {
+    let sizes = Sizes::new(launch);
+    let [rows, width, classes] = [0; 3].map(|_| sizes.next());
+    let [ids, gradient, out] = buffers(launch);
+    f.each(launch.begin, launch.end, 1, |item| {
+        let begin = item * ScatterAdd::COLUMN_BLOCK;
+        let end = (begin + ScatterAdd::COLUMN_BLOCK).or_at_most(width);
+        if kernel.operands[2].access != Access::Update {
+            f.times(classes, |class| {
+                let row = out.at(class * width);
+                f.strips(begin, end, |column, lanes| row.store_lanes(column, f.vector(0.0), lanes));
+            });
+        }
+        f.times(rows, |row| {
+            let (from, to) = (gradient.at(row * width), out.at(ids.load_int(row).to_index() * width));
+            f.strips(begin, end, |column, lanes| {
+                to.store_lanes(column, to.load_lanes(column, lanes) + from.load_lanes(column, lanes), lanes);
+            });
+        });
+    });
+}
+
+pub fn rope<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &Rope) {
+    let sizes = Sizes::new(launch);
+    let [_batch, positions, heads, channels, turned] = [0; 5].map(|_| sizes.next());
+    let [x, cosines, sines, position, out] = buffers(launch);
+    let first = position.load_int(f.index(0)).to_index();
+    let half = turned / 2;
+    f.each(launch.begin, launch.end, 1, |item| {
+        let place = (first + item % positions) * half;
+        let (cosines, sines) = (cosines.at(place), sines.at(place));
+        f.times(heads, |head| {
+            let at = (item * heads + head) * channels;
+            let (x, out) = (x.at(at), out.at(at));
+            f.strips(f.index(0), half, |i, lanes| {
+                let (a, b) = (x.load_lanes(i, lanes), x.load_lanes(i + half, lanes));
+                let (cosine, sine) = (cosines.load_lanes(i, lanes), sines.load_lanes(i, lanes));
+                let sine = if body.inverse { -sine } else { sine };
+                out.store_lanes(i, a * cosine - b * sine, lanes);
+                out.store_lanes(i + half, b * cosine + a * sine, lanes);
+            });
+            let rest = half * 2;
+            copy(f, x.at(rest), out.at(rest), channels - rest);
+        });
+    });
+}
+
+pub fn cache_write<'f>(f: &'f Function<'f>, launch: Launch<'f>) {
+    let sizes = Sizes::new(launch);
+    let [_batch, positions, capacity, width] = [0; 4].map(|_| sizes.next());
+    let [new, position, cache] = buffers(launch);
+    let first = position.load_int(f.index(0)).to_index();
+    f.each(launch.begin, launch.end, 1, |item| {
+        let place = item / positions * capacity + first + item % positions;
+        copy(f, new.at(item * width), cache.at(place * width), width);
+    });
+}
+
+fn buffers<'f, const N: usize>(launch: Launch<'f>) -> [Pointer<'f>; N] {
+    std::array::from_fn(|i| launch.buffers.load_pointer(i as i64))
+}
+
+fn copy<'f>(f: &'f Function<'f>, from: Pointer<'f>, to: Pointer<'f>, length: Index<'f>) {
+    f.strips(f.index(0), length, |i, lanes| to.store_lanes(i, from.load_lanes(i, lanes), lanes));
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Trial, all_vectors, noise};
+    use tfc_compiler::kernel::{Body, CacheWrite, Gather, Kernel, Operand, Rope, ScatterAdd};
+
+    /// Numbers in 0..classes.
+    fn ids(count: i64, classes: i64) -> Vec<f64> {
+        noise(count, 9).iter().map(|x| ((x + 1.0) / 2.0 * classes as f64).floor()).collect()
+    }
+
+    #[test]
+    fn rows_are_gathered() {
+        let operands = vec![Operand::READ_I32, Operand::READ, Operand::WRITE];
+        let kernel = Kernel { body: Body::Gather(Gather), operands };
+        for vectors in all_vectors() {
+            let trial = Trial::new(&kernel, vectors);
+            for [rows, width, classes] in [[1, 1, 1], [7, 33, 5], [0, 4, 2], [20, 64, 100]] {
+                let buffers = [ids(rows, classes), noise(classes * width, 1), noise(rows * width, 2)];
+                trial.check(&buffers, &[rows, width], 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_scattered_and_added() {
+        for output in [Operand::WRITE, Operand::UPDATE] {
+            let operands = vec![Operand::READ_I32, Operand::READ, output];
+            let kernel = Kernel { body: Body::ScatterAdd(ScatterAdd), operands };
+            for vectors in all_vectors() {
+                let trial = Trial::new(&kernel, vectors);
+                for [rows, width, classes] in [[1, 1, 1], [50, 33, 5], [0, 4, 2], [20, 200, 30]] {
+                    let buffers = [ids(rows, classes), noise(rows * width, 1), noise(classes * width, 2)];
+                    trial.check(&buffers, &[rows, width, classes], 1e-6);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn heads_are_turned() {
+        for inverse in [false, true] {
+            let operands = vec![Operand::READ, Operand::READ, Operand::READ, Operand::READ_I32, Operand::WRITE];
+            let kernel = Kernel { body: Body::Rope(Rope { inverse }), operands };
+            for vectors in all_vectors() {
+                let trial = Trial::new(&kernel, vectors);
+                for [b, t, h, c, channels] in
+                    [[1, 1, 1, 2, 2], [2, 3, 3, 64, 16], [1, 5, 2, 70, 70], [3, 2, 1, 37, 34], [1, 2, 2, 8, 0]]
+                {
+                    let table = 12 * (channels / 2);
+                    let x = b * t * h * c;
+                    let buffers = [noise(x, 1), noise(table, 2), noise(table, 3), vec![4.0], noise(x, 4)];
+                    trial.check(&buffers, &[b, t, h, c, channels], 1e-6);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn caches_take_up_rows() {
+        let operands = vec![Operand::READ, Operand::READ_I32, Operand::UPDATE];
+        let kernel = Kernel { body: Body::CacheWrite(CacheWrite), operands };
+        for vectors in all_vectors() {
+            let trial = Trial::new(&kernel, vectors);
+            for [b, t, s, w] in [[1, 1, 1, 1], [2, 3, 9, 33], [3, 1, 4, 64]] {
+                let buffers = [noise(b * t * w, 1), vec![(s - t) as f64], noise(b * s * w, 2)];
+                trial.check(&buffers, &[b, t, s, w], 0.0);
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Where the operands of a row program are, along one row.
+
+use crate::kernels::program::evaluate;
+use crate::kernels::random;
+use crate::kernels::sizes::Sizes;
+use crate::mlir::{Function, Index, Lanes, Launch, Pointer, Vector};
+use tfc_compiler::graph::DType;
+use tfc_compiler::kernel::{Inner, Kernel, Program, ProgramOp, Register, RowAccess};
+
+/// The dimensions of the iteration and the strides of the operands.
+pub struct Iteration<'f> {
+    pub outer: Vec<Index<'f>>,
+    pub inner: Index<'f>,
+    operands: Vec<Operand<'f>>,
+    numbers: Vec<Vector<'f>>,
+}
+
+struct Operand<'f> {
+    pointer: Pointer<'f>,
+    dtype: DType,
+    outer: Vec<Index<'f>>,
+    inner: Along<'f>,
+}
+
+/// How an operand moves along the row.
+#[derive(Clone, Copy)]
+enum Along<'f> {
+    Unit,
+    Row,
+    Strided(Index<'f>),
+}
+
+/// One row.
+pub struct Line<'a, 'f> {
+    f: &'f Function<'f>,
+    iteration: &'a Iteration<'f>,
+    outer: Vec<Index<'f>>,
+    /// The place of the row among all.
+    row: Index<'f>,
+    /// Where each operand's row begins.
+    starts: Vec<Pointer<'f>>,
+}
+
+/// What the reductions of a row came to, by the register of the reduction.
+pub type Reduced<'f> = Vec<(Register, Vector<'f>)>;
+
+impl<'f> Iteration<'f> {
+    /// `access` is that of all operands but an output that is addressed otherwise.
+    pub fn read(
+        launch: Launch<'f>,
+        kernel: &Kernel,
+        outer_rank: u8,
+        access: &[RowAccess],
+        program: &Program,
+    ) -> Iteration<'f> {
+        let sizes = Sizes::new(launch);
+        let many = || (0..outer_rank).map(|_| sizes.next()).collect::<Vec<_>>();
+        let (outer, inner) = (many(), sizes.next());
+        let operand = |(i, access): (usize, &RowAccess)| Operand {
+            pointer: launch.buffers.load_pointer(i as i64),
+            dtype: kernel.operands[i].dtype,
+            outer: many(),
+            inner: match access.inner {
+                Inner::Unit => Along::Unit,
+                Inner::Row => Along::Row,
+                Inner::Strided => Along::Strided(sizes.next()),
+            },
+        };
+        let operands = access.iter().enumerate().map(operand).collect();
+        Iteration { outer, inner, operands, numbers: sizes.numbers(vec![program]) }
+    }
+
+    /// The outer indices of a row.
+    pub fn indices(&self, row: Index<'f>) -> Vec<Index<'f>> {
+        let mut rest = row;
+        let mut indices = Vec::new();
+        // The first dimension needs no remainder.
+        for (dimension, size) in self.outer.iter().enumerate().rev() {
+            indices.push(if dimension == 0 { rest } else { rest % *size });
+            rest = rest / *size;
+        }
+        indices.reverse();
+        indices
+    }
+
+    pub fn line(&self, f: &'f Function<'f>, row: Index<'f>, outer: Vec<Index<'f>>) -> Line<'_, 'f> {
+        let offset = |operand: &Operand<'f>| {
+            outer.iter().zip(&operand.outer).fold(f.index(0), |sum, (index, stride)| sum + *index * *stride)
+        };
+        let starts = self.operands.iter().map(|operand| operand.pointer.at(offset(operand))).collect();
+        Line { f, iteration: self, outer, row, starts }
+    }
+}
+
+impl<'f> Line<'_, 'f> {
+    /// Registers of the program at a column.
+    pub fn evaluate(
+        &self,
+        program: &Program,
+        wanted: &[Register],
+        column: Index<'f>,
+        lanes: Lanes<'f>,
+        reduced: &Reduced<'f>,
+    ) -> Vec<Vector<'f>> {
+        evaluate(self.f, program, wanted, &mut |register, op| match op {
+            ProgramOp::Load(operand) => self.load(*operand as usize, column, lanes),
+            ProgramOp::Size(i) => self.iteration.numbers[*i as usize],
+            ProgramOp::InnerIndex => column.counting().to_float(),
+            ProgramOp::OuterIndex(dimension) => self.outer[*dimension as usize].to_float().splat(),
+            ProgramOp::Uniform { seed, stream } => {
+                let seed = self.iteration.operands[*seed as usize].pointer;
+                random::uniform(seed, *stream, self.row * self.iteration.inner + column)
+            }
+            ProgramOp::Reduce(..) => {
+                reduced.iter().find(|(r, _)| *r == register).expect("reductions of an earlier pass").1
+            }
+            ProgramOp::Constant(_)
+            | ProgramOp::Unary(..)
+            | ProgramOp::Binary(..)
+            | ProgramOp::Select(..)
+            | ProgramOp::Given => {
+                unreachable!("{op:?} is no leaf of a row program")
+            }
+        })
+    }
+
+    fn load(&self, operand: usize, column: Index<'f>, lanes: Lanes<'f>) -> Vector<'f> {
+        let (start, Operand { dtype, inner, .. }) = (self.starts[operand], &self.iteration.operands[operand]);
+        match (inner, dtype) {
+            (Along::Unit, DType::F32) => start.load_lanes(column, lanes),
+            (Along::Unit, DType::I32) => start.load_int_lanes(column, lanes).to_float(),
+            (Along::Row, DType::F32) => start.load(self.f.index(0)).splat(),
+            (Along::Row, DType::I32) => start.load_int(self.f.index(0)).to_float().splat(),
+            (Along::Strided(stride), DType::F32) => start.at(column * *stride).gather(*stride, lanes),
+            (Along::Strided(stride), DType::I32) => start.at(column * *stride).gather_ints(*stride, lanes).to_float(),
+        }
+    }
+
+    pub fn store(&self, operand: usize, column: Index<'f>, lanes: Lanes<'f>, value: Vector<'f>) {
+        let (start, Operand { dtype, inner, .. }) = (self.starts[operand], &self.iteration.operands[operand]);
+        match (inner, dtype) {
+            (Along::Unit, DType::F32) => start.store_lanes(column, value, lanes),
+            (Along::Unit, DType::I32) => start.store_int_lanes(column, value.truncate(), lanes),
+            (Along::Row, DType::F32) => start.store(self.f.index(0), value.first()),
+            (Along::Row, DType::I32) => start.store_int(self.f.index(0), value.first().truncate()),
+            (Along::Strided(stride), DType::F32) => start.at(column * *stride).scatter(*stride, value, lanes),
+            (Along::Strided(stride), DType::I32) => {
+                start.at(column * *stride).scatter_ints(*stride, value.truncate(), lanes)
+            }
+        }
+    }
+
+    /// Whether an operand is one number per row.
+    pub fn is_row(&self, operand: usize) -> bool {
+        matches!(self.iteration.operands[operand].inner, Along::Row)
+    }
+}

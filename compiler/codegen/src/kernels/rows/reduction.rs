@@ -1,0 +1,145 @@
+//! Reductions along a row.
+
+use super::line::{Line, Reduced};
+use crate::mlir::{Bool, Function, Index, Lanes, Scalar, Vector};
+use tfc_compiler::graph::Reduction;
+use tfc_compiler::kernel::{Program, Register};
+
+/// Registers that are added one after the other before they are added to the total, which is compensated (Kahan): rounding errors grow with this,
+/// not with the row.
+const RUN: i64 = 64;
+
+/// Outside of this range, what a sum of squares has lost may matter.
+const SAFE_SQUARES: [f32; 2] = [7.888_609e-31, 1.267_650_6e30]; // 2⁻¹⁰⁰, 2¹⁰⁰
+
+/// The values along a row, a register at a column.
+pub type Values<'a, 'f> = &'a dyn Fn(Index<'f>, Lanes<'f>) -> Vector<'f>;
+
+/// One reduction of a pass.
+pub struct Reducing {
+    pub register: Register,
+    pub reduction: Reduction,
+    pub argument: Register,
+}
+
+/// All reductions of one pass along the row; `known` are those of earlier passes.
+pub fn pass<'f>(
+    f: &'f Function<'f>,
+    line: &Line<'_, 'f>,
+    program: &Program,
+    length: Index<'f>,
+    all: &[Reducing],
+    known: &Reduced<'f>,
+) -> Reduced<'f> {
+    let arguments: Vec<Register> = all.iter().map(|r| r.argument).collect();
+    let totals = fold(f, length, all.iter().map(|r| step(r.reduction)).collect(), |column, lanes| {
+        line.evaluate(program, &arguments, column, lanes, known)
+    });
+    let finish = |(r, total): (&Reducing, Vector<'f>)| {
+        let values = |column, lanes| line.evaluate(program, &[r.argument], column, lanes, known)[0];
+        let result = match r.reduction {
+            Reduction::Sum => total.sum(),
+            Reduction::Maximum => total.largest(),
+            Reduction::L2Norm => norm(f, length, total.sum(), &values),
+        };
+        (r.register, result.splat())
+    };
+    all.iter().zip(totals).map(finish).collect()
+}
+
+/// How a register of totals takes up another of values.
+#[derive(Clone, Copy, PartialEq)]
+enum Step {
+    Add,
+    AddSquare,
+    Maximum,
+    /// The largest magnitude.
+    Magnitude,
+}
+
+fn step(reduction: Reduction) -> Step {
+    match reduction {
+        Reduction::Sum => Step::Add,
+        Reduction::Maximum => Step::Maximum,
+        Reduction::L2Norm => Step::AddSquare,
+    }
+}
+
+impl Step {
+    fn start(self) -> f32 {
+        match self {
+            Step::Add | Step::AddSquare | Step::Magnitude => 0.0,
+            Step::Maximum => f32::NEG_INFINITY,
+        }
+    }
+
+    fn take<'f>(self, total: Vector<'f>, value: Vector<'f>, lanes: Lanes<'f>) -> Vector<'f> {
+        let value = lanes.or(value, total.constant(self.start()));
+        match self {
+            Step::Add => total + value,
+            Step::AddSquare => value.times_plus(value, total),
+            Step::Maximum => total.or_at_least(value),
+            Step::Magnitude => total.or_at_least(value.absolute()),
+        }
+    }
+
+    fn join<'f>(self, total: Total<'f>, run: Vector<'f>) -> Total<'f> {
+        let Total { sum, lost } = total;
+        match self {
+            Step::Add | Step::AddSquare => {
+                let run = run - lost;
+                let larger = sum + run;
+                Total { sum: larger, lost: (larger - sum) - run }
+            }
+            Step::Maximum | Step::Magnitude => Total { sum: sum.or_at_least(run), lost },
+        }
+    }
+}
+
+/// A register of totals, and by how much it is too large: what rounding did.
+#[derive(Clone, Copy)]
+struct Total<'f> {
+    sum: Vector<'f>,
+    lost: Vector<'f>,
+}
+
+/// A register of totals for each step.
+fn fold<'f>(
+    f: &'f Function<'f>,
+    length: Index<'f>,
+    steps: Vec<Step>,
+    values: impl Fn(Index<'f>, Lanes<'f>) -> Vec<Vector<'f>>,
+) -> Vec<Vector<'f>> {
+    let starts: Vec<_> = steps.iter().map(|s| f.vector(s.start())).collect();
+    let run = RUN * f.vectors().width as i64;
+    let zeros = vec![f.vector(0.0); steps.len()];
+    let (sums, _) = f.carry(f.index(0), length, run, (starts.clone(), zeros), |begin, (sums, lost)| {
+        let end = (begin + run).or_at_most(length);
+        let of_run = f.carry_strips(begin, end, starts, |column, lanes, sums| {
+            let taken = steps.iter().zip(sums).zip(values(column, lanes));
+            taken.map(|((step, sum), value)| step.take(sum, value, lanes)).collect()
+        });
+        let totals = sums.into_iter().zip(lost).map(|(sum, lost)| Total { sum, lost });
+        let joined = steps.iter().zip(totals).zip(of_run).map(|((step, total), run)| step.join(total, run));
+        joined.map(|Total { sum, lost }| (sum, lost)).unzip()
+    });
+    sums
+}
+
+/// √Σx², from the sum of squares where that is safe, else from the row divided by its largest magnitude.
+fn norm<'f>(f: &'f Function<'f>, length: Index<'f>, squares: Scalar<'f>, values: Values<'_, 'f>) -> Scalar<'f> {
+    let safe: Bool = f.scalar(SAFE_SQUARES[0]).at_most(squares) & squares.at_most(f.scalar(SAFE_SQUARES[1]));
+    f.either(
+        safe,
+        || squares.square_root(),
+        || {
+            let largest =
+                fold(f, length, vec![Step::Magnitude], |column, lanes| vec![values(column, lanes)])[0].largest();
+            let ordinary = f.scalar(0.0).less(largest) & largest.less(f.scalar(f32::INFINITY));
+            let scale = ordinary.select(largest, f.scalar(1.0));
+            let scaled =
+                fold(f, length, vec![Step::AddSquare], |column, lanes| vec![values(column, lanes) / scale.splat()]);
+            scale * scaled[0].sum().square_root()
+        },
+    )
+}
