@@ -99,3 +99,6 @@ fn symbol(kernel: usize) -> String {
 fn emit(emission: &Emission, kernels: &[Kernel], share: &[usize]) {
     share.iter().for_each(|i| kernels::emit(emission, &symbol(*i), &kernels[*i]));
 }
+
+#[cfg(test)]
+mod tests;

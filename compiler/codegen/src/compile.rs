@@ -4,7 +4,6 @@ use crate::mlir::{Emission, MlirContext};
 use crate::vectors::Vectors;
 use crate::{host, lower};
 use inkwell::targets::{FileType, TargetMachine};
-use melior::ir::operation::OperationLike;
 use tfc_compiler::executable::{BackendError, EmitStage};
 
 pub struct Compiler {

@@ -4,7 +4,6 @@ use crate::mlir::MlirContext;
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{FileType, TargetMachine};
 use melior::ir::Module;
-use melior::ir::operation::OperationLike;
 use melior::pass::PassManager;
 use melior::utility::parse_pass_pipeline;
 use tfc_compiler::executable::BackendError;

@@ -1,16 +1,18 @@
 //! One emitter per body of a kernel.
 
+mod attention;
 mod contraction;
 mod moving;
 mod program;
 mod random;
 mod rows;
+mod scratch;
 mod sizes;
 
 use crate::mlir::Emission;
 use crate::vectors::Vectors;
 use tfc_compiler::executable::BackendError;
-use tfc_compiler::kernel::{Body, Kernel};
+use tfc_compiler::kernel::{Attention, Body, CachedAttention, Kernel};
 
 /// Refuses a kernel that is not well-formed: the emitters rely on it.
 pub fn check(kernel: &Kernel) -> Result<(), BackendError> {
@@ -31,7 +33,9 @@ pub fn emit(emission: &Emission, name: &str, kernel: &Kernel) {
         Body::ScatterAdd(_) => moving::scatter_add(f, launch, kernel),
         Body::Rope(body) => moving::rope(f, launch, body),
         Body::CacheWrite(_) => moving::cache_write(f, launch),
-        Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => todo!(),
+        Body::Attention(body) => attention::emit(f, launch, body),
+        Body::AttentionBackward(body) => attention::emit_backward(f, launch, body),
+        Body::CachedAttention(body) => attention::emit_cached(f, launch, body),
     });
 }
 
@@ -39,6 +43,15 @@ pub fn emit(emission: &Emission, name: &str, kernel: &Kernel) {
 pub fn scratch_bytes(kernel: &Kernel, vectors: Vectors) -> usize {
     match &kernel.body {
         Body::Contraction(_) => contraction::scratch_bytes(vectors),
-        _ => 0,
+        Body::Attention(Attention { channels, .. }) | Body::CachedAttention(CachedAttention { channels, .. }) => {
+            4 * attention::scratch_elements(*channels, vectors) as usize
+        }
+        Body::AttentionBackward(body) => 4 * attention::backward_scratch_elements(body.channels, vectors) as usize,
+        Body::Rows(_)
+        | Body::Columns(_)
+        | Body::Gather(_)
+        | Body::ScatterAdd(_)
+        | Body::Rope(_)
+        | Body::CacheWrite(_) => 0,
     }
 }

@@ -1,11 +1,12 @@
 //! exp.
 
 use super::polynomial;
-use crate::mlir::{Bits, Float, Number, Value};
+use crate::mlir::{Bits, Float, Value};
+use std::f32::consts::LOG2_E;
 
-/// ln 2 in two parts; the first has few enough bits that its product with an exponent is nearly exact.
-const LN2_HIGH: f32 = 0.693_147_18;
-const LN2_LOW: f32 = -1.904_654_2e-9;
+/// ln 2 in two parts; the first has few bits, so its product with an exponent is exact.
+const LN_2_HIGH: f32 = 355.0 / 512.0;
+const LN_2_LOW: f32 = -2.121_944_4e-4;
 /// 1.5 · 2²³: adding it rounds to an integer, which then stands in the low bits.
 const ROUNDER: f32 = 12_582_912.0;
 /// Minimax for eˣ on [−ln 2 / 2, ln 2 / 2].
@@ -20,6 +21,11 @@ pub fn exp<K: Float>(x: Value<K>) -> Value<K> {
     let shift = negative.select(reduced.exponent.constant(64), reduced.exponent.constant(-64));
     let unshift = negative.select(x.constant(2f32.powi(-64)), x.constant(2f32.powi(64)));
     reduced.mantissa * power_of_two(reduced.exponent + shift) * unshift
+}
+
+/// eˣ for x at most a little above 0: cheaper than [`exp`].
+pub fn exp_below_zero<K: Float>(x: Value<K>) -> Value<K> {
+    exp_of_negative(x.or_at_least(x.constant(-105.0)), x.constant(0.0))
 }
 
 /// e^(x + tail), for x in [−105, 0] and a tail far below x: the tail makes good what was lost in rounding x.
@@ -37,10 +43,10 @@ struct Reduced<'f, K: Float> {
 }
 
 fn reduce<'f, K: Float>(x: Value<'f, K>, tail: Value<'f, K>) -> Reduced<'f, K> {
-    let shifted = x.times_plus(x.constant(std::f32::consts::LOG2_E), x.constant(ROUNDER));
+    let shifted = x.times_plus(x.constant(LOG2_E), x.constant(ROUNDER));
     let rounded = shifted - ROUNDER;
-    let rest = rounded.times_plus(x.constant(-LN2_HIGH), x) + tail;
-    let rest = rounded.times_plus(x.constant(-LN2_LOW), rest);
+    let rest = rounded.times_plus(x.constant(-LN_2_HIGH), x) + tail;
+    let rest = rounded.times_plus(x.constant(-LN_2_LOW), rest);
     let exponent = shifted.bits() - ROUNDER.to_bits() as i32;
     Reduced { mantissa: polynomial(rest, &EXP), exponent, rounded }
 }

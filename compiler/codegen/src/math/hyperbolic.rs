@@ -2,7 +2,7 @@
 
 use super::exponential::exp_of_negative;
 use super::polynomial;
-use crate::mlir::{Float, Number, Value};
+use crate::mlir::{Float, Value};
 
 /// Minimax for tanh(x)/x − 1 in x² on |x| ≤ 0.55.
 const TANH: [f32; 5] = [1.573_944e-2, -5.230_395e-2, 1.331_529_8e-1, -3.333_276_8e-1, 0.0];

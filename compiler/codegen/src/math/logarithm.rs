@@ -1,7 +1,7 @@
 //! The natural logarithm.
 
 use super::polynomial;
-use crate::mlir::{Float, Number, Value};
+use crate::mlir::{Float, Value};
 
 /// Minimax for (ln(1 + m) − m + m²/2) / m³ on [−1/3, 1/3].
 const LOG: [f32; 9] = [

@@ -5,7 +5,7 @@
 
 use super::exponential::exp_of_negative;
 use super::polynomial;
-use crate::mlir::{Float, Number, Value};
+use crate::mlir::{Float, Value};
 
 /// Minimax, in relative error 3·10⁻⁸, for Φ(−t) · exp(t²/2) / u on t in [0, 14.5].
 const MILLS: [f32; 9] = [
@@ -23,7 +23,7 @@ const MILLS: [f32; 9] = [
 /// Beyond this, Φ(−t) · t is 0 in f32.
 const FAR: f32 = 14.5;
 /// 1/√(2π).
-const DENSITY_AT_ZERO: f32 = 0.398_942_28;
+const DENSITY_AT_ZERO: f32 = 0.398_942_3;
 
 /// x · Φ(x).
 pub fn gelu<K: Float>(x: Value<K>) -> Value<K> {

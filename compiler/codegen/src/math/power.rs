@@ -2,7 +2,7 @@
 
 use super::exponential::exp;
 use super::logarithm::log;
-use crate::mlir::{Float, Number, Value};
+use crate::mlir::{Float, Value};
 
 /// xʸ = exp(y · ln |x|); the relative error grows with |y · ln x|. A negative x is for whole y only: NaN otherwise.
 pub fn power<'f, K: Float>(x: Value<'f, K>, y: Value<'f, K>) -> Value<'f, K> {

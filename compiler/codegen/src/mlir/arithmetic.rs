@@ -3,7 +3,6 @@
 use super::value::{
     Bits, Bool, Condition, Float, I32s, I64, Index, Int32, Ints, Kind, Mask, Number, Scalar, Value, Vector,
 };
-use melior::ir::operation::OperationLike;
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Rem, Sub};
 
 macro_rules! operator {
@@ -226,10 +225,6 @@ impl<'f, K: Bits> Value<'f, K> {
     /// Brings in zeros.
     pub fn shift_right_unsigned(self, bits: i32) -> Self {
         self.function.apply("arith.shrui", &[self.raw, self.constant(bits).raw], &[])
-    }
-
-    pub fn masked_by(self, bits: i32) -> Self {
-        self.function.apply("arith.andi", &[self.raw, self.constant(bits).raw], &[])
     }
 
     pub fn exclusive_or(self, other: Self) -> Self {

@@ -7,7 +7,7 @@ use melior::Context;
 use melior::ir::attribute::{
     ArrayAttribute, DenseI64ArrayAttribute, FlatSymbolRefAttribute, IntegerAttribute, StringAttribute, TypeAttribute,
 };
-use melior::ir::operation::{OperationBuilder, OperationLike, OperationRef};
+use melior::ir::operation::{OperationBuilder, OperationRef};
 use melior::ir::r#type::FunctionType;
 use melior::ir::{Attribute, Block, BlockLike, BlockRef, Identifier, Location, Region, RegionLike, Type};
 use mlir_sys::MlirBlock;

@@ -4,10 +4,10 @@
 
 use super::function::Function;
 use super::value::{
-    F32, F32s, I32, I64, I64s, Index, Int32, Ints, Kind, Mask, Number, Pointer, Ptr, Ptrs, Scalar, Value, Vector,
+    Addresses, F32, F32s, I32, I64, Index, Int32, Ints, Kind, Mask, Number, Offsets, Pointer, Ptr, Scalar, Value,
+    Vector,
 };
 use melior::ir::attribute::{DenseI32ArrayAttribute, TypeAttribute};
-use melior::ir::operation::OperationLike;
 use melior::ir::{Attribute, Type};
 
 /// Which lanes of a register have an element in memory.
@@ -120,10 +120,10 @@ impl<'f> Pointer<'f> {
     }
 
     /// One address for each lane.
-    fn apart(self, stride: Index<'f>) -> Value<'f, Ptrs> {
-        let offsets: Value<I64s> = self.function.apply("vector.broadcast", &[stride.raw], &[]);
-        let lanes: Value<I64s> = self.function.apply("arith.extsi", &[self.function.lane_numbers().raw], &[]);
-        let offsets: Value<I64s> = self.function.apply("arith.muli", &[offsets.raw, lanes.raw], &[]);
+    fn apart(self, stride: Index<'f>) -> Addresses<'f> {
+        let offsets: Offsets = self.function.apply("vector.broadcast", &[stride.raw], &[]);
+        let lanes: Offsets = self.function.apply("arith.extsi", &[self.function.lane_numbers().raw], &[]);
+        let offsets: Offsets = self.function.apply("arith.muli", &[offsets.raw, lanes.raw], &[]);
         self.function.apply(
             "llvm.getelementptr",
             &[self.raw, offsets.raw],
@@ -150,13 +150,6 @@ impl<'f> Pointer<'f> {
             &[],
             &self.masked_alignment(),
         );
-    }
-
-    /// Asks for the cache line of an element that will be written soon.
-    pub fn prefetch_for_write(self, offset: Index<'f>) {
-        let i32_of = |value| self.function.integer(self.function.ty::<I32>(), value);
-        let hints = [("rw", i32_of(1)), ("hint", i32_of(3)), ("cache", i32_of(1))];
-        self.function.append("llvm.intr.prefetch", &[self.at(offset).raw], &[], &hints);
     }
 
     fn element(self, ty: Type<'f>, offset: Index<'f>) -> Pointer<'f> {

@@ -16,9 +16,8 @@ mod shuffle;
 mod value;
 
 pub use context::MlirContext;
-pub use control::Carried;
 pub use function::{Function, Launch};
 pub use memory::Lanes;
 pub use module::Emission;
 pub use shuffle::transpose;
-pub use value::{Bits, Bool, Condition, Float, Index, Int32, Ints, Mask, Number, Pointer, Scalar, Value, Vector};
+pub use value::{Bits, Bool, Float, Index, Ints, Mask, Pointer, Scalar, Value, Vector};

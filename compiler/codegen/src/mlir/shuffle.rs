@@ -1,6 +1,6 @@
 //! Moving lanes: reductions along a vector and transposes of registers.
 
-use super::value::{Mask, Scalar, Vector};
+use super::value::{Scalar, Vector};
 
 impl<'f> Vector<'f> {
     /// Lane i of the result is lane `lanes[i]` of `self` followed by `other`.
@@ -32,11 +32,6 @@ impl<'f> Vector<'f> {
 
     pub fn largest(self) -> Scalar<'f> {
         self.reduce(|a, b| a.or_at_least(b))
-    }
-
-    /// `self` in the lanes of the mask, 0 elsewhere.
-    pub fn or_zero(self, lanes: Mask<'f>) -> Vector<'f> {
-        lanes.select(self, self.constant(0.0))
     }
 }
 

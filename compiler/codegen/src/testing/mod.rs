@@ -65,6 +65,11 @@ impl Trial {
     /// Runs the kernel on `buffers` and holds what it writes against the f64 evaluation: each number within `tolerance` of the
     /// largest of its buffer. Then once more with the work items one by one, backwards: nothing may change, to the bit.
     pub fn check(&self, buffers: &[Vec<f64>], sizes: &[i64], tolerance: f64) {
+        self.check_within(buffers, sizes, |largest| tolerance * largest);
+    }
+
+    /// The same, `allowed` telling the error that the largest of a buffer allows.
+    pub fn check_within(&self, buffers: &[Vec<f64>], sizes: &[i64], allowed: impl Fn(f64) -> f64) {
         let mut truth = buffers.to_vec();
         evaluate_buffers(&self.kernel, sizes, &mut truth);
         let items = self.kernel.extent(sizes);
@@ -80,7 +85,7 @@ impl Trial {
             for (i, (got, want)) in whole[b].iter().zip(&truth[b]).enumerate() {
                 let error = (f64::from(*got) - want).abs();
                 assert!(
-                    error <= tolerance * largest || want.is_nan() && got.is_nan(),
+                    error <= allowed(largest) || want.is_nan() && got.is_nan(),
                     "operand {b}[{i}] is {got}, not {want}, with sizes {sizes:?} at width {}: {:?}",
                     self.vectors.width,
                     self.kernel.body

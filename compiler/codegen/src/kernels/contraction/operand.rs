@@ -3,7 +3,7 @@
 use crate::kernels::sizes::Sizes;
 use crate::mlir::{Index, Lanes, Launch, Pointer, Vector};
 use tfc_compiler::graph::DType;
-use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, Program, ProgramOp};
+use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, ProgramOp};
 
 /// A or B.
 #[derive(Clone, Copy)]
@@ -40,7 +40,6 @@ pub struct Place<'f> {
 
 /// All that is read at the start of the kernel.
 pub struct Arguments<'f> {
-    pub outer: Index<'f>,
     pub m: Index<'f>,
     pub n: Index<'f>,
     pub k: Index<'f>,
@@ -53,7 +52,7 @@ pub struct Arguments<'f> {
 impl<'f> Arguments<'f> {
     pub fn read(launch: Launch<'f>, kernel: &Kernel, body: &Contraction) -> Arguments<'f> {
         let sizes = Sizes::new(launch);
-        let [outer, m, n, k] = [0; 4].map(|_| sizes.next());
+        let [_outer, m, n, k] = [0; 4].map(|_| sizes.next());
         let [a, b] = [0, 1].map(|i| Matrix {
             pointer: launch.buffers.load_pointer(i),
             outer: sizes.next(),
@@ -71,7 +70,7 @@ impl<'f> Arguments<'f> {
         };
         let operands = body.access.iter().enumerate().map(operand).collect();
         let numbers = sizes.numbers(body.programs());
-        Arguments { outer, m, n, k, a, b, operands, numbers }
+        Arguments { m, n, k, a, b, operands, numbers }
     }
 
     /// What an operation of a program reads at a place.

@@ -1,7 +1,7 @@
 //! Contractions of all forms and odd sizes against their meaning.
 
 use crate::testing::{Trial, all_vectors, noise};
-use tfc_compiler::kernel::{Body, Contraction, ContractionAccess, Kernel, Operand, Program, ProgramOp, Register};
+use tfc_compiler::kernel::{Body, Contraction, ContractionAccess, Kernel, Operand, Program, ProgramOp};
 use tfc_compiler::scalar::{Binary, Unary};
 
 /// C = A · B.
@@ -69,5 +69,76 @@ fn every_form_and_shape() {
     }
 }
 
-#[allow(unused)]
-fn unused(_: (Binary, Unary, Register)) {}
+/// What the backward pass of a Pattention does while it loads and stores: prologues that read matrices, rows, columns and numbers, an epilogue
+/// that adds to what is there and stores two matrices.
+fn with_programs(transpose_a: bool, transpose_b: bool) -> Kernel {
+    let mut a = Program::default();
+    let [given, other, row] = [ProgramOp::Given, ProgramOp::Load(2), ProgramOp::Load(3)].map(|op| a.push(op));
+    let active = a.push(ProgramOp::Unary(Unary::Gelu, given));
+    let scaled = a.push(ProgramOp::Binary(Binary::Multiply, active, row));
+    let a_result = a.push(ProgramOp::Binary(Binary::Subtract, scaled, other));
+
+    let mut b = Program::default();
+    let [given, column, index] = [ProgramOp::Given, ProgramOp::Load(4), ProgramOp::InnerIndex].map(|op| b.push(op));
+    let hundredth = b.constant(0.01);
+    let slope = b.push(ProgramOp::Binary(Binary::Multiply, index, hundredth));
+    let scaled = b.push(ProgramOp::Binary(Binary::Multiply, given, column));
+    let b_result = b.push(ProgramOp::Binary(Binary::Add, scaled, slope));
+
+    let mut epilogue = Program::default();
+    let ops = [ProgramOp::Given, ProgramOp::Load(5), ProgramOp::Load(6), ProgramOp::Size(0)];
+    let [sum, number, old, size] = ops.map(|op| epilogue.push(op));
+    let mean = epilogue.push(ProgramOp::Binary(Binary::Divide, sum, size));
+    let scaled = epilogue.push(ProgramOp::Binary(Binary::Multiply, mean, number));
+    let added = epilogue.push(ProgramOp::Binary(Binary::Add, scaled, old));
+    let drawn = epilogue.push(ProgramOp::Uniform { seed: 8, stream: 5 });
+
+    let body = Contraction {
+        transpose_a,
+        transpose_b,
+        prologue_a: Some((a, a_result)),
+        prologue_b: Some((b, b_result)),
+        epilogue,
+        stores: vec![(6, added), (7, drawn)],
+        access: vec![
+            ContractionAccess::Matrix,
+            ContractionAccess::PerRow,
+            ContractionAccess::PerColumn,
+            ContractionAccess::Scalar,
+            ContractionAccess::Matrix,
+            ContractionAccess::Matrix,
+            ContractionAccess::Scalar,
+        ],
+    };
+    let operands = [vec![Operand::READ; 6], vec![Operand::UPDATE, Operand::WRITE, Operand::READ_I32]].concat();
+    Kernel { body: Body::Contraction(body), operands }
+}
+
+#[test]
+fn programs_run_on_what_is_loaded_and_stored() {
+    for vectors in all_vectors() {
+        for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
+            let kernel = with_programs(transpose_a, transpose_b);
+            let trial = Trial::new(&kernel, vectors);
+            for [outer, m, n, k] in SHAPES {
+                let (mut sizes, mut buffers) = matrices(&kernel, [outer, m, n, k]);
+                let (a_rows, a_columns) = if transpose_a { (k, m) } else { (m, k) };
+                let b_columns = if transpose_b { k } else { n };
+                let c = buffers.pop().unwrap();
+                sizes.truncate(8);
+                sizes.extend([a_rows * a_columns, a_columns]); // the matrix beside A, tightly packed
+                sizes.extend([0, 2]); // every second of a column, shared by all batches
+                sizes.extend([m * (n + 5), n + 5]); // C
+                sizes.extend([m * n, n, 17]); // the drawn numbers; the number to divide by
+                buffers.extend([
+                    noise(outer * a_rows * a_columns, 4),
+                    noise(2 * a_rows, 5),
+                    noise(b_columns, 6),
+                    vec![0.5],
+                ]);
+                buffers.extend([c, noise(outer * m * n, 7), vec![3.0, -8.0]]);
+                trial.check(&buffers, &sizes, 1e-5);
+            }
+        }
+    }
+}

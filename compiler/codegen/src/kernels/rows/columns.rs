@@ -46,6 +46,6 @@ fn sum_over<'f>(
     };
     f.carry(f.index(0), size, RUN, sum, |begin, total| {
         let end = (begin + RUN).or_at_most(size);
-        total + f.carry(begin, end, 1, f.vector(0.0), |index, sum| inside(index, sum))
+        total + f.carry(begin, end, 1, f.vector(0.0), inside)
     })
 }
