@@ -6,6 +6,7 @@ pub mod data;
 pub mod device;
 pub mod evaluate;
 mod failure;
+pub mod generate;
 pub mod grow;
 mod init;
 pub mod metrics;

@@ -1,0 +1,179 @@
+//! Generation against a model that is nothing but its cache: the logits after some tokens are a function of all of them.
+
+use super::*;
+use crate::data::Tokenizer;
+use crate::device::SessionMemory;
+use crate::fake;
+use crate::random::{Purpose, Stream};
+use tfc_compiler::graph::{Builder, Type};
+use tfc_compiler::model::ModelInput;
+use tfc_compiler::size::{Size, SizeValues};
+use tfc_compiler::storage::Storage;
+
+const CONTEXT: i64 = 12;
+
+fn compiled(learned_positions: bool) -> Compiled {
+    let mut compiled = fake::compiled(vec![fake::stage("a", 2, fake::steps(1))], false);
+    let kind = InputKind::TokenIds { context: CONTEXT };
+    compiled.model.inputs = vec![ModelInput { name: "ids".to_string(), kind, span: fake::span() }];
+    let mut builder = Builder::new("decode", compiled.model.symbols.clone());
+    let [batch, sequence] = [Symbol::BATCH, Symbol::SEQUENCE].map(Size::symbol);
+    builder.input("ids", Type::i32(vec![batch, sequence.clone()]));
+    builder.input("position", Type::i32(Vec::new()));
+    if learned_positions {
+        builder.input("positions", Type::i32(vec![sequence]));
+    }
+    compiled.graphs.push(builder.finish());
+    compiled
+}
+
+/// Logits of 256 tokens after a text. The token 0 is likely after "xyz".
+fn logits(text: &[i32]) -> Vec<f32> {
+    let name: String = text.iter().map(|id| format!("{id} ")).collect();
+    let mut logits = vec![0f32; 256];
+    Stream::new(0, Purpose::Sampling, &name, 0).fill_normal(0, 1.0, &mut logits);
+    if text.ends_with(&[120, 121, 122]) {
+        logits[0] = 100.0;
+    }
+    logits
+}
+
+struct Cache {
+    sizes: SizeValues,
+    tokens: Vec<i32>,
+    calls: Vec<(usize, i32)>,
+}
+
+impl Cache {
+    fn new(compiled: &Compiled) -> Cache {
+        Cache { sizes: SizeValues::new(&compiled.model.symbols), tokens: Vec::new(), calls: Vec::new() }
+    }
+}
+
+impl Session for Cache {
+    fn resize(&mut self, sizes: &SizeValues) -> Result<()> {
+        self.sizes = sizes.clone();
+        Ok(())
+    }
+
+    fn sizes(&self) -> &SizeValues {
+        &self.sizes
+    }
+
+    fn run(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Result<Vec<Named>> {
+        assert_eq!(entry, "decode");
+        let input = |name: &str| {
+            let found = inputs.iter().find(|(n, _)| n == name);
+            found.map(|(_, tensor)| match tensor {
+                HostTensor::I32 { shape, data } => (shape.clone(), data.clone()),
+                HostTensor::F32 { .. } | HostTensor::F64 { .. } => panic!("{name} is no i32"),
+            })
+        };
+        let ((shape, ids), (_, position)) = (input("ids").unwrap(), input("position").unwrap());
+        assert_eq!(shape, [1, ids.len()]);
+        assert_eq!(call, [(Symbol::BATCH, 1), (Symbol::SEQUENCE, ids.len() as i64)]);
+        self.calls.push((ids.len(), position[0]));
+        self.tokens.truncate(position[0] as usize);
+        self.tokens.extend(&ids);
+        assert!(self.tokens.len() as i64 <= self.sizes.get(Symbol::CAPACITY).min(CONTEXT));
+        if let Some((_, positions)) = input("positions") {
+            assert_eq!(positions, (position[0]..self.tokens.len() as i32).collect::<Vec<_>>());
+        }
+        Ok(vec![("logits".to_string(), HostTensor::F32 { shape: vec![1, 256], data: logits(&self.tokens) })])
+    }
+
+    fn write(&mut self, _: Storage, _: &HostTensor) {}
+
+    fn read(&self, _: Storage) -> HostTensor {
+        HostTensor::scalar(0.0)
+    }
+
+    fn zero(&mut self, _: Storage) {}
+
+    fn first_non_finite(&mut self, _: &str, _: &[(Symbol, i64)], _: &[Named]) -> Option<String> {
+        None
+    }
+
+    fn memory(&self) -> SessionMemory {
+        SessionMemory::default()
+    }
+}
+
+const GREEDY: Sampling = Sampling { temperature: 0.0, top_k: None, seed: 0 };
+
+fn generated(prompt: &[u32], tokens: u64, end: Option<u32>) -> (Vec<u32>, Result<Stop>, Cache) {
+    let compiled = compiled(true);
+    let mut cache = Cache::new(&compiled);
+    let mut ids = Vec::new();
+    let request = Request { prompt, tokens, sampling: GREEDY, end };
+    let stop = generate(&compiled, &mut cache, request, &mut |id| {
+        ids.push(id);
+        Ok(())
+    });
+    (ids, stop, cache)
+}
+
+#[test]
+fn a_prompt_is_taken_at_once_and_then_token_by_token() {
+    let prompt = [7, 8, 9];
+    let (ids, stop, cache) = generated(&prompt, 4, None);
+    assert_eq!(stop, Ok(Stop::Length));
+    assert_eq!(cache.calls, [(3, 0), (1, 3), (1, 4), (1, 5)]);
+    // What the whole text gives, computed anew for each token.
+    let mut text = vec![7, 8, 9];
+    for id in ids {
+        let logits = logits(&text);
+        let likeliest = (0..256).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap();
+        assert_eq!(id as usize, likeliest);
+        text.push(likeliest as i32);
+    }
+}
+
+#[test]
+fn generation_ends_with_the_document_or_the_context() {
+    let (ids, stop, _) = generated(&[120, 121, 122], 9, Some(0));
+    assert_eq!((ids.len(), stop), (0, Ok(Stop::EndOfDocument)));
+    // Twelve positions: three of the prompt, nine more that are fed, and the token after the last of them.
+    let (ids, stop, cache) = generated(&[1, 2, 3], 100, None);
+    assert_eq!((ids.len(), stop), (10, Ok(Stop::Context)));
+    assert_eq!(cache.calls.last(), Some(&(1, 11)));
+    assert_eq!(generated(&[1; 12], 1, None).1, Ok(Stop::Length));
+    assert_eq!(generated(&[1], 0, None).1, Ok(Stop::Length));
+}
+
+#[test]
+fn what_cannot_be_continued_is_said() {
+    let said = |prompt: &[u32]| generated(prompt, 1, None).1.unwrap_err().message;
+    assert_eq!(said(&[]), "there is nothing to continue; give a prompt");
+    assert_eq!(said(&[1; 13]), "the prompt has 13 tokens, but the model's context is 12; make it shorter");
+    let mut images = compiled(false);
+    images.model.inputs.clear();
+    let request = Request { prompt: &[1][..], tokens: 1, sampling: GREEDY, end: None };
+    let refused = generate(&images, &mut Cache::new(&images), request, &mut |_| Ok(())).unwrap_err();
+    assert_eq!(refused.message, "model `fake` takes no tokens, so it cannot generate any");
+}
+
+/// Bytes as tokens: the pieces of text together are the tokens decoded, and "xyz" ends its document.
+#[test]
+fn text_comes_in_pieces_and_ends_with_the_document() {
+    let compiled = compiled(false);
+    let tokenizer = Tokenizer::bytes();
+    let continued = |prompt| {
+        let mut pieces = Vec::new();
+        let mut cache = Cache::new(&compiled);
+        let request = Request { prompt, tokens: 6, sampling: GREEDY, end: Some(0) };
+        let stop = generate_text(&compiled, &mut cache, &tokenizer, request, &mut |piece| {
+            pieces.push(piece.to_string());
+            Ok(())
+        });
+        (pieces.concat(), stop, cache)
+    };
+    let (ids, ..) = generated(&[97, 98], 6, Some(0));
+    let (text, stop, _) = continued("ab");
+    assert_eq!((text, stop), (tokenizer.decode(&ids).unwrap(), Ok(Stop::Length)));
+    let (text, stop, _) = continued("xyz");
+    assert_eq!((text.as_str(), stop), ("", Ok(Stop::EndOfDocument)));
+    // A new document begins after the end of another.
+    let (_, _, cache) = continued("");
+    assert_eq!((cache.calls[0], cache.tokens[0]), ((1, 0), 0));
+}

@@ -1,0 +1,46 @@
+//! From text to text.
+
+use super::{Request, Stop, generate};
+use crate::data::{Detokenizer, Tokenizer};
+use crate::device::Session;
+use crate::{Failure, Result};
+use tfc_compiler::compiled::Compiled;
+use tfc_compiler::model::{DataRecipe, Documents};
+
+/// Takes the text as it comes, whole characters at a time.
+pub type Writer<'a> = dyn FnMut(&str) -> Result<()> + 'a;
+
+/// The token that ends a document, where the data says one.
+///
+/// # Errors
+/// It is more than one token.
+pub fn end_of_document(data: &DataRecipe, tokenizer: &Tokenizer) -> Result<Option<u32>> {
+    let Documents::Join { end: Some(end) } = &data.documents else { return Ok(None) };
+    match tokenizer.encode(end)?[..] {
+        [id] => Ok(Some(id)),
+        ref ids => {
+            let what = format!("the end of documents `{end}` is {} tokens of the tokenizer", ids.len());
+            Err(Failure::mistake(format!("{what}; name a single one")))
+        }
+    }
+}
+
+/// Continues a text; without any, a new document is begun after the token that ends one.
+pub fn generate_text(
+    compiled: &Compiled,
+    session: &mut dyn Session,
+    tokenizer: &Tokenizer,
+    request: Request<&str>,
+    write: &mut Writer<'_>,
+) -> Result<Stop> {
+    let mut ids = tokenizer.encode(request.prompt)?;
+    if ids.is_empty() {
+        ids.extend(request.end);
+    }
+    let mut text = Detokenizer::new(tokenizer);
+    let Request { tokens, sampling, end, .. } = request;
+    let request = Request { prompt: &ids[..], tokens, sampling, end };
+    let stop = generate(compiled, session, request, &mut |id| write(&text.push(id)?))?;
+    write(&text.finish()?)?;
+    Ok(stop)
+}
