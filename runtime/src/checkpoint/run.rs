@@ -100,16 +100,18 @@ impl RunFolder {
     }
 
     fn prune(&self, keep: u64) -> Result<()> {
-        let checkpoints = self.checkpoints()?;
-        let stages: Vec<usize> = checkpoints
-            .iter()
-            .map(|checkpoint| Ok(State::read(&checkpoint.path.join(STATE))?.stage.index))
-            .collect::<Result<_>>()?;
+        let mut checkpoints = Vec::new();
+        for checkpoint in self.checkpoints()? {
+            // What cannot be read is not ours to remove, and no reason to stop.
+            if let Ok(state) = State::read(&checkpoint.path.join(STATE)) {
+                checkpoints.push((checkpoint.path, state.stage.index));
+            }
+        }
         let newest = checkpoints.len().saturating_sub(keep.max(1) as usize);
-        for (i, checkpoint) in checkpoints[..newest].iter().enumerate() {
-            let last_of_stage = stages.get(i + 1) != Some(&stages[i]);
+        for (i, (path, stage)) in checkpoints[..newest].iter().enumerate() {
+            let last_of_stage = checkpoints.get(i + 1).is_none_or(|(_, next)| next != stage);
             if !last_of_stage {
-                remove(&checkpoint.path)?;
+                remove(path)?;
             }
         }
         Ok(())

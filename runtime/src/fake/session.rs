@@ -18,6 +18,8 @@ pub struct FakeSession {
     pub calls: Vec<(String, i64)>,
     /// Row states and scales written, in order.
     pub writes: Vec<Storage>,
+    /// Seeds of all calls of `gradient`.
+    pub seeds: Vec<[u32; 2]>,
     /// The gradient overflows in the call of `gradient` with this number.
     pub overflow_at: Option<usize>,
 }
@@ -30,6 +32,7 @@ impl FakeSession {
             tensors: BTreeMap::new(),
             calls: Vec::new(),
             writes: Vec::new(),
+            seeds: Vec::new(),
             overflow_at: None,
         }
     }
@@ -194,7 +197,9 @@ impl Session for FakeSession {
         match entry {
             "gradient" => {
                 if let Ok(seed) = input("seed") {
-                    let drawn = philox([0; 4], [0, 1].map(|i| seed[i] as i32 as u32))[0];
+                    let seed = [0, 1].map(|i| seed[i] as i32 as u32);
+                    self.seeds.push(seed);
+                    let drawn = philox([0; 4], seed)[0];
                     x.iter_mut().for_each(|x| *x *= 1.0 + 0.1 * f64::from(drawn) / f64::from(u32::MAX));
                 }
                 let loss = self.gradient(&x, &target, input("loss_weight")?[0]);

@@ -37,7 +37,8 @@ impl Plateau {
     /// Takes note of one more evaluation: better is lower, but higher for an accuracy.
     pub fn see(&mut self, value: f64, delta: f64, higher_is_better: bool) {
         let sign = if higher_is_better { -1.0 } else { 1.0 };
-        let improved = self.best.is_none_or(|best| sign * value < sign * best - delta * best.abs());
+        let improved =
+            value.is_finite() && self.best.is_none_or(|best| sign * value < sign * best - delta * best.abs());
         if improved {
             *self = Plateau { best: Some(value), evaluations_since: 0 };
         } else {
@@ -133,6 +134,7 @@ mod tests {
         assert_eq!(evaluations_until_plateau(&[0.5, 0.6, 0.6, 0.604], true), Some(3));
         assert_eq!(evaluations_until_plateau(&[0.5, 0.6, 0.61, 0.62], true), None);
         assert_eq!(evaluations_until_plateau(&[-1.0, -1.5, -1.501, -1.502], false), Some(3));
+        assert_eq!(evaluations_until_plateau(&[f64::NAN, 3.0, f64::NAN, 2.0, f64::INFINITY], false), None);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) mod tests;
 use crate::checkpoint::{self, Change, RunFolder, State};
 use crate::device::Session;
 use crate::reals::Reals;
-use crate::{Failure, Result};
+use crate::{Failure, Kind, Result};
 use run::Run;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -83,7 +83,8 @@ pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Res
         setup.folder.replace_spec(spec)?;
         return train(setup);
     };
-    let mut state = State::read(&latest.path.join("state.json"))?;
+    let broken = |failure: Failure| without_it(failure, setup.folder);
+    let mut state = State::read(&latest.path.join("state.json")).map_err(broken)?;
     let model = &setup.compiled.model;
     let taken = compare(before, model, state.stage.index).take(accept)?;
     let step = state.done.steps;
@@ -93,7 +94,7 @@ pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Res
 
     let sizes = state.sizes(model, 1)?;
     setup.session.resize(&sizes)?;
-    checkpoint::load(&latest.path, setup.compiled, setup.session, &state)?;
+    checkpoint::load(&latest.path, setup.compiled, setup.session, &state).map_err(broken)?;
     if setup.folder.spec()? != spec {
         setup.folder.replace_spec(spec)?;
     }
@@ -101,7 +102,17 @@ pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Res
     Run::new(setup, reals, state, accept).go_on()
 }
 
-/// The recipe of a stage that trains.
+/// A latest checkpoint that is broken is not passed over in silence; this says how to.
+fn without_it(failure: Failure, folder: &RunFolder) -> Failure {
+    let way_out = match folder.checkpoints().as_deref() {
+        Ok([.., before, latest]) if failure.kind == Kind::Broken => {
+            format!("; or remove `{}` to go on from `{}`", latest.path.display(), before.path.display())
+        }
+        _ => String::new(),
+    };
+    Failure::new(failure.kind, failure.message + &way_out)
+}
+
 fn untrainable(stage: &Stage, what: &str) -> Failure {
     Failure::mistake(format!("stage `{}` has no `{what}` block, so it cannot be trained; add one", stage.name))
 }

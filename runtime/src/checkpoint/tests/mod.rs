@@ -112,6 +112,18 @@ fn the_latest_is_found_by_number() {
     assert_eq!(locate(&step(&run, 9)).unwrap(), step(&run, 9));
 }
 
+/// An old checkpoint that someone damaged neither stops the run nor is removed.
+#[test]
+fn pruning_leaves_alone_what_it_cannot_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_with(folder.path(), &[1, 2, 3]);
+    std::fs::remove_file(step(&run, 2).join("state.json")).unwrap();
+    let (compiled, session, state) = sample(2, 4);
+    run.save(&compiled, &session, &state, None, Some(1)).unwrap();
+    let steps: Vec<u64> = run.checkpoints().unwrap().iter().map(|checkpoint| checkpoint.step).collect();
+    assert_eq!(steps, [2, 4]);
+}
+
 #[test]
 fn saving_the_same_step_again_renews_the_state_alone() {
     let folder = tempfile::tempdir().unwrap();

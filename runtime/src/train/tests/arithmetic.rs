@@ -141,6 +141,21 @@ fn micro_batches_change_nothing_but_rounding() {
 }
 
 #[test]
+fn every_micro_batch_draws_its_own_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = fake::stage("small", 4, fake::steps(4));
+    let told = run(&[stage], &folder.path().join("run"), Options { micro_batch: 2, ..Options::default() });
+    let mut seeds = told.session.seeds;
+    assert_eq!(seeds.len(), 4 * 3);
+    let stream = Stream::new(7, Purpose::Dropout, "", 2);
+    // The second micro-batch of the third update begins at its sequence 2.
+    assert_eq!(seeds[7], [stream.bits(2) as u32, (stream.bits(2) >> 32) as u32]);
+    seeds.sort_unstable();
+    seeds.dedup();
+    assert_eq!(seeds.len(), 4 * 3);
+}
+
+#[test]
 fn evaluation_is_the_mean_over_all_targets() {
     let folder = tempfile::tempdir().unwrap();
     let stage = fake::stage("small", 4, fake::steps(0));

@@ -36,6 +36,23 @@ fn a_loss_that_is_not_finite_stops_the_run_before_the_update() {
 }
 
 #[test]
+fn a_broken_checkpoint_is_said_and_can_be_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let until = |step| Options { until_step: Some(step), ..Options::default() };
+    run(&stages(), &path, until(6)).outcome.unwrap();
+    let [before, latest] = [4, 6].map(|step| path.join(format!("checkpoints/step-{step}")));
+    let file = latest.join("model.safetensors");
+    std::fs::write(&file, "half").unwrap();
+    let message = run(&stages(), &path, Options::default()).outcome.unwrap_err().message;
+    let what = "is not a sound safetensors file (header too small); check that it is one and copy it again";
+    let way_out = format!("or remove `{}` to go on from `{}`", latest.display(), before.display());
+    assert_eq!(message, format!("`{}` {what}; {way_out}", file.display()));
+    std::fs::remove_dir_all(&latest).unwrap();
+    run(&stages(), &path, Options::default()).outcome.unwrap();
+}
+
+#[test]
 fn a_gradient_that_is_not_finite_changes_no_parameter() {
     let folder = tempfile::tempdir().unwrap();
     // Micro-batches 2, 2, 1: the fifth call of `gradient` is the second update.
