@@ -29,7 +29,9 @@ model small {
 
 /// Four blocks with two groups each, and a group outside; 8 wide.
 fn model() -> Model {
-    let place = Span::new(Sources::default().add("", ""), 0, 0);
+    let mut sources = Sources::default();
+    sources.add("std.tfm", "");
+    let place = Span::new(sources.add("small.tfm", ""), 0, 0);
     let mut symbols = Symbols::default();
     let groups = ["qkv", "ffn", "extra"];
     let instances = (0..4).flat_map(|i| [(0, format!("block.{i}.qkv")), (1, format!("block.{i}.ffn"))]);
