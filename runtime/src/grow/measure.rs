@@ -5,6 +5,7 @@ use crate::device::{Session, shape_at};
 use crate::evaluate::evaluate;
 use crate::train::Batches;
 use crate::{Failure, Kind, Result};
+use std::fmt;
 use std::path::Path;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::model::{Model, Preservation, Primitive, Stage};
@@ -22,6 +23,17 @@ pub struct Grown {
     pub loss: [f64; 2],
     /// The largest change of a logit relative to the largest logit, if the stage expects one.
     pub change: Option<f64>,
+}
+
+impl fmt::Display for Grown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ([before, after], [loss, then]) = (self.parameters, self.loss);
+        write!(f, "{before} parameters become {after}; loss {loss:.6} before, {then:.6} after")?;
+        match self.change {
+            Some(change) => write!(f, "; logits change by {change:.1e} of the largest"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The model's answers to a few sequences.

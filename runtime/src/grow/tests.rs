@@ -73,6 +73,16 @@ fn zero_keys_with_the_scale_kept_change_no_bit_of_the_function() {
 }
 
 #[test]
+fn what_growth_did_is_a_sentence() {
+    let mut grown = Grown { parameters: [12, 22], loss: [1.5, 1.75], change: Some(0.25) };
+    let wanted =
+        "12 parameters become 22; loss 1.500000 before, 1.750000 after; logits change by 2.5e-1 of the largest";
+    assert_eq!(grown.to_string(), wanted);
+    grown.change = None;
+    assert_eq!(grown.to_string(), "12 parameters become 22; loss 1.500000 before, 1.750000 after");
+}
+
+#[test]
 fn the_models_own_init_draws_both() {
     let init = GrowthInit::New { keys: None, values: None };
     let (compiled, mut session, mut state) = grown_up(4, 6, Growth { init, ..fake::zero_keys() });
