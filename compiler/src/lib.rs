@@ -10,6 +10,7 @@ pub mod graph;
 pub mod interpret;
 pub mod kernel;
 pub mod model;
+pub mod passes;
 pub mod plan;
 pub mod prove;
 pub mod quantity;

@@ -144,6 +144,12 @@ impl Growing {
         self.find(choice, |ty| ty.shape == shape)
     }
 
+    /// Whether every id is below this size.
+    fn holds_ids(&self, size: &Size) -> bool {
+        let tokens = self.b.graph().symbols.find("tokens").map(Size::symbol);
+        tokens.as_ref() == Some(size) || size.as_constant().is_some_and(|size| size >= 5)
+    }
+
     fn unary(&mut self, x: Value, choice: u16) -> Value {
         const SMOOTH: [Unary; 6] =
             [Unary::Negate, Unary::Gelu, Unary::GeluTanh, Unary::Silu, Unary::Tanh, Unary::Sigmoid];
@@ -164,9 +170,20 @@ impl Growing {
         let (left, right) = if choice.is_multiple_of(2) { (x, other) } else { (other, x) };
         match (choice / 2) as usize {
             select if wild && select % 12 == 11 => Some(self.b.add(Op::Select, &[left, right, x])),
-            function if wild => Some(self.b.binary(Binary::ALL[function % 10], left, right)),
+            function if wild => Some(self.binary(Binary::ALL[function % 10], left, right)),
             function => Some(self.b.binary(SMOOTH[function % 5], left, right)),
         }
+    }
+
+    /// The sign of a zero, which passes need not keep, is not observed.
+    fn binary(&mut self, function: Binary, left: Value, right: Value) -> Value {
+        let mut absolute = |x| self.b.unary(Unary::Absolute, x);
+        let (left, right) = match function {
+            Binary::Divide => (left, absolute(right)),
+            Binary::Power => (absolute(left), right),
+            _ => (left, right),
+        };
+        self.b.binary(function, left, right)
     }
 
     fn moved(&mut self, x: Value, choice: u16, how: u16) -> Option<Value> {
@@ -282,15 +299,13 @@ impl Growing {
                 let cache = self.b.add(Op::CacheWrite, &[cache, new?, self.position]);
                 Some(self.b.add(Op::CachedAttention { mask, scale: 0.5 }, &[q?, cache, cache, self.position]))
             }
-            6 if per_token && shape[2].as_constant().is_none_or(|width| width >= 5) => {
+            6 if per_token && self.holds_ids(&shape[2]) => {
                 let loss = self.b.add(Op::CrossEntropy, &[x, self.ids]);
                 let log_sum_exp = self.b.result(loss, 1);
                 Some(self.b.add(Op::CrossEntropyBackward, &[x, self.ids, log_sum_exp, loss]))
             }
             7 if per_token && shape[2] == c(4) => {
-                let wide = |ty: &Type| {
-                    ty.rank() == 2 && ty.shape[1] == c(4) && ty.shape[0].as_constant().is_none_or(|n| n >= 5)
-                };
+                let wide = |ty: &Type| ty.rank() == 2 && ty.shape[1] == c(4) && self.holds_ids(&ty.shape[0]);
                 let w = self.find(how, wide)?;
                 let loss = self.b.add(Op::VocabularyLoss, &[x, w, self.ids]);
                 let log_sum_exp = self.b.result(loss, 1);

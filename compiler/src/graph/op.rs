@@ -164,3 +164,10 @@ pub enum Op {
     /// i32 (a, b) → f32 1 where equal, else 0.
     LabelsEqual,
 }
+
+impl Op {
+    /// Whether it has no operands, so that its type is given and not inferred.
+    pub fn is_source(&self) -> bool {
+        matches!(self, Op::Load(_) | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. })
+    }
+}

@@ -78,7 +78,7 @@ fn write_node(graph: &Graph, id: NodeId, f: &mut Formatter<'_>) -> Result {
     let node = graph.node(id);
     write!(f, "%{} = {}", id.0, name(&node.op))?;
     let operands: Vec<String> = graph.operands(id).iter().map(Value::to_string).collect();
-    if !is_source(&node.op) {
+    if !node.op.is_source() {
         write!(f, "({})", operands.join(", "))?;
     }
     let attributes = attributes(&node.op, &graph.symbols);
@@ -96,10 +96,6 @@ fn write_node(graph: &Graph, id: NodeId, f: &mut Formatter<'_>) -> Result {
 fn write_output(output: &Output, f: &mut Formatter<'_>) -> Result {
     let how = if output.accumulate { "+=" } else { "=" };
     writeln!(f, "{} {how} {} as {}", output.target, output.value, output.name)
-}
-
-fn is_source(op: &Op) -> bool {
-    matches!(op, Op::Load(_) | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. })
 }
 
 fn name(op: &Op) -> String {

@@ -6,7 +6,8 @@ use crate::graph::Reduction;
 pub(super) fn reduce(reduction: Reduction, axes: &[usize], x: &Tensor) -> Tensor {
     match reduction {
         Reduction::Sum => fold(axes, x, 0.0, |sum, x| sum + x),
-        Reduction::Maximum => fold(axes, x, f64::NEG_INFINITY, f64::max),
+        // `max` takes the other of a NaN: NaN only where all are.
+        Reduction::Maximum => fold(axes, x, f64::NAN, f64::max),
         Reduction::L2Norm => l2_norm(axes, x),
     }
 }

@@ -1,0 +1,29 @@
+//! What every pass does: walk the nodes of a graph and make a new graph of them.
+
+use crate::graph::{Builder, Graph, NodeId, Value};
+use std::collections::BTreeMap;
+
+/// Copies the nodes in `order`, which holds every node after its operands. `rule` is given a node and its operands in the new graph, and
+/// answers with the results that take the node's place, or with None for a copy.
+pub(super) fn rebuild(
+    graph: &Graph,
+    order: impl IntoIterator<Item = NodeId>,
+    mut rule: impl FnMut(&mut Builder, NodeId, &[Value]) -> Option<Vec<Value>>,
+) -> Graph {
+    let mut builder = Builder::rebuild(graph);
+    let mut mapped: BTreeMap<Value, Value> = BTreeMap::new();
+    for id in order {
+        let node = graph.node(id);
+        let operands: Vec<Value> = graph.operands(id).iter().map(|v| mapped[v]).collect();
+        builder.origin = node.origin.clone();
+        let results = rule(&mut builder, id, &operands).unwrap_or_else(|| {
+            let first = builder.copy(node, &operands);
+            (0..node.types.len() as u32).map(|result| Value { node: first.node, result }).collect()
+        });
+        mapped.extend(results.into_iter().enumerate().map(|(i, to)| (Value { node: id, result: i as u32 }, to)));
+    }
+    for output in &graph.outputs {
+        builder.store(&output.name, mapped[&output.value], output.target, output.accumulate);
+    }
+    builder.finish()
+}
