@@ -2,7 +2,7 @@
 
 use super::course::Course;
 use super::end::{higher_is_better, over};
-use super::update::update;
+use super::update::Update;
 use super::{Event, Outcome, Setup, StageData, from, micro_batch};
 use crate::checkpoint::{StageState, State};
 use crate::evaluate::{Evaluation, evaluate};
@@ -108,8 +108,9 @@ impl<'a> Run<'a> {
                 let checkpoint = self.save(&course)?;
                 return Ok(Outcome::Stopped { step: self.state.done.steps, checkpoint });
             }
-            let step = update(compiled, self.setup.session, &mut self.state, &mut course, self.reals)
-                .map_err(|failure| self.with_last_good(failure))?;
+            let (session, state, reals) = (&mut *self.setup.session, &mut self.state, self.reals);
+            let update = Update { compiled, session, state, course: &mut course, reals };
+            let step = update.run().map_err(|failure| self.with_last_good(failure))?;
             self.setup.observer.see(&Event::Step(step))?;
             if due(course.recipe.evaluate, step.step) {
                 self.evaluate(&course)?;
