@@ -86,6 +86,23 @@ impl Code {
     }
 }
 
+/// A small model, before what goes wrong with it.
+macro_rules! tiny {
+    ($rest:literal) => {
+        concat!(
+            "model tiny {\n  tokens qkv = 64\n  forward(x: [16]) {\n    y = pattention(x, qkv)\n  }\n  loss = mean(y)\n}\n",
+            $rest
+        )
+    };
+}
+
+/// The same, with a recipe.
+macro_rules! trained {
+    ($rest:literal) => {
+        concat!(tiny!("train {\n  batch = 8  optimizer = adamw(lr = 1e-3)  steps = 1K\n}\n"), $rest)
+    };
+}
+
 codes! {
     // Syntax.
     UnexpectedText = "E0101", "unexpected text",
@@ -247,7 +264,9 @@ codes! {
         Some("data {\n  train = mix(\"a\" : 70%, \"b\" : 70%)\n}\n");
     NoMatch = "E0413", "the pattern matches nothing",
         "No parameter of the model has a path that fits the pattern.",
-        Some("train {\n  on blok { freeze }\n}\n");
+        Some(tiny!(
+            "train {\n  batch = 8  optimizer = adamw(lr = 1e-3)  steps = 10\n  on blok { freeze }\n}\n"
+        ));
 
     // Stages and growth.
     FixedSize = "E0501", "growing a fixed size",
@@ -258,26 +277,30 @@ codes! {
         Some("model tiny {\n  tokens qkv = 64\n  tokens ffn = 4 * qkv\n}\ngrow {\n  stage \"more\" { ffn = 512 }\n}\n");
     CannotAddress = "E0503", "nothing at this address",
         "The pattern names no instance that holds growable tokens.",
-        Some("model tiny {\n  tokens qkv = 64\n}\ngrow {\n  stage \"more\" { block[90..99].qkv = 128 }\n}\n");
+        Some(tiny!("grow {\n  stage \"small\" { }\n  stage \"more\" { block[8..12].qkv = 128 }\n}\n"));
     NeverLearns = "E0504", "new tokens can never learn",
         "With keys and values both zero, the gradient of each is zero as well: the new tokens stay as they are. Draw one \
          of the two: `init = (keys = zero, values = normal(0.02))`.",
-        Some("grow {\n  init = (keys = zero, values = zero)\n  stage \"more\" { qkv *= 2  steps = 1K }\n}\n");
+        Some(trained!(
+            "grow {\n  init = (keys = zero, values = zero)\n  stage \"small\" { }\n  stage \"more\" { qkv *= 2 }\n}\n"
+        ));
     UnknownLength = "E0505", "a span without a known length",
         "A percentage or a schedule needs to know how long the stage is. Give it `steps`, `tokens` or `flops`.",
-        Some("train {\n  schedule = cosine(warmup = 1%)\n}\n");
+        Some(tiny!("train {\n  batch = 8  optimizer = adamw(lr = 1e-3)  schedule = cosine(warmup = 1%)\n}\n"));
     DuplicateStage = "E0507", "two stages with one name",
         "Checkpoints and `--stage` find a stage by its name.",
         Some("grow {\n  stage \"a\" { steps = 1 }\n  stage \"a\" { steps = 1 }\n}\n");
     NotPreserved = "E0508", "growth that changes the function",
         "The stage expects growth to preserve the function and it provably does not. The notes say why.",
-        Some("grow {\n  stage \"more\" { qkv *= 2  init = model  scale = retune  expect preserve(1e-6)  steps = 1 }\n}\n");
+        Some(trained!(
+            "grow {\n  scale = retune\n  stage \"small\" { }\n  stage \"more\" { qkv *= 2  expect preserve(1e-6) }\n}\n"
+        ));
     NotAMultiple = "E0509", "split into unequal parts",
         "`init = split` repeats every token the same number of times: the new size must be a multiple of the old.",
-        Some("model tiny {\n  tokens qkv = 64\n}\ngrow {\n  stage \"more\" { qkv = 100  init = split  steps = 1 }\n}\n");
+        Some(tiny!("grow {\n  stage \"small\" { }\n  stage \"more\" { qkv = 100  init = split }\n}\n"));
     EndlessStage = "E0510", "a stage without an end",
         "A stage ends after `steps`, `tokens` or `flops`, or it is loaded with `from`.",
-        Some("grow {\n  stage \"more\" { qkv *= 2 }\n}\n");
+        Some(tiny!("train {\n  batch = 8  optimizer = adamw(lr = 1e-3)\n}\n"));
 
     // Not yet supported.
     NotYetSupported = "E0601", "not yet supported",
@@ -287,13 +310,7 @@ codes! {
     // Data.
     VocabularyTooSmall = "E0701", "tokenizer larger than the vocabulary",
         "The tokenizer makes ids that the model's embedding has no row for.",
-        Some("model tiny {\n  let vocab = 16\n  forward(ids: token_ids[8]) {\n    e = embed(ids, vocab, 4)\n  }\n}\ndata {\n  tokenizer = bytes\n}\n");
-    DataNotFound = "E0702", "data not found",
-        "No file or folder is at this path.",
-        Some("data {\n  train = \"nowhere\"\n}\n");
-    EmptyData = "E0703", "no data",
-        "The path holds no document, or fewer tokens than one sequence.",
-        None;
+        Some("model tiny {\n  forward(ids: token_ids[8]) {\n    e = embed(ids, 16, 4)\n  }\n}\ndata {\n  train = \"books\"  tokenizer = bytes\n}\n");
 
     // Warnings.
     UnusedBinding = "W0201", "unused binding",
@@ -304,12 +321,14 @@ codes! {
         Some("model tiny {\n  let width = 64\n}\n");
     StageNameOff = "W0501", "the stage's name is not its size",
         "The name of the stage reads as a number of parameters and is off by more than 2 %.",
-        Some("model tiny {\n  tokens qkv = 64\n}\ngrow {\n  stage \"900M\" { qkv = 128  steps = 1 }\n}\n");
+        Some(tiny!("grow {\n  stage \"900M\" { }\n}\n"));
     CopiesNeverPart = "W0502", "copies that stay equal",
         "`init = split` makes equal tokens, equal tokens have equal gradients, and `optimizer = reset` gives them equal moments: \
          they would stay equal, and the larger model would be worth no more than the small one. Say `optimizer = keep`, or \
          `init = split(noise = 1%)`.",
-        Some("grow {\n  stage \"more\" { qkv *= 2  init = split  scale = retune  optimizer = reset  steps = 1 }\n}\n");
+        Some(trained!(
+            "grow {\n  init = split  optimizer = reset\n  stage \"small\" { }\n  stage \"more\" { qkv *= 2 }\n}\n"
+        ));
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ fn control_characters_are_not_passed_on() {
     let mut sources = Sources::default();
     let file = sources.add("\u{1b}.tfm", "data {\n  train = \"\u{1b}[31m\u{7}\"\n}\n");
     let path = "\u{1b}[31m\u{7}";
-    let error = Diagnostic::new(Code::DataNotFound, format!("no file `{path}`"))
+    let error = Diagnostic::new(Code::FileNotFound, format!("no file `{path}`"))
         .at(find(&sources, file, path), format!("`{path}`"))
         .note(path)
         .help(path)
