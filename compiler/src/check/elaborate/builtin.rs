@@ -153,3 +153,28 @@ impl<'a> Elaborator<'a> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Builtin;
+
+    /// With its arguments, in their order.
+    #[test]
+    fn every_operation_is_documented() {
+        let page = include_str!("../../../../docs/language.md");
+        for builtin in Builtin::ALL {
+            let start = format!("| `{}(", builtin.name());
+            let row = page.lines().find(|line| line.starts_with(&start));
+            let row = row.unwrap_or_else(|| panic!("docs/language.md has no row `{}(…)`", builtin.name()));
+            let signature = row[start.len()..].split(")`").next().unwrap_or_default();
+            let mut written = signature.split(", ").map(|argument| argument.split(' ').next().unwrap_or_default());
+            for (name, _) in builtin.params() {
+                assert!(
+                    written.any(|other| other == *name),
+                    "`{name}` of `{}` is missing in `{signature}`",
+                    builtin.name()
+                );
+            }
+        }
+    }
+}

@@ -173,3 +173,17 @@ pub(super) fn argument_of(name: &str) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::FieldName;
+
+    #[test]
+    fn every_field_is_documented() {
+        let page = include_str!("../../../../docs/language.md");
+        for field in FieldName::ALL {
+            let row = format!("\n| `{}", field.spelling());
+            assert!(page.contains(&row), "docs/language.md has no row for the field `{}`", field.spelling());
+        }
+    }
+}
