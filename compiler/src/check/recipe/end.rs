@@ -35,7 +35,8 @@ impl Recipe<'_> {
     }
 
     /// A stage needs a length: to be sure to end, and for its schedule.
-    pub fn needs_length(&self, layers: &Layers, place: Span, schedule: Option<&Schedule>) {
+    pub fn needs_length(&self, layers: &Layers, place: Span) {
+        let schedule = layers.value(self, FieldName::Schedule).and_then(|value| self.schedule(&value));
         let (spanning, why) = match schedule {
             Some(Schedule { kind: ScheduleKind::Cosine | ScheduleKind::Linear | ScheduleKind::Wsd { .. }, .. }) => {
                 (true, "the schedule runs over the whole stage")

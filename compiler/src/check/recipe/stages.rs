@@ -124,7 +124,7 @@ impl Recipe<'_> {
         } else if layers.train.is_some() {
             self.condition_is_evaluated(layers);
             if !self.has_length(layers) {
-                self.needs_length(layers, place, train.as_ref().map(|train| &train.schedule));
+                self.needs_length(layers, place);
             }
         }
         let seed = self.seed(layers).unwrap_or(SEED);
