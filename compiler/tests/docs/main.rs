@@ -14,6 +14,7 @@
 mod context;
 mod graphs;
 mod library;
+mod links;
 mod page;
 mod pages;
 mod specs;
