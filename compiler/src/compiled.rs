@@ -1,7 +1,7 @@
 //! A model and everything that was made of it: the graphs of its entries, their plans, and the kernels they share.
 
 use crate::graph::{Graph, Type};
-use crate::model::Model;
+use crate::model::{Model, Parameter};
 use crate::plan::Program;
 use crate::size::Size;
 use crate::storage::{RowState, Storage};
@@ -77,11 +77,17 @@ impl Compiled {
 }
 
 impl Model {
-    /// The shape of a parameter's row states: n along the axis that grows, 1 along the others.
+    /// The shape of a parameter's row states.
     pub fn row_shape(&self, parameter: usize) -> Vec<Size> {
-        let parameter = &self.parameters[parameter];
-        let grows = parameter.grows.map(|(axis, _)| axis);
+        self.parameters[parameter].row_shape()
+    }
+}
+
+impl Parameter {
+    /// The shape of the row states: n along the axis that grows, 1 along the others.
+    pub fn row_shape(&self) -> Vec<Size> {
+        let grows = self.grows.map(|(axis, _)| axis);
         let size = |(axis, size): (usize, &Size)| if Some(axis) == grows { size.clone() } else { Size::constant(1) };
-        parameter.shape.iter().enumerate().map(size).collect()
+        self.shape.iter().enumerate().map(size).collect()
     }
 }

@@ -20,3 +20,4 @@ pub mod scalar;
 pub mod size;
 pub mod stages;
 pub mod storage;
+pub mod update;
