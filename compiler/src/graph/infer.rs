@@ -11,7 +11,7 @@ pub fn infer(op: &Op, operands: &[&Type]) -> Result<Vec<Type>, String> {
         }
         Op::Uniform { shape, .. } => {
             let [seed] = take(operands)?;
-            integer(seed)?;
+            same(seed, &Type::i32(vec![Size::constant(2)]))?;
             Ok(vec![Type::f32(shape.clone())])
         }
         Op::Unary(_) => {
@@ -104,14 +104,11 @@ pub fn infer(op: &Op, operands: &[&Type]) -> Result<Vec<Type>, String> {
         }
         Op::Attention { .. } => {
             let [q, k, v] = take(operands)?;
-            heads(q, k)?;
-            same(k, v)?;
-            Ok(vec![q.clone(), Type::f32(q.shape[..3].to_vec())])
+            Ok(vec![q.clone(), attention(q, k, v)?])
         }
         Op::AttentionBackward { .. } => {
-            let [q, k, v, out, _, gradient] = take(operands)?;
-            heads(q, k)?;
-            same(k, v)?;
+            let [q, k, v, out, log_sum_exp, gradient] = take(operands)?;
+            same(&attention(q, k, v)?, log_sum_exp)?;
             same(q, out)?;
             same(q, gradient)?;
             Ok(vec![q.clone(), k.clone(), v.clone()])
@@ -244,6 +241,15 @@ fn heads(q: &Type, k: &Type) -> Result<(), String> {
     })?;
     let divides = q.shape[2].checked_div(&k.shape[2]).is_some();
     require(divides, || "the heads are no multiple of the key/value heads".into())
+}
+
+/// The type of the log-sum-exp, if the positions of queries and keys are the same.
+fn attention(q: &Type, k: &Type, v: &Type) -> Result<Type, String> {
+    float(q)?;
+    heads(q, k)?;
+    same(k, v)?;
+    require(q.shape[1] == k.shape[1], || "queries and keys differ in positions".into())?;
+    Ok(Type::f32(q.shape[..3].to_vec()))
 }
 
 fn loss_row(x: &Type, labels: &Type) -> Result<Type, String> {
