@@ -166,11 +166,11 @@ codes! {
         Some("model tiny {\n  tokens qkv = 4 * ffn\n  tokens ffn = 4 * qkv\n}\n");
     RecursiveLayer = "E0206", "recursive layer",
         "A layer cannot call itself, directly or through others: the model would have no end.",
-        Some("layer again(x: [.., d]) {\n  again(x)\n}\n");
+        Some("layer again(x) {\n  again(x)\n}\nmodel tiny {\n  forward(x: [16]) {\n    y = again(x)\n  }\n}\n");
     EqualPaths = "E0207", "two parameters with one path",
         "A parameter's path names it in checkpoints, rules and stages, so no two may be equal. Bind one of the calls to a \
          name: the binding becomes its part of the path.",
-        Some("layer gate(x: [.., d]) {\n  linear(x, d) * linear(x, d)\n}\n");
+        Some("model tiny {\n  forward(x: [16]) {\n    y = gelu(linear(x, 4)) * linear(x, 4)\n  }\n}\n");
     MissingBlock = "E0208", "missing block",
         "The command needs a part of the experiment that the file does not have.",
         Some("train {\n  batch = 8\n}\n");
@@ -182,10 +182,10 @@ codes! {
         Some("model tiny {\n  let width = 64\n}\n");
     MissingLoss = "E0211", "missing loss",
         "Training needs a binding `loss` in the model.",
-        Some("model tiny {\n  forward(x: [16]) {\n    y = linear(x, 4)\n  }\n}\ntrain {\n  batch = 8  steps = 10\n}\n");
+        Some("model tiny {\n  forward(x: [16]) {\n    y = linear(x, 4)\n  }\n}\ntrain {\n  batch = 8  steps = 10  optimizer = adamw(lr = 1e-3)\n}\n");
     UnknownOverride = "E0212", "nothing of this name to override",
         "`--set` and the block of a `use` change a `let`, a free `tokens` or a field that exists.",
-        Some("use \"std.tfm\" { colour = 4 }\n");
+        Some("use \"lib.tfm\" { colour = 4 }\n");
 
     // Types and shapes.
     WrongType = "E0301", "wrong type",
@@ -220,7 +220,7 @@ codes! {
         Some("model tiny {\n  forward(x: [16]) {\n    y = x[.., 0..20]\n  }\n}\n");
     NotConstant = "E0311", "not a constant",
         "Sizes, conditions of `if`, and options are known before the model runs; a tensor is not.",
-        Some("layer wide(x: [.., d]) {\n  linear(x, x)\n}\n");
+        Some("model tiny {\n  forward(x: [16]) {\n    y = linear(x, x)\n  }\n}\n");
     NotScalar = "E0312", "not a scalar",
         "`loss` and the metrics beside it are single numbers: take the `mean` or the `sum`.",
         Some("model tiny {\n  forward(x: [16]) {\n    y = linear(x, 4)\n  }\n  loss = y\n}\n");
@@ -318,7 +318,7 @@ codes! {
         Some("layer wasteful(x: [.., d]) {\n  y = gelu(x)\n  x\n}\n");
     UnusedDefinition = "W0202", "unused definition",
         "Nothing uses this constant, size or layer.",
-        Some("model tiny {\n  let width = 64\n}\n");
+        Some("model tiny {\n  let width = 64\n  forward(x: [16]) {\n    y = gelu(x)\n  }\n}\n");
     StageNameOff = "W0501", "the stage's name is not its size",
         "The name of the stage reads as a number of parameters and is off by more than 2 %.",
         Some(tiny!("grow {\n  stage \"900M\" { }\n}\n"));

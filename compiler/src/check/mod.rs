@@ -10,12 +10,14 @@
 
 mod elaborate;
 mod files;
+mod mentions;
 mod names;
 mod recipe;
 mod report;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod unused;
 mod value;
 
 use crate::model::Model;
@@ -64,10 +66,17 @@ fn resolve(
     report: &Report,
 ) -> Option<Model> {
     let files = Files::load(sources, root, loader, report)?;
+    // What the parser leaves out would be missed everywhere.
+    if report.has_errors() {
+        return None;
+    }
     let settings = Settings::parse(sources, &options.set, report);
     let names = Names::new(&files, &settings, report);
     names.evaluate_all();
     let model = elaborate::elaborate(&names);
     let experiment = recipe::check(model.as_ref(), &names, loader);
+    if !report.has_errors() {
+        unused::warn(&files, report);
+    }
     model.map(|model| Model { experiment, ..model })
 }

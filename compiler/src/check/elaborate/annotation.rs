@@ -1,15 +1,21 @@
 //! Annotations of parameters: a shape `[.., d]` is compared with what is given and binds the sizes that have no name yet.
 
 use super::Elaborator;
-use super::value::{Axis, Frame, Tensor, Value};
+use super::value::{Axis, Frame, Tensor, Value, Word};
 use tfc_grammar::ast::{Expr, ExprKind, Param};
-use tfc_grammar::{Code, Diagnostic, Span};
+use tfc_grammar::{Code, Diagnostic, Span, did_you_mean};
 
 impl<'a> Elaborator<'a> {
     /// Whether a value is what the parameter's annotation and default ask for. Sizes that the annotation names are bound in `frame`.
     pub fn annotated(&mut self, param: &'a Param, value: &Value<'a>, span: Span, frame: &mut Frame<'a>) -> bool {
         let flag = param.default.as_ref().is_some_and(|default| matches!(default.kind, ExprKind::Flag(_)));
         if flag && !matches!(value, Value::Flag(_)) {
+            let near = |word: &Word| did_you_mean(&word.text, [param.name.text.as_str()]).map(String::from);
+            if let Value::Word(word) = value {
+                let meant = Word { near: near(word), ..word.clone() };
+                self.unknown_name(&meant, &format!("a flag for `{}`", param.name.text));
+                return false;
+            }
             self.wrong_kind(value, span, &format!("a flag for `{}`", param.name.text));
             return false;
         }

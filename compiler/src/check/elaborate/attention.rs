@@ -77,7 +77,7 @@ impl<'a> Elaborator<'a> {
             return None;
         };
         let channels = fraction * width as f64;
-        if !(0.0..=1.0).contains(&fraction) || !(base > 0.0) {
+        if !(0.0..=1.0).contains(&fraction) || base <= 0.0 {
             let message = "a fraction lies between 0 and 1, a base is positive";
             self.fail(Code::ValueOutOfRange, args.span, message, format!("fraction {fraction}, base {base}"));
             return None;

@@ -2,9 +2,10 @@
 
 use super::Elaborator;
 use super::amount::{groups, substitute};
-use super::value::{Axis, Tensor, Value, Word, group_of};
+use super::value::{Axis, Frame, Tensor, Value, Word, group_of};
 use crate::model::Amount;
 use crate::size::Size;
+use tfc_grammar::ast::Expr;
 use tfc_grammar::{Code, Diagnostic, Span};
 
 impl<'a> Elaborator<'a> {
@@ -15,6 +16,12 @@ impl<'a> Elaborator<'a> {
         }
         let outside = |call: &&super::Call| call.span.file != self.names.std;
         self.calls.iter().rev().find(outside).map_or(span, |call| call.span)
+    }
+
+    /// Where an expression is said: what the library only passes on was said by its caller.
+    pub fn said(&self, expr: &Expr, frame: &Frame<'a>) -> Span {
+        let passed = expr.as_name().filter(|_| expr.span.file == self.names.std).and_then(|name| frame.find(name));
+        passed.and_then(|local| local.said).unwrap_or(expr.span)
     }
 
     /// Reports, and gives the value that silences what follows.

@@ -128,6 +128,9 @@ impl<'a> Elaborator<'a> {
 
     /// Calls a layer or a built-in with what the closure was given and with what the call gives.
     pub fn call(&mut self, closure: &Closure<'a>, site: Site<'_, 'a>, slot: &mut Slot<'a>) -> Value<'a> {
+        if self.stops(site.span) {
+            return Value::Error;
+        }
         let given: Vec<Frame<'a>> = closure.given.iter().map(|given| self.seen(given, site.frame)).collect();
         let mut lists = vec![Written { args: site.args, frame: site.frame }];
         lists.extend(closure.given.iter().zip(&given).map(|(given, frame)| Written { args: given.args, frame }));
@@ -142,7 +145,13 @@ impl<'a> Elaborator<'a> {
                 for (formal, actuals) in formals.iter().zip(actuals) {
                     values.push(actuals.into_iter().map(|actual| self.actual(formal, actual, &lists)).collect());
                 }
-                self.apply(builtin, &Arguments { values, span: site.span }).unwrap_or(Value::Error)
+                let before = self.parameters.len();
+                let value = self.apply(builtin, &Arguments { values, span: site.span }).unwrap_or(Value::Error);
+                if self.parameters.len() > before {
+                    // A repeat is named after its layer; what follows it in the chain is not the first.
+                    slot.binding = None;
+                }
+                value
             }
         }
     }
@@ -160,8 +169,8 @@ impl<'a> Elaborator<'a> {
             Actual::Value(value, span) => (value, span),
             Actual::True(span) => (Value::Flag(true), span),
             Actual::Expr(expr, list) => match &formal.layer {
-                Some(sees) => (self.waiting(expr, lists[list].frame, sees), expr.span),
-                None => (self.value(expr, lists[list].frame), expr.span),
+                Some(sees) => (self.waiting(expr, lists[list].frame, sees), self.said(expr, lists[list].frame)),
+                None => (self.value(expr, lists[list].frame), self.said(expr, lists[list].frame)),
             },
         }
     }
@@ -267,6 +276,7 @@ impl<'a> Elaborator<'a> {
         let ast = definition.ast;
         let mut frame = Frame { scope: definition.scope, locals: Vec::new() };
         for (param, given) in ast.params.iter().zip(given) {
+            let said = given.as_ref().map(|(_, span)| *span);
             let (value, span) = match (given, &param.default) {
                 (Some(given), _) => given,
                 (None, Some(default)) => match Formal::of(param).layer {
@@ -279,6 +289,7 @@ impl<'a> Elaborator<'a> {
                 return Value::Error;
             }
             self.bind(&param.name, value, &mut frame, 0);
+            frame.locals.iter_mut().rev().take(1).for_each(|local| local.said = said);
         }
         self.body(&ast.body, &mut frame, 0, &mut Slot::default()).unwrap_or_else(|| {
             let message = format!("the layer `{}` has no result", ast.name.text);

@@ -27,13 +27,8 @@ impl<'a> Elaborator<'a> {
     }
 
     pub fn evaluate(&mut self, expr: &'a Expr, frame: &Frame<'a>, slot: &mut Slot<'a>) -> Value<'a> {
-        if self.stopped {
+        if self.stops(expr.span) {
             return Value::Error;
-        }
-        self.steps += 1;
-        if self.steps > MOST_STEPS {
-            let message = "the model is too large: unrolled, it has millions of expressions";
-            return self.stop(Code::SizeOverflow, expr.span, message, "elaboration ended here");
         }
         if self.depth == DEEPEST {
             let message = "calls and expressions are nested too deep";
@@ -43,6 +38,16 @@ impl<'a> Elaborator<'a> {
         let value = self.expression(expr, frame, slot);
         self.depth -= 1;
         if self.stopped { Value::Error } else { value }
+    }
+
+    /// Counts a step; whether a limit has been reached, by this step or before.
+    pub fn stops(&mut self, span: Span) -> bool {
+        self.steps += 1;
+        if self.steps > MOST_STEPS {
+            let message = format!("the model is too large: unrolled, it is more than {MOST_STEPS} expressions");
+            self.stop(Code::SizeOverflow, span, message, "the last of them");
+        }
+        self.stopped
     }
 
     fn expression(&mut self, expr: &'a Expr, frame: &Frame<'a>, slot: &mut Slot<'a>) -> Value<'a> {
@@ -107,7 +112,11 @@ impl<'a> Elaborator<'a> {
             None if name == "repeats" => Value::number(self.repeats, None),
             None => match super::builtin::Builtin::named(name) {
                 Some(builtin) => Value::Layer(Rc::new(Closure::bare(Callable::Builtin(builtin)))),
-                None => Value::Word(Word { text: name.to_string(), span, near: self.near(name, frame) }),
+                None => {
+                    // The library's own words are no mistakes, and guessing takes time.
+                    let near = if span.file == self.names.std { None } else { self.near(name, frame) };
+                    Value::Word(Word { text: name.to_string(), span, near })
+                }
             },
         }
     }

@@ -22,7 +22,8 @@ impl<'a> Elaborator<'a> {
     pub fn forward(&mut self) -> Option<Named> {
         let experiment = &self.names.experiment;
         let Some((ast, scope)) = experiment.model else {
-            if let Some((section, _)) = experiment.sections.values().next() {
+            let section = experiment.sections.values().next().filter(|_| !self.names.report.has_errors());
+            if let Some((section, _)) = section {
                 let message = "an experiment needs a `model`";
                 self.fail(Code::MissingBlock, section.keyword, message, "what should this work on?");
             }
@@ -61,8 +62,11 @@ impl<'a> Elaborator<'a> {
             MemberKind::Let(_) | MemberKind::Tokens(_) | MemberKind::Layer(_) | MemberKind::Binding(_) => None,
         });
         let Some(first) = all.next() else {
-            let message = format!("the model `{}` has no `forward`", ast.name.text);
-            self.fail(Code::MissingForward, ast.name.span, message, "what does it compute?");
+            // Whoever writes a model begins with something else, and may be told what is wrong with that.
+            if !self.names.report.has_errors() {
+                let message = format!("the model `{}` has no `forward`", ast.name.text);
+                self.fail(Code::MissingForward, ast.name.span, message, "what does it compute?");
+            }
             return None;
         };
         if let Some(second) = all.next() {

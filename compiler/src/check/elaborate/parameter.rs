@@ -6,7 +6,7 @@ use super::value::{Axis, Distribution, Field, Frame, Tensor, Value};
 use super::{Elaborator, Parameter};
 use crate::graph::DType;
 use crate::model::{Amount, Init, Primitive, Role};
-use crate::size::Symbol;
+use crate::size::{Size, Symbol};
 use tfc_grammar::ast::{Arg, Expr};
 use tfc_grammar::{Code, Diagnostic, Span};
 
@@ -71,7 +71,7 @@ impl<'a> Elaborator<'a> {
         let grows = self.growing_axis(&axes)?;
         let name = slot.binding.take().unwrap_or("parameter");
         let role = self.role(&args, name)?;
-        let init = self.init(&args, name)?;
+        let init = self.init(&args, name, role)?;
         if let Some(first) = self.parameters.iter().find(|p| p.instance == self.instance && p.name == name) {
             self.equal_paths(name, span, first.span, super::call::Naming::Call);
             return None;
@@ -96,15 +96,19 @@ impl<'a> Elaborator<'a> {
     /// One size of a parameter: what varies from batch to batch cannot be one.
     fn fixed_or_tokens(&mut self, element: &'a Expr, frame: &Frame<'a>) -> Option<(Axis, Span)> {
         let value = self.value(element, frame);
-        let axis = self.dimension(&value, element.span)?;
+        let said = self.said(element, frame);
+        let axis = self.dimension(&value, said)?;
         if axis.size.symbols().iter().any(|symbol| self.axis_of_symbol(*symbol).is_none()) {
             let message = format!("a parameter cannot have the size {}", self.size_text(&axis.size));
-            let diagnostic = Diagnostic::new(Code::NotConstant, message)
-                .at(self.place(element.span), "it varies from batch to batch");
+            let mut diagnostic =
+                Diagnostic::new(Code::NotConstant, message).at(self.place(said), "it varies from batch to batch");
+            if axis.size == Size::symbol(Symbol::SEQUENCE) {
+                diagnostic = diagnostic.help(format!("say the most there can be: {}", self.context.unwrap_or(1)));
+            }
             self.report(self.origins(diagnostic, &[&axis]), element.span);
             return None;
         }
-        Some((axis, element.span))
+        Some((axis, said))
     }
 
     /// The one axis that grows, with the index of its tokens.
@@ -153,8 +157,9 @@ impl<'a> Elaborator<'a> {
         known.map(|(_, role)| *role)
     }
 
-    /// `init`, where it says something of this parameter; else `default`; else normal(0.02).
-    fn init(&mut self, args: &Arguments<'a>, name: &str) -> Option<Init> {
+    /// `init`, where it says something of this parameter; else `default`; else normal(0.02). One distribution for all parameters of an
+    /// operation does not mean its biases.
+    fn init(&mut self, args: &Arguments<'a>, name: &str, role: Role) -> Option<Init> {
         for index in [INIT, DEFAULT] {
             let Some((value, span)) = args.values[index].first() else { continue };
             let value = match value {
@@ -163,8 +168,7 @@ impl<'a> Elaborator<'a> {
                     None => continue,
                 },
                 value if value.is_none() => continue,
-                // One distribution for all parameters of an operation does not mean its biases.
-                _ if index == INIT && name == "bias" && args.values[DEFAULT].first().is_some() => continue,
+                _ if index == INIT && role == Role::Bias && !args.values[DEFAULT].is_empty() => continue,
                 value => value.clone(),
             };
             return self.distribution(&value, *span);

@@ -25,7 +25,6 @@ impl<'a> Elaborator<'a> {
             let site = Site { first: Some((value, place)), args: &[], frame: &frame, span: args.span, naming };
             value = self.call(closure, site, &mut Slot::default());
             place = args.span;
-            self.steps += 1;
             if matches!(value, Value::Error) {
                 break;
             }

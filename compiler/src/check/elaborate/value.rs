@@ -117,7 +117,10 @@ pub(super) struct Frame<'a> {
 pub(super) struct Local<'a> {
     pub name: &'a str,
     pub value: Value<'a>,
+    /// Where it is bound.
     pub span: Span,
+    /// Where a call says it, if it is a parameter that is given.
+    pub said: Option<Span>,
 }
 
 impl<'a> Frame<'a> {
@@ -126,7 +129,7 @@ impl<'a> Frame<'a> {
     }
 
     pub fn bind(&mut self, name: &'a str, value: Value<'a>, span: Span) {
-        self.locals.push(Local { name, value, span });
+        self.locals.push(Local { name, value, span, said: None });
     }
 }
 

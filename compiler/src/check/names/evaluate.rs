@@ -175,6 +175,13 @@ impl Names<'_> {
             self.report.error(Code::NotCallable, callee.span, "only layers and operations can be called", "not a name");
             return Value::error(span);
         };
+        if let Some(meaning @ (Meaning::Constant(_) | Meaning::Tokens(_))) = self.find(context.scope, name) {
+            let diagnostic = Diagnostic::new(Code::NotCallable, format!("`{name}` cannot be called"))
+                .at(callee.span, "only layers and operations can")
+                .see(self.place(meaning), "defined here");
+            self.report.push(diagnostic);
+            return Value::error(span);
+        }
         let args = self.arguments(args, context);
         let kind = match args.as_slice() {
             [

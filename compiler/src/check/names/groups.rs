@@ -1,8 +1,9 @@
 //! Token groups: which follow which, and how many tokens each has when the free ones are given.
 
 use super::{Context, Meaning, Names, ScopeId};
+use crate::check::mentions::in_expr;
 use crate::check::value::{self, Value, ValueKind};
-use tfc_grammar::ast::{Body, Expr, ExprKind, LineKind};
+use tfc_grammar::ast::Expr;
 use tfc_grammar::{Code, Diagnostic, Span};
 
 /// How far a group's order is known.
@@ -22,10 +23,8 @@ impl Names<'_> {
         for index in 0..self.groups.len() {
             let (value, scope) = self.groups[index].definition.current();
             let (declared, declared_scope) = (self.groups[index].definition.value, self.groups[index].definition.scope);
-            let mut follows = Vec::new();
-            self.mentioned_groups(value, scope, &mut follows);
-            let mut declared_follows = Vec::new();
-            self.mentioned_groups(declared, declared_scope, &mut declared_follows);
+            let mut follows = self.mentioned_groups(value, scope);
+            let declared_follows = self.mentioned_groups(declared, declared_scope);
             if let Some((replacement, _)) = self.groups[index].definition.replaced
                 && !declared_follows.is_empty()
             {
@@ -126,48 +125,15 @@ impl Names<'_> {
     }
 
     /// The groups that an expression names, each once.
-    fn mentioned_groups(&self, expr: &Expr, scope: ScopeId, found: &mut Vec<usize>) {
-        match &expr.kind {
-            ExprKind::Number(_) | ExprKind::Text(_) | ExprKind::Flag(_) => {}
-            ExprKind::Name(name) => {
-                if let Some(Meaning::Tokens(group)) = self.find(scope, name)
-                    && !found.contains(&group)
-                {
-                    found.push(group);
-                }
+    fn mentioned_groups(&self, expr: &Expr, scope: ScopeId) -> Vec<usize> {
+        let mut groups = Vec::new();
+        in_expr(expr, &mut |name| {
+            if let Some(Meaning::Tokens(group)) = self.find(scope, name)
+                && !groups.contains(&group)
+            {
+                groups.push(group);
             }
-            ExprKind::Negate(inner) | ExprKind::Member { base: inner, .. } => {
-                self.mentioned_groups(inner, scope, found)
-            }
-            ExprKind::Binary { left, right, .. } | ExprKind::Pipe { input: left, call: right } => {
-                self.mentioned_groups(left, scope, found);
-                self.mentioned_groups(right, scope, found);
-            }
-            ExprKind::Call { args, .. } | ExprKind::Tuple(args) => {
-                args.iter().for_each(|arg| self.mentioned_groups(&arg.value, scope, found));
-            }
-            ExprKind::Index { base, indices } => {
-                self.mentioned_groups(base, scope, found);
-                indices.iter().for_each(|index| self.mentioned_groups(index, scope, found));
-            }
-            ExprKind::List(elements) => elements.iter().for_each(|e| self.mentioned_groups(e, scope, found)),
-            ExprKind::Range { start, end } => {
-                start.iter().chain(end).for_each(|side| self.mentioned_groups(side, scope, found));
-            }
-            ExprKind::If(branches) => {
-                self.mentioned_groups(&branches.condition, scope, found);
-                self.mentioned_in_body(&branches.then, scope, found);
-                self.mentioned_in_body(&branches.otherwise, scope, found);
-            }
-        }
-    }
-
-    fn mentioned_in_body(&self, body: &Body, scope: ScopeId, found: &mut Vec<usize>) {
-        for line in &body.statements {
-            match &line.kind {
-                LineKind::Binding(binding) => self.mentioned_groups(&binding.value, scope, found),
-                LineKind::Result(result) => self.mentioned_groups(result, scope, found),
-            }
-        }
+        });
+        groups
     }
 }

@@ -1,5 +1,7 @@
 //! Whole files through the checker: what they become, and what their mistakes are answered.
 
+mod codes;
+mod mistakes;
 mod models;
 mod zoo;
 

@@ -1,0 +1,115 @@
+//! What wrong models are answered: text and answer in one snapshot.
+
+use super::answered;
+
+/// The answers to several models, each around some lines of a model and of its `forward`.
+fn answers(cases: &[(&str, &str)]) -> String {
+    let answer = |(members, lines): &(&str, &str)| {
+        let members = members.lines().map(|line| format!("  {line}\n")).collect::<String>();
+        let lines = lines.lines().map(|line| format!("    {line}\n")).collect::<String>();
+        answered(&format!("model tiny {{\n{members}  forward(x: [16], ids: token_ids[8]) {{\n{lines}  }}\n}}\n"))
+    };
+    cases.iter().map(answer).collect::<Vec<_>>().join("\n----------------------------------------\n\n")
+}
+
+#[test]
+fn names() {
+    let answers = answers(&[
+        ("let width = 8", "y = linear(x, widht)"),
+        ("", "h = gelu(x)\ny = gleu(h)"),
+        ("layer twice(x) { x + y }", "y = twice(x)"),
+        ("", "y = linear(x, 4, bais)"),
+        ("", "y = attention(x, x, x, casual)"),
+        ("", "y = gelu(x, tan)"),
+        ("", "e = embed(ids, 64, 8)\ny = unembed(e, tied = f)"),
+        ("", "e = embed(ids, 64, 8)\nh = gelu(e)\ny = unembed(e, tied = h)"),
+        ("", "e = embed(ids, 64, 8)\ny = e.wieght"),
+        ("", "y = gelu(x)\ny = relu(y)"),
+        ("", "y = pattention(x, 4, init = (keyz = zero))"),
+        ("layer same(x, x) { x }", "y = same(x, x)"),
+    ]);
+    insta::assert_snapshot!(answers);
+}
+
+#[test]
+fn shapes() {
+    let answers = answers(&[
+        ("let width = 8", "h = linear(x, width)\ny = x + h"),
+        ("let width = 8\nlayer add(a: [.., d], b: [.., d]) { a + b }", "h = linear(x, width)\ny = add(x, h)"),
+        ("layer wide(a: [.., 32]) { a }", "y = wide(x)"),
+        ("layer deep(a: [b, t, d]) { a }", "y = deep(x)"),
+        ("let heads = 3", "y = split_heads(x, heads)"),
+        ("", "y = rope(x)"),
+        ("", "y = matmul(x, parameter[8, 4])"),
+        (
+            "let a = 12\nlet b = 18",
+            "e = embed(ids, 64, 24)\nq = linear(e, a) |> split_heads(3)\nk = linear(e, b) |> split_heads(3)\ny = attention(q, k, k, causal)",
+        ),
+        ("", "e = embed(ids, 64, 8) |> positions"),
+        ("", "e = embed(ids, 64, 8) |> positions(4)"),
+        ("", "y = embed(x, 64, 8)"),
+        ("", "e = ids + ids"),
+        ("", "h = x[.., 3..3]"),
+        ("", "h = embed(ids, 4, 4)[.., 5, ..]"),
+        ("", "h = concat(x, embed(ids, 4, 4))"),
+    ]);
+    insta::assert_snapshot!(answers);
+}
+
+#[test]
+fn values() {
+    let answers = answers(&[
+        ("", "y = dropout(x, 1.5)"),
+        ("", "y = linear(x, 4.5)"),
+        ("", "y = linear(x, 8 / 0)"),
+        ("tokens ffn = 8", "y = pattention(x, ffn / 3)"),
+        ("tokens ffn = 8", "y = pattention(x, 2 * ffn)"),
+        ("tokens ffn = 8", "y = parameter[ffn, ffn]"),
+        ("tokens ffn = 8", "y = if ffn < 9 { x } else { (-x) }"),
+        ("", "y = if x { x } else { (-x) }"),
+        ("", "y = rope(split_heads(x, 4), fraction = 25%)"),
+        ("", "y = linear(x, 1e15)"),
+        ("", "y = linear(x, -4)"),
+        ("", "y = repeat(x, linear, x)"),
+        ("", "y = repeat(2, 3, x)"),
+        ("", "y = \"text\""),
+        ("", "y = pattention(x, 4, init = normal(-1))"),
+        ("", "y = pattention(x, 4, init = nil)"),
+        ("", "y = pattention(x, 4, theta = 3)"),
+        ("", "y = pattention(x, 4, mask = first(25%))"),
+        ("", "y = next(x)"),
+        ("", "y = gelu(parameter[4](role = kyes))"),
+    ]);
+    insta::assert_snapshot!(answers);
+}
+
+#[test]
+fn limits() {
+    let answers = answers(&[
+        ("", "y = repeat(1e12, gelu, x)"),
+        ("layer nothing(x) { x }", "y = repeat(1e9, nothing, x)"),
+        ("layer a(x) { b(x) }\nlayer b(x) { a(x) }", "y = a(x)"),
+        ("layer self(x, f: layer) { f(x, f) }", "y = self(x, self)"),
+        ("layer block(x) { x + linear(x, 16) }", "h = repeat(2, block, x)\ny = repeat(2, block, h)"),
+        ("let a = 9e15", "y = linear(x, a) |> linear(a)"),
+        ("", "y = top_k(x, 4)"),
+        ("", "y = drop_path(x, 10%)"),
+    ]);
+    insta::assert_snapshot!(answers);
+}
+
+#[test]
+fn inputs_and_losses() {
+    let texts = [
+        "model m {\n  forward(x, y: tensor[3], z: image[2]) {\n    h = gelu(x)\n  }\n}\n",
+        "model m {\n  tokens n = 4\n  forward(x: [n]) {\n    h = gelu(x)\n  }\n}\n",
+        "model m {\n  forward(x: [4]) {\n    h = gelu(x)\n    h\n  }\n  loss = next(x)\n}\n",
+        "model m {\n  forward(x: [4]) {\n    h = gelu(x)\n  }\n  forward(x: [4]) {\n    h = gelu(x)\n  }\n}\n",
+        "model m {\n  forward(x: [4], label: class[3]) {\n    h = linear(x, 5)\n  }\n  loss = cross_entropy(label, h)\n}\n",
+        "model m {\n  let causal_only = true\n  let size = causal_only + 1\n  let theta = \"a\"\n  tokens n = big\n  forward(x: [4]) {\n    h = linear(x, n)\n  }\n}\n",
+        "let a = b + 1\nlet b = 2 * c\nlet c = a\nlet d = 2 / (1 - 1)\nlet e = 1e300 * 1e300\n",
+        "layer pair(x) {\n  a = linear(x, y)\n  b = liner(a, 3)\n  c = linear(a, 3, outt = 4)\n  a + b + c\n}\n",
+    ];
+    let answers = texts.map(answered).join("\n----------------------------------------\n\n");
+    insta::assert_snapshot!(answers);
+}
