@@ -30,7 +30,7 @@ pub use evaluate::{evaluate, evaluate_buffers};
 pub use moving::{CacheWrite, Gather, Rope, ScatterAdd};
 pub use program::{Number, Program, ProgramOp, Register};
 pub use rows::{ColumnReduction, Inner, RowAccess, RowProgram};
-pub use sizes::{ContractionSizes, RowSizes, Strides};
+pub use sizes::{ContractionSizes, Loader, RowSizes, Strides};
 
 use crate::graph::DType;
 

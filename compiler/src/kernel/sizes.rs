@@ -3,7 +3,7 @@
 //! Generic over the number, because the same order of arguments holds numbers at run time and expressions in a plan.
 
 use super::contraction::{Contraction, ContractionAccess};
-use super::program::{Program, ProgramOp};
+use super::program::{Program, ProgramOp, Register};
 use super::rows::{ColumnReduction, Inner, RowAccess, RowProgram};
 use super::{Body, Kernel};
 
@@ -37,6 +37,14 @@ pub struct ContractionSizes<T> {
     /// From the third operand on.
     pub operands: Vec<Strides<T>>,
     pub numbers: Vec<T>,
+}
+
+/// The program that an operand of a contraction belongs to, and with it the matrix by whose rows and columns it is addressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loader {
+    PrologueA,
+    PrologueB,
+    Epilogue,
 }
 
 impl RowProgram {
@@ -83,6 +91,18 @@ impl Contraction {
     pub fn programs(&self) -> Vec<&Program> {
         let prologues = [&self.prologue_a, &self.prologue_b].into_iter().flatten().map(|(program, _)| program);
         prologues.chain([&self.epilogue]).collect()
+    }
+
+    /// Which of the three programs an operand from the third on belongs to.
+    pub fn loader(&self, operand: u16) -> Loader {
+        let loads = |prologue: &Option<(Program, Register)>| {
+            prologue.as_ref().is_some_and(|(program, _)| program.ops.contains(&ProgramOp::Load(operand)))
+        };
+        match (loads(&self.prologue_a), loads(&self.prologue_b)) {
+            (true, _) => Loader::PrologueA,
+            (false, true) => Loader::PrologueB,
+            (false, false) => Loader::Epilogue,
+        }
     }
 
     fn size_count(&self) -> usize {
@@ -190,14 +210,10 @@ fn contraction_reach(body: &Contraction, sizes: &[i64]) -> Vec<i64> {
     let (b_rows, b_columns) = if body.transpose_b { (sizes.n, sizes.k) } else { (sizes.k, sizes.n) };
     let mut all = vec![matrix(a_rows, a_columns, &sizes.a), matrix(b_rows, b_columns, &sizes.b)];
     for (i, at) in sizes.operands.iter().enumerate() {
-        let operand = i as u16 + 2;
-        let loaded_by = |prologue: &Option<(Program, _)>| {
-            prologue.as_ref().is_some_and(|(p, _)| p.ops.contains(&ProgramOp::Load(operand)))
-        };
-        let (rows, columns) = match (loaded_by(&body.prologue_a), loaded_by(&body.prologue_b)) {
-            (true, _) => (a_rows, a_columns),
-            (false, true) => (b_rows, b_columns),
-            (false, false) => (sizes.m, sizes.n),
+        let (rows, columns) = match body.loader(i as u16 + 2) {
+            Loader::PrologueA => (a_rows, a_columns),
+            Loader::PrologueB => (b_rows, b_columns),
+            Loader::Epilogue => (sizes.m, sizes.n),
         };
         all.push(if is_seed(&body.programs(), i + 2) { 2 } else { matrix(rows, columns, at) });
     }
