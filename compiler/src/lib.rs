@@ -6,6 +6,7 @@ pub mod autodiff;
 pub mod check;
 pub mod compiled;
 pub mod executable;
+pub mod fuse;
 pub mod graph;
 pub mod interpret;
 pub mod kernel;

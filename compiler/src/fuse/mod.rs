@@ -1,0 +1,60 @@
+//! Fusion: from a graph to tasks, each of which will be one kernel.
+//!
+//! A graph is read backwards from what must be in memory: the outputs, and what kernels of their own make. What lies between is pointwise and
+//! views, and is computed where it is used, in registers: in the prologue of a product as its operand is loaded, in its epilogue before its
+//! result is stored, or in a row program, which also reduces along rows. Views are addressing. Structure decides, not names:
+//! [`cost`] holds the rules.
+//!
+//! Row norms of a product are a pass of their own as yet. In an epilogue they would be partial sums, one per row and block of columns, written beside
+//! the product and added in order by whoever reads the norm; [`epilogue`] is where they would be absorbed.
+
+mod chunks;
+mod class;
+mod contraction;
+mod cost;
+mod dense;
+mod epilogue;
+mod expression;
+mod groups;
+mod keep;
+mod lines;
+mod order;
+mod place;
+mod prepare;
+mod rows;
+mod task;
+mod uses;
+
+pub use task::{Access, Chunks, ColumnWork, ContractionWork, DenseWork, RowWork, Slot, Task, Work};
+
+use crate::graph::{Graph, Value};
+use std::collections::BTreeSet;
+
+/// Tasks in the order in which they run.
+pub struct Fused {
+    /// What the tasks' values and outputs are those of.
+    pub graph: Graph,
+    pub tasks: Vec<Task>,
+    /// For each output of the graph, whether its value is written straight to where it goes; if not, a task copies it there.
+    pub direct: Vec<bool>,
+}
+
+/// Groups a graph of one entry. Composites must be expanded, all but attention and the vocabulary loss.
+pub fn fuse(graph: &Graph) -> Fused {
+    let prepared = prepare::prepare(graph);
+    let mut must_keep: BTreeSet<Value> = BTreeSet::new();
+    loop {
+        let decisions = keep::decide(&prepared.graph, &prepared.accumulations, &must_keep);
+        match groups::tasks(&decisions) {
+            Ok(tasks) => {
+                let (tasks, direct) = order::order(&decisions, tasks);
+                return Fused { graph: prepared.graph.clone(), tasks, direct };
+            }
+            Err(values) => {
+                let known = must_keep.len();
+                must_keep.extend(values);
+                assert!(must_keep.len() > known, "bug in tfc: a kept value cannot be addressed");
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Brings a graph into the form that kernels are made from: only what the outputs need, one load per storage, reductions one kernel can do,
+//! and additions to a storage written out.
+//!
+//! An output that accumulates is a sum with what stands there. If its value is a sum itself, as the gradient of a tied parameter is, each
+//! addend is added on its own as soon as it is there, so that every one can be added where it is made.
+
+use super::class::{self, Class};
+use crate::graph::{Builder, Graph, NodeId, Op, Reduction, Type, Value};
+use crate::scalar::{Binary, Unary};
+use crate::storage::Storage;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A prepared graph; no output of it accumulates.
+pub struct Prepared {
+    pub graph: Graph,
+    /// The additions of a value to what it accumulates to: operand 0 is what stood there before.
+    pub accumulations: BTreeSet<NodeId>,
+}
+
+pub fn prepare(graph: &Graph) -> Prepared {
+    let builder = Builder::new(graph.name.clone(), graph.symbols.clone());
+    let mut pass = Pass {
+        graph,
+        builder,
+        mapped: BTreeMap::new(),
+        loads: BTreeMap::new(),
+        totals: BTreeMap::new(),
+        accumulations: BTreeSet::new(),
+    };
+    let uses = uses(graph);
+    let mut addends = Vec::new();
+    for output in graph.outputs.iter().filter(|o| o.accumulate) {
+        collect_addends(graph, &uses, output.value, output.target, &mut addends);
+    }
+    for id in graph.ids().filter(|id| uses[id.0 as usize] > 0) {
+        pass.copy(id);
+        for (value, target) in addends.iter().filter(|(value, _)| value.node == id) {
+            pass.accumulate(*value, *target);
+        }
+    }
+    pass.store_outputs();
+    let mut prepared = pass.builder.finish();
+    prepared.inputs = graph.inputs.clone();
+    Prepared { graph: prepared, accumulations: pass.accumulations }
+}
+
+/// How often each node is used by nodes and outputs that are needed.
+fn uses(graph: &Graph) -> Vec<usize> {
+    let mut uses = vec![0; graph.len()];
+    graph.outputs.iter().for_each(|output| uses[output.value.node.0 as usize] += 1);
+    for id in graph.ids().rev() {
+        if uses[id.0 as usize] > 0 {
+            graph.operands(id).into_iter().for_each(|operand| uses[operand.node.0 as usize] += 1);
+        }
+    }
+    uses
+}
+
+/// The terms of a sum that is used for nothing else.
+fn collect_addends(graph: &Graph, uses: &[usize], value: Value, target: Storage, found: &mut Vec<(Value, Storage)>) {
+    if *graph.op(value) == Op::Binary(Binary::Add) && uses[value.node.0 as usize] == 1 {
+        for operand in graph.operands(value.node) {
+            collect_addends(graph, uses, operand, target, found);
+        }
+    } else {
+        found.push((value, target));
+    }
+}
+
+struct Pass<'a> {
+    graph: &'a Graph,
+    builder: Builder,
+    mapped: BTreeMap<Value, Value>,
+    loads: BTreeMap<Storage, Value>,
+    /// What stands in an accumulating storage after the additions so far.
+    totals: BTreeMap<Storage, Value>,
+    accumulations: BTreeSet<NodeId>,
+}
+
+impl Pass<'_> {
+    fn copy(&mut self, id: NodeId) {
+        let node = self.graph.node(id);
+        let operands: Vec<Value> = self.graph.operands(id).iter().map(|v| self.mapped[v]).collect();
+        self.builder.origin = node.origin.clone();
+        let copied = if let Op::Load(storage) = node.op {
+            self.load(storage, &node.types[0])
+        } else if let Op::Reduce { reduction, axes } = &node.op {
+            self.reduce(*reduction, axes, operands[0])
+        } else if node.op == Op::ArgMax {
+            self.arg_max(operands[0], &node.types[0])
+        } else {
+            self.builder.copy(node, &operands)
+        };
+        for result in 0..node.types.len() as u32 {
+            self.mapped.insert(Value { node: id, result }, Value { node: copied.node, result });
+        }
+        self.mapped.insert(Value { node: id, result: 0 }, copied);
+    }
+
+    fn load(&mut self, storage: Storage, ty: &Type) -> Value {
+        if let Some(load) = self.loads.get(&storage) {
+            return *load;
+        }
+        let load = self.builder.load(storage, ty.clone());
+        self.loads.insert(storage, load);
+        load
+    }
+
+    fn accumulate(&mut self, value: Value, target: Storage) {
+        let value = self.mapped[&value];
+        let ty = self.builder.ty(value).clone();
+        let before = match self.totals.get(&target) {
+            Some(total) => *total,
+            None => self.load(target, &ty),
+        };
+        let total = self.builder.binary(Binary::Add, before, value);
+        self.accumulations.insert(total.node);
+        self.totals.insert(target, total);
+    }
+
+    fn store_outputs(&mut self) {
+        for output in &self.graph.outputs {
+            match (output.accumulate, self.totals.remove(&output.target)) {
+                (false, None) => {
+                    self.builder.store(&output.name, self.mapped[&output.value], output.target, false);
+                }
+                (true, Some(total)) => self.builder.store(&output.name, total, output.target, false),
+                // A later addition to the same storage: it is in the total already.
+                (true, None) => {}
+                (false, Some(_)) => panic!("bug in tfc: {:?} is both written and added to", output.target),
+            }
+        }
+    }
+
+    /// One reduction after the other, each of a [`Class`] that is one kernel.
+    fn reduce(&mut self, reduction: Reduction, axes: &[usize], x: Value) -> Value {
+        let shape = self.builder.ty(x).shape.clone();
+        let wide = class::wide_axes(&shape);
+        let reduced: Vec<usize> = wide.iter().copied().filter(|axis| axes.contains(axis)).collect();
+        let Some(last) = reduced.last() else { return self.reduce_nothing(reduction, x) };
+        if reduced.len() == 1 || class::reduction_class(reduction, &reduced, &shape) == Some(Class::Columns) {
+            return self.builder.reduce(reduction, &reduced, x);
+        }
+        // The last axis first: it is the fastest in memory, and what is left is small.
+        let x = self.builder.reduce(reduction, &[*last], x);
+        self.reduce(reduction, &reduced[..reduced.len() - 1], x)
+    }
+
+    fn reduce_nothing(&mut self, reduction: Reduction, x: Value) -> Value {
+        match reduction {
+            Reduction::Sum | Reduction::Maximum => x,
+            Reduction::L2Norm => self.builder.unary(Unary::Absolute, x),
+        }
+    }
+
+    fn arg_max(&mut self, x: Value, ty: &Type) -> Value {
+        let classes = self.builder.ty(x).shape.last().expect("bug in tfc: a scalar has no largest element");
+        if classes.is_one() { self.builder.constant(0.0, ty.clone()) } else { self.builder.add(Op::ArgMax, &[x]) }
+    }
+}
