@@ -3,6 +3,23 @@
 //! One plan is one entry. It is data: [`layout`] turns it and one number per symbol into offsets in an arena and the peak, and
 //! is called at the start and at each growth; nothing else depends on the sizes.
 
+mod cost;
+mod emit;
+mod evaluate;
+mod homes;
+mod layout;
+mod lifetimes;
+#[cfg(test)]
+mod tests;
+mod text;
+mod verify;
+
+pub use cost::{Cost, launch_cost, step_cost};
+pub use emit::compile_entry;
+pub use evaluate::evaluate;
+pub use layout::{Layout, layout};
+pub use verify::{verify, verify_at};
+
 use crate::graph::{DType, Input};
 use crate::kernel::Kernel;
 use crate::size::{Size, Symbol, Symbols};
@@ -77,11 +94,9 @@ pub enum Table {
         channels: u32,
         base: f64,
     },
-    /// One number: the size itself.
-    Number(Size),
 }
 
-/// What a call hands back, and in which buffer it stands when the call ends.
+/// What a call hands back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedOutput {
     pub name: String,

@@ -9,11 +9,6 @@ pub fn compute(table: &Table, sizes: &SizeValues) -> Result<Memory> {
     match table {
         Table::Cosine { positions, channels, base } => angles(positions, *channels, *base, f32::cos, sizes),
         Table::Sine { positions, channels, base } => angles(positions, *channels, *base, f32::sin, sizes),
-        Table::Number(size) => {
-            let mut memory = Memory::new(4)?;
-            memory.bytes_mut().copy_from_slice(&(size.eval(sizes) as f32).to_ne_bytes());
-            Ok(memory)
-        }
     }
 }
 

@@ -1,0 +1,179 @@
+//! What a launch computes and moves, as expressions in the symbols: for `explain`, `check` and the roofline.
+//!
+//! Operations are counted as written, one for each scalar function whatever it takes; what several workers pack twice counts once. Bytes are
+//! those of every operand that is read or written, once, as if nothing stayed in a cache between launches.
+
+use super::evaluate::chunks;
+use super::{Launch, Program, Step};
+use crate::graph::AttentionMask;
+use crate::kernel::{self, Access, Body, Kernel, ProgramOp, Strides};
+use crate::size::{Size, SizeValues, Symbol};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    pub flops: Size,
+    pub bytes: Size,
+}
+
+/// The cost of one launch.
+pub fn launch_cost(kernel: &Kernel, launch: &Launch) -> Cost {
+    Cost { flops: flops(&kernel.body, &launch.sizes), bytes: bytes(kernel, &launch.sizes) }
+}
+
+/// Operations and bytes of one step at these sizes, all its chunks included.
+pub fn step_cost(program: &Program, step: &Step, sizes: &SizeValues) -> (i64, i64) {
+    match step {
+        Step::Launch(launch) => {
+            let cost = launch_cost(&program.kernels[launch.kernel as usize], launch);
+            (cost.flops.eval(sizes), cost.bytes.eval(sizes))
+        }
+        Step::Zero(_) => (0, 0),
+        Step::Chunks { rows, chunk, body } => {
+            let one = |(start, rows): (i64, i64)| {
+                let sizes = sizes.clone().with(Symbol::CHUNK_START, start).with(Symbol::CHUNK_ROWS, rows);
+                sum(body.iter().map(|step| step_cost(program, step, &sizes)))
+            };
+            sum(chunks(rows.eval(sizes), *chunk).map(one))
+        }
+    }
+}
+
+fn sum(costs: impl Iterator<Item = (i64, i64)>) -> (i64, i64) {
+    costs.fold((0, 0), |(flops, bytes), (f, b)| (flops.saturating_add(f), bytes.saturating_add(b)))
+}
+
+fn flops(body: &Body, sizes: &[Size]) -> Size {
+    let number = Size::constant;
+    match body {
+        Body::Contraction(body) => contraction_flops(body, sizes),
+        Body::Rows(body) => {
+            let rank = body.outer_rank as usize;
+            Size::product(&sizes[..=rank]) * operations(&body.program)
+        }
+        Body::Columns(body) => {
+            let rank = body.outer_rank as usize;
+            Size::product(&sizes[..=rank]) * (operations(&body.program) + number(1))
+        }
+        Body::Gather(_) | Body::CacheWrite(_) => Size::default(),
+        Body::ScatterAdd(_) => sizes[0].clone() * sizes[1].clone(),
+        Body::Rope(_) => Size::product([&sizes[0], &sizes[1], &sizes[2], &sizes[4]]) * number(3),
+        Body::Attention(body) => pairs(body.mask, &sizes[1]) * heads(&sizes[0], &sizes[2], body.channels) * number(2),
+        Body::AttentionBackward(body) => {
+            pairs(body.mask, &sizes[1]) * heads(&sizes[0], &sizes[2], body.channels) * number(5)
+        }
+        Body::CachedAttention(body) => {
+            let keys = sizes[1].clone() * sizes[2].clone();
+            keys * heads(&sizes[0], &sizes[3], body.channels) * number(4)
+        }
+    }
+}
+
+fn contraction_flops(body: &kernel::Contraction, sizes: &[Size]) -> Size {
+    let kernel::ContractionSizes { outer, m, n, k, .. } = body.sizes(sizes);
+    let product = Size::product([&outer, &m, &n, &k]) * Size::constant(2);
+    let prologue = |prologue: &Option<(kernel::Program, kernel::Register)>, size: &Size| match prologue {
+        Some((program, _)) => Size::product([&outer, size, &k]) * operations(program),
+        None => Size::default(),
+    };
+    let loaded = prologue(&body.prologue_a, &m) + prologue(&body.prologue_b, &n);
+    product + loaded + Size::product([&outer, &m, &n]) * operations(&body.epilogue)
+}
+
+fn operations(program: &kernel::Program) -> Size {
+    let computes = |op: &&ProgramOp| match op {
+        ProgramOp::Unary(..) | ProgramOp::Binary(..) | ProgramOp::Select(..) | ProgramOp::Reduce(..) => true,
+        ProgramOp::Uniform { .. } => true,
+        ProgramOp::Load(_) | ProgramOp::Constant(_) | ProgramOp::Size(_) => false,
+        ProgramOp::InnerIndex | ProgramOp::OuterIndex(_) | ProgramOp::Given => false,
+    };
+    Size::constant(program.ops.iter().filter(computes).count() as i64)
+}
+
+/// Twice the pairs of a query and a key that it sees, over T positions.
+fn pairs(mask: AttentionMask, positions: &Size) -> Size {
+    match mask {
+        AttentionMask::Full => positions.clone() * positions.clone() * Size::constant(2),
+        AttentionMask::Causal => positions.clone() * (positions.clone() + Size::constant(1)),
+        AttentionMask::Window(width) => positions.clone() * Size::constant(2 * i64::from(width)),
+    }
+}
+
+fn heads(batch: &Size, heads: &Size, channels: u32) -> Size {
+    Size::product([batch, heads]) * Size::constant(i64::from(channels))
+}
+
+/// The bytes of all operands: those that are updated count twice.
+fn bytes(kernel: &Kernel, sizes: &[Size]) -> Size {
+    let elements = elements(&kernel.body, sizes);
+    let one = |(operand, elements): (&kernel::Operand, Size)| match operand.access {
+        Access::Read | Access::Write => elements,
+        Access::Update => elements * Size::constant(2),
+    };
+    let all = kernel.operands.iter().zip(elements).map(one).fold(Size::default(), |sum, e| sum + e);
+    all * Size::constant(4)
+}
+
+/// How many elements of each operand are touched.
+fn elements(body: &Body, sizes: &[Size]) -> Vec<Size> {
+    let s = |i: usize| sizes[i].clone();
+    let of = |indices: &[usize]| Size::product(indices.iter().map(|i| &sizes[*i]));
+    match body {
+        Body::Contraction(body) => contraction_elements(body, sizes),
+        Body::Rows(body) => line_elements(&body.sizes(sizes)),
+        Body::Columns(body) => line_elements(&body.sizes(sizes)),
+        Body::Gather(_) => vec![s(0), of(&[0, 1]), of(&[0, 1])],
+        Body::ScatterAdd(_) => vec![s(0), of(&[0, 1]), of(&[1, 2])],
+        Body::Rope(_) => {
+            let table = of(&[1, 4]);
+            vec![of(&[0, 1, 2, 3]), table.clone(), table, Size::constant(1), of(&[0, 1, 2, 3])]
+        }
+        Body::CacheWrite(_) => vec![of(&[0, 1, 3]), Size::constant(1), of(&[0, 1, 3])],
+        Body::Attention(body) => attention_elements(&of(&[0, 1, 2]), &of(&[0, 1, 3]), body.channels, 5),
+        Body::AttentionBackward(body) => attention_elements(&of(&[0, 1, 2]), &of(&[0, 1, 3]), body.channels, 9),
+        Body::CachedAttention(body) => {
+            let channels = Size::constant(i64::from(body.channels));
+            let (q, keys) = (of(&[0, 1, 3]) * channels.clone(), of(&[0, 2, 4]) * channels);
+            vec![q.clone(), keys.clone(), keys, Size::constant(1), q]
+        }
+    }
+}
+
+fn attention_elements(queries: &Size, keys: &Size, channels: u32, operands: usize) -> Vec<Size> {
+    let channels = Size::constant(i64::from(channels));
+    let (q, k) = (queries.clone() * channels.clone(), keys.clone() * channels);
+    let all = [&q, &k, &k, &q, queries, &q, &q, &k, &k];
+    all[..operands].iter().map(|size| (*size).clone()).collect()
+}
+
+/// A dimension along which an operand stands still is not touched more than once.
+fn moved(dimensions: &[(&Size, &Size)]) -> Size {
+    let moving = dimensions.iter().filter(|(_, stride)| **stride != Size::default());
+    Size::product(moving.map(|(size, _)| *size))
+}
+
+fn line_elements(sizes: &kernel::RowSizes<Size>) -> Vec<Size> {
+    let one = |strides: &Strides<Size>| {
+        let outer = sizes.outer.iter().zip(&strides.outer);
+        moved(&outer.chain([(&sizes.inner, &strides.inner)]).collect::<Vec<_>>())
+    };
+    sizes.operands.iter().map(one).collect()
+}
+
+fn contraction_elements(body: &kernel::Contraction, sizes: &[Size]) -> Vec<Size> {
+    let sizes = body.sizes(sizes);
+    let of = |rows: &Size, columns: &Size, strides: &Strides<Size>| {
+        moved(&[(&sizes.outer, &strides.outer[0]), (rows, &strides.outer[1]), (columns, &strides.inner)])
+    };
+    let (a_rows, a_columns) = if body.transpose_a { (&sizes.k, &sizes.m) } else { (&sizes.m, &sizes.k) };
+    let (b_rows, b_columns) = if body.transpose_b { (&sizes.n, &sizes.k) } else { (&sizes.k, &sizes.n) };
+    let mut all = vec![of(a_rows, a_columns, &sizes.a), of(b_rows, b_columns, &sizes.b)];
+    for (i, strides) in sizes.operands.iter().enumerate() {
+        let (rows, columns) = match body.loader(i as u16 + 2) {
+            kernel::Loader::PrologueA => (a_rows, a_columns),
+            kernel::Loader::PrologueB => (b_rows, b_columns),
+            kernel::Loader::Epilogue => (&sizes.m, &sizes.n),
+        };
+        all.push(of(rows, columns, strides));
+    }
+    all
+}

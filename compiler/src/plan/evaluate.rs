@@ -1,0 +1,124 @@
+//! Runs a plan by the definition of its kernels: what tests hold against the interpreter, and what `--emit plan` can be trusted by.
+//!
+//! The arena is laid out as on a device and holds NaN wherever nothing was written, so a buffer that is read too early or overwritten too soon shows.
+
+use super::{BufferId, Launch, Place, Plan, Program, Step, Table, layout};
+use crate::graph::DType;
+use crate::interpret::{Data, Memory, Tensor};
+use crate::kernel;
+use crate::rotary;
+use crate::size::{Size, SizeValues, Symbol};
+use crate::storage::Storage;
+
+/// Runs the plan of one entry. Storages that are written but not in memory begin as zero.
+pub fn evaluate(program: &Program, plan: &Plan, sizes: &SizeValues, memory: &mut Memory) {
+    let layout = layout(plan, sizes);
+    let mut run = Run {
+        program,
+        cells: vec![f64::NAN; (layout.arena_bytes / 4) as usize],
+        starts: layout.offsets.iter().map(|offset| offset.map_or(0, |bytes| (bytes / 4) as usize)).collect(),
+        lengths: plan.buffers.iter().map(|buffer| buffer.elements.eval(sizes) as usize).collect(),
+    };
+    for (buffer, storage) in storages(plan) {
+        run.starts[buffer] = run.cells.len();
+        let cells = stored(plan, storage, sizes, memory, run.lengths[buffer]);
+        run.cells.extend(cells);
+    }
+    plan.steps.iter().for_each(|step| run.step(step, sizes));
+    for (buffer, storage) in storages(plan) {
+        let cells = &run.cells[run.starts[buffer]..][..run.lengths[buffer]];
+        hand_back(plan, storage, sizes, memory, cells, plan.buffers[buffer].dtype);
+    }
+}
+
+fn storages(plan: &Plan) -> Vec<(usize, Storage)> {
+    let storage = |(i, buffer): (usize, &super::Buffer)| match buffer.place {
+        Place::Storage(storage) => Some((i, storage)),
+        Place::Arena { .. } => None,
+    };
+    plan.buffers.iter().enumerate().filter_map(storage).collect()
+}
+
+fn stored(plan: &Plan, storage: Storage, sizes: &SizeValues, memory: &Memory, length: usize) -> Vec<f64> {
+    if let Storage::Table(index) = storage {
+        return table(&plan.tables[index as usize], sizes);
+    }
+    match memory.find(storage).map(|tensor| &tensor.data) {
+        Some(Data::F32(data)) => data.clone(),
+        Some(Data::I32(data)) => data.iter().map(|x| f64::from(*x)).collect(),
+        None => vec![0.0; length],
+    }
+}
+
+fn table(table: &Table, sizes: &SizeValues) -> Vec<f64> {
+    let all = |positions: &Size, channels: u32, value: &dyn Fn(i64, usize) -> f32| {
+        let pairs = channels as usize / 2;
+        let places = (0..positions.eval(sizes)).flat_map(|position| (0..pairs).map(move |pair| (position, pair)));
+        places.map(|(position, pair)| f64::from(value(position, pair))).collect()
+    };
+    match table {
+        Table::Cosine { positions, channels, base } => {
+            all(positions, *channels, &|position, pair| rotary::cosine(position, pair, *channels as usize, *base))
+        }
+        Table::Sine { positions, channels, base } => {
+            all(positions, *channels, &|position, pair| rotary::sine(position, pair, *channels as usize, *base))
+        }
+    }
+}
+
+fn hand_back(plan: &Plan, storage: Storage, sizes: &SizeValues, memory: &mut Memory, cells: &[f64], dtype: DType) {
+    let shape = match (storage, memory.find(storage)) {
+        (Storage::Table(_), _) => return,
+        (Storage::Output(index), _) => {
+            plan.outputs[index as usize].shape.iter().map(|size| size.eval(sizes) as usize).collect()
+        }
+        (_, Some(tensor)) => tensor.shape.clone(),
+        (_, None) => vec![cells.len()],
+    };
+    let tensor = match dtype {
+        DType::F32 => Tensor::f32(shape, cells.to_vec()),
+        DType::I32 => Tensor::i32(shape, cells.iter().map(|x| *x as i32).collect()),
+    };
+    memory.set(storage, tensor);
+}
+
+struct Run<'a> {
+    program: &'a Program,
+    /// The arena, then the storages.
+    cells: Vec<f64>,
+    /// Of each buffer.
+    starts: Vec<usize>,
+    lengths: Vec<usize>,
+}
+
+impl Run<'_> {
+    fn step(&mut self, step: &Step, sizes: &SizeValues) {
+        match step {
+            Step::Launch(launch) => self.launch(launch, sizes),
+            Step::Zero(BufferId(buffer)) => {
+                let start = self.starts[*buffer as usize];
+                self.cells[start..][..self.lengths[*buffer as usize]].fill(0.0);
+            }
+            Step::Chunks { rows, chunk, body } => {
+                for (start, rows) in chunks(rows.eval(sizes), *chunk) {
+                    let sizes = sizes.clone().with(Symbol::CHUNK_START, start).with(Symbol::CHUNK_ROWS, rows);
+                    body.iter().for_each(|step| self.step(step, &sizes));
+                }
+            }
+        }
+    }
+
+    fn launch(&mut self, launch: &Launch, sizes: &SizeValues) {
+        let numbers: Vec<i64> = launch.sizes.iter().map(|size| size.eval(sizes)).collect();
+        let place =
+            |argument: &super::Argument| self.starts[argument.buffer.0 as usize] + argument.offset.eval(sizes) as usize;
+        let at: Vec<usize> = launch.arguments.iter().map(place).collect();
+        kernel::evaluate(&self.program.kernels[launch.kernel as usize], &numbers, &mut self.cells, &at);
+    }
+}
+
+/// Where each chunk of rows starts, and its rows.
+pub fn chunks(rows: i64, chunk: i64) -> impl Iterator<Item = (i64, i64)> {
+    let count = if rows <= 0 { 0 } else { (rows + chunk - 1) / chunk };
+    (0..count).map(move |i| (i * chunk, chunk.min(rows - i * chunk)))
+}

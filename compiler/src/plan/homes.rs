@@ -1,0 +1,119 @@
+//! Where each value of a fused graph stands: in a storage, or in a piece of the arena.
+//!
+//! A kernel writes over an operand that it reads for the last time, element by element, where it can. The same goes for
+//! a storage whose next content is being made of its old one, step by step: the sum of the gradients of a tied parameter never
+//! leaves its buffer.
+
+use crate::fuse::{Fused, Slot};
+use crate::graph::{Op, Value};
+use crate::storage::Storage;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Home {
+    Storage(Storage),
+    /// Index into [`Homes::pieces`].
+    Piece(usize),
+}
+
+pub struct Homes {
+    homes: BTreeMap<Slot, Home>,
+    /// The pieces of the arena, each with the first value that stands there.
+    pub pieces: Vec<Value>,
+}
+
+impl Homes {
+    pub fn of(&self, slot: Slot) -> Home {
+        *self.homes.get(&slot).expect("bug in tfc: a value was read before it was written")
+    }
+}
+
+pub fn homes(fused: &Fused) -> Homes {
+    let mut pass = Pass { fused, readers: BTreeMap::new(), writers: BTreeMap::new(), targets: BTreeMap::new() };
+    let mut homes = Homes { homes: BTreeMap::new(), pieces: Vec::new() };
+    for (index, task) in fused.tasks.iter().enumerate() {
+        let touched = task.reads.iter().map(|access| access.slot).chain(task.onto);
+        touched.for_each(|slot| pass.readers.entry(slot).or_default().push(index));
+        task.writes.iter().for_each(|access| pass.writers.entry(access.slot).or_default().push(index));
+    }
+    for id in fused.graph.ids() {
+        if let Op::Load(storage) = fused.graph.node(id).op {
+            homes.homes.insert(Slot::Value(Value { node: id, result: 0 }), Home::Storage(storage));
+        }
+    }
+    for (index, output) in fused.graph.outputs.iter().enumerate() {
+        let slot = if fused.direct[index] { Slot::Value(output.value) } else { Slot::Output(index) };
+        homes.homes.insert(slot, Home::Storage(output.target));
+        pass.targets.insert(output.target, slot);
+    }
+    for index in 0..fused.tasks.len() {
+        pass.place_writes(index, &mut homes);
+    }
+    homes
+}
+
+struct Pass<'a> {
+    fused: &'a Fused,
+    /// The tasks that read a slot or add to it, and that write it, in order.
+    readers: BTreeMap<Slot, Vec<usize>>,
+    writers: BTreeMap<Slot, Vec<usize>>,
+    /// What each storage ends up holding.
+    targets: BTreeMap<Storage, Slot>,
+}
+
+impl Pass<'_> {
+    fn place_writes(&self, task: usize, homes: &mut Homes) {
+        for write in 0..self.fused.tasks[task].writes.len() {
+            let slot = self.fused.tasks[task].writes[write].slot;
+            if homes.homes.contains_key(&slot) {
+                continue;
+            }
+            let home = self.inherited(task, write, homes).unwrap_or_else(|| {
+                let Slot::Value(value) = slot else { panic!("bug in tfc: an output has a storage") };
+                homes.pieces.push(value);
+                Home::Piece(homes.pieces.len() - 1)
+            });
+            homes.homes.insert(slot, home);
+        }
+    }
+
+    /// The home of an operand that dies here and that the write may go over.
+    fn inherited(&self, task: usize, write: usize, homes: &Homes) -> Option<Home> {
+        let slot = self.fused.tasks[task].writes[write].slot;
+        if self.writers[&slot].len() > 1 {
+            return None;
+        }
+        let free = |old: &Slot| {
+            let home = homes.of(*old);
+            let earlier = &self.fused.tasks[task].writes[..write];
+            let taken = earlier.iter().any(|w| homes.of(w.slot) == home);
+            let owned = match home {
+                Home::Piece(_) => true,
+                Home::Storage(storage) => self.leads_to(slot, storage),
+            };
+            !taken && owned && self.readers[old].last() == Some(&task) && self.is_same_tensor(*old, slot)
+        };
+        let old = self.fused.tasks[task].overwritable(write).into_iter().find(free)?;
+        Some(homes.of(old))
+    }
+
+    fn is_same_tensor(&self, a: Slot, b: Slot) -> bool {
+        let (Slot::Value(a), Slot::Value(b)) = (a, b) else { return false };
+        let [a, b] = [a, b].map(|value| self.fused.graph.ty(value));
+        a.dtype == b.dtype && a.elements() == b.elements()
+    }
+
+    /// Whether a value is used for nothing but, over itself step by step, the next content of a storage.
+    fn leads_to(&self, slot: Slot, storage: Storage) -> bool {
+        let Some(target) = self.targets.get(&storage) else { return false };
+        let mut slot = slot;
+        while slot != *target {
+            let [task] = self.readers.get(&slot).map(Vec::as_slice).unwrap_or_default() else { return false };
+            let task = &self.fused.tasks[*task];
+            let over = (0..task.writes.len()).find(|write| task.overwritable(*write).contains(&slot));
+            let Some(write) = over else { return false };
+            slot = task.writes[write].slot;
+        }
+        true
+    }
+}

@@ -1,0 +1,51 @@
+//! Plans against the interpreter.
+
+use super::*;
+use crate::graph::Graph;
+use crate::graph::arbitrary::{self, Style};
+use crate::interpret::{Data, Memory, interpret};
+use crate::passes;
+use crate::size::SizeValues;
+use proptest::prelude::*;
+
+mod layout;
+mod models;
+
+/// Compiles a graph and runs both; panics where they differ.
+fn check(graph: &Graph, sizes: &SizeValues, memory: &Memory) -> Program {
+    let mut program = Program::default();
+    compile_entry(graph, &mut program);
+    let plan = &program.plans[0];
+    let violations = [verify(&program, plan), verify_at(&program, plan, sizes)].concat();
+    assert!(violations.is_empty(), "{}\n{graph}\n{program}", violations.join("\n"));
+    let (mut expected, mut found) = (memory.clone(), memory.clone());
+    interpret(graph, sizes, &mut expected);
+    evaluate(&program, plan, sizes, &mut found);
+    for output in &graph.outputs {
+        let [expected, found] = [&expected, &found].map(|m| &m.find(output.target).expect("it was written").data);
+        assert!(close(expected, found), "{} differs: {expected:?}\n{found:?}\n{graph}\n{program}", output.name);
+    }
+    program
+}
+
+fn close(a: &Data, b: &Data) -> bool {
+    match (a, b) {
+        (Data::F32(a), Data::F32(b)) => {
+            let scale = a.iter().filter(|x| x.is_finite()).fold(1e-3, |m: f64, x| m.max(x.abs()));
+            let near = |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-9 * scale;
+            a.len() == b.len() && a.iter().zip(b).all(near)
+        }
+        (a, b) => a == b,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn plans_of_random_graphs_compute_what_the_graphs_mean(graph in arbitrary::graphs(Style::Smooth)) {
+        let graph = passes::optimize(&graph, &["simplify", "cse", "canonicalize"], |_, _| {});
+        let (sizes, memory) = arbitrary::call(&graph);
+        check(&graph, &sizes, &memory);
+    }
+}

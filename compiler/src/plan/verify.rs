@@ -1,0 +1,113 @@
+//! What must hold of every plan:
+//!
+//! 1. Every kernel is there and well formed; a launch hands over as many arguments and sizes as it takes, of its element types.
+//! 2. A buffer of the arena is read only after it was written, and is touched only while it lives.
+//! 3. At concrete sizes: every argument lies within its buffer, as far as the kernel reaches; in the first and the last chunk too.
+
+use super::evaluate::chunks;
+use super::{Launch, Place, Plan, Program, Step};
+use crate::kernel::Access;
+use crate::size::{SizeValues, Symbol};
+
+/// Every violation that does not depend on sizes, in words.
+pub fn verify(program: &Program, plan: &Plan) -> Vec<String> {
+    let mut pass = Pass { program, plan, written: vec![false; plan.buffers.len()], found: Vec::new() };
+    for (index, step) in plan.steps.iter().enumerate() {
+        pass.step(index as u32, step);
+    }
+    pass.found
+}
+
+/// Every violation at these sizes.
+pub fn verify_at(program: &Program, plan: &Plan, sizes: &SizeValues) -> Vec<String> {
+    let mut found = Vec::new();
+    for step in &plan.steps {
+        let launches: Vec<(&Launch, SizeValues)> = match step {
+            Step::Launch(launch) => vec![(launch, sizes.clone())],
+            Step::Zero(_) => Vec::new(),
+            Step::Chunks { rows, chunk, body } => {
+                let all: Vec<(i64, i64)> = chunks(rows.eval(sizes), *chunk).collect();
+                let at = |(start, rows): &(i64, i64)| {
+                    sizes.clone().with(Symbol::CHUNK_START, *start).with(Symbol::CHUNK_ROWS, *rows)
+                };
+                let ends = [all.first(), all.last()].into_iter().flatten().map(at);
+                ends.flat_map(|sizes| body.iter().filter_map(Step::launch).map(move |l| (l, sizes.clone()))).collect()
+            }
+        };
+        launches.iter().for_each(|(launch, sizes)| within_buffers(program, plan, launch, sizes, &mut found));
+    }
+    found
+}
+
+fn within_buffers(program: &Program, plan: &Plan, launch: &Launch, sizes: &SizeValues, found: &mut Vec<String>) {
+    let numbers: Vec<i64> = launch.sizes.iter().map(|size| size.eval(sizes)).collect();
+    let reach = program.kernels[launch.kernel as usize].reach(&numbers);
+    for (operand, (argument, reach)) in launch.arguments.iter().zip(reach).enumerate() {
+        let buffer = &plan.buffers[argument.buffer.0 as usize];
+        let (offset, elements) = (argument.offset.eval(sizes), buffer.elements.eval(sizes));
+        if offset < 0 || offset + reach > elements {
+            let end = offset + reach;
+            found
+                .push(format!("{}: #{operand} reaches {offset}..{end} of {elements} in {}", launch.label, buffer.name));
+        }
+    }
+}
+
+struct Pass<'a> {
+    program: &'a Program,
+    plan: &'a Plan,
+    written: Vec<bool>,
+    found: Vec<String>,
+}
+
+impl Pass<'_> {
+    fn step(&mut self, index: u32, step: &Step) {
+        for buffer in step.buffers() {
+            let buffer = &self.plan.buffers[buffer.0 as usize];
+            if let Place::Arena { first, last } = buffer.place
+                && !(first..=last).contains(&index)
+            {
+                self.found.push(format!("{} is touched at step {index} but lives {first}..={last}", buffer.name));
+            }
+        }
+        match step {
+            Step::Launch(launch) => self.launch(launch),
+            Step::Zero(buffer) => self.written[buffer.0 as usize] = true,
+            Step::Chunks { body, .. } => body.iter().for_each(|step| self.step(index, step)),
+        }
+    }
+
+    fn launch(&mut self, launch: &Launch) {
+        let Some(kernel) = self.program.kernels.get(launch.kernel as usize) else {
+            return self.found.push(format!("{}: kernel {} is not there", launch.label, launch.kernel));
+        };
+        self.found.extend(kernel.violations().into_iter().map(|why| format!("kernel {}: {why}", launch.kernel)));
+        let counts = [(launch.arguments.len(), kernel.operands.len()), (launch.sizes.len(), kernel.size_count())];
+        if counts.iter().any(|(given, taken)| given != taken) {
+            return self.found.push(format!("{}: hands over {counts:?} (given, taken)", launch.label));
+        }
+        for (operand, argument) in kernel.operands.iter().zip(&launch.arguments) {
+            let buffer = &self.plan.buffers[argument.buffer.0 as usize];
+            if buffer.dtype != operand.dtype {
+                self.found
+                    .push(format!("{}: {} is of another type than the kernel's operand", launch.label, buffer.name));
+            }
+            let in_arena = matches!(buffer.place, Place::Arena { .. });
+            if in_arena && operand.access != Access::Write && !self.written[argument.buffer.0 as usize] {
+                self.found.push(format!("{}: reads {} before it is written", launch.label, buffer.name));
+            }
+        }
+        for (operand, argument) in kernel.operands.iter().zip(&launch.arguments) {
+            self.written[argument.buffer.0 as usize] |= operand.access != Access::Read;
+        }
+    }
+}
+
+impl Step {
+    fn launch(&self) -> Option<&Launch> {
+        match self {
+            Step::Launch(launch) => Some(launch),
+            Step::Zero(_) | Step::Chunks { .. } => None,
+        }
+    }
+}
