@@ -2,6 +2,7 @@
 //! harms the one before.
 
 mod broken;
+mod documented;
 mod killed;
 
 use super::*;
