@@ -10,7 +10,9 @@ pub(super) enum Step {
     EqualColumns {
         copies: f64,
     },
-    ScaleKept,
+    ScaleKept {
+        retuned_over: Option<u64>,
+    },
     ScaleFollows {
         rule: String,
     },
@@ -35,7 +37,10 @@ impl fmt::Display for Step {
         match self {
             Step::ZeroColumns => write!(f, "new columns of X·Kᵀ are zero"),
             Step::EqualColumns { copies } => write!(f, "every column of X·Kᵀ stands there {copies} times"),
-            Step::ScaleKept => write!(f, "the scale stays the number it was"),
+            Step::ScaleKept { retuned_over: None } => write!(f, "the scale stays the number it was"),
+            Step::ScaleKept { retuned_over: Some(steps) } => {
+                write!(f, "the scale stays, at first, the number it was (and returns to its rule over {steps} steps)")
+            }
             Step::ScaleFollows { rule } => write!(f, "the scale follows {rule}"),
             Step::NormSkipsZeros => write!(f, "a row norm does not see zeros"),
             Step::NormOfCopies { copies } => write!(f, "the row norm is sqrt({copies}) times larger"),

@@ -1,7 +1,7 @@
 //! What the prover is told of one growth: the sizes on both sides, what the new rows of each parameter hold, and what
 //! becomes of the scales.
 
-use crate::model::{Amount, GrowthInit, Init, Model, Parameter, Role};
+use crate::model::{Amount, GrowthInit, Init, Model, Parameter, Role, Scale, ScalePolicy};
 use crate::size::{Size, SizeValues};
 
 /// One growth, as facts about the graph's sources.
@@ -35,8 +35,8 @@ pub enum NewRows {
 pub enum ScaleChange {
     /// Its rule does not depend on what grows.
     None,
-    /// It stays the number it was although its rule says another.
-    Kept,
+    /// It stays the number it was although its rule says another; for good, or at first, to be retuned over so many steps.
+    Kept { retuned_over: Option<u64> },
     Moves {
         factor: f64,
         /// `sqrt(n)`
@@ -51,12 +51,16 @@ impl Growing {
         let before = stage.checked_sub(1)?;
         let (old, new) = (model.stage_sizes(before), model.stage_sizes(stage));
         let rows = model.parameters.iter().map(|parameter| new_rows(parameter, &growth.init, &new)).collect();
+        let retuned_over = match growth.scale {
+            ScalePolicy::Retune { over } if over > 0 => Some(over),
+            ScalePolicy::Keep | ScalePolicy::Retune { .. } => None,
+        };
         let (was, is) = (model.stage_scales(before).settled, model.stage_scales(stage).at_start);
-        let change = |((scale, was), is): ((&crate::model::Scale, &f64), &f64)| {
+        let change = |((scale, was), is): ((&Scale, &f64), &f64)| {
             let follows = scale.rule.eval(&new);
             match (was == is, follows == *is) {
                 (true, true) => ScaleChange::None,
-                (true, false) => ScaleChange::Kept,
+                (true, false) => ScaleChange::Kept { retuned_over },
                 (false, _) => ScaleChange::Moves { factor: is / was, rule: rule_text(&scale.rule, model) },
             }
         };

@@ -39,7 +39,7 @@ fn reduced(walk: &mut Walk, place: &Place, reduction: Reduction, axis: usize, ra
         }
         Reduction::Maximum if x.copies_at(axis) => kept,
         Reduction::Sum if x.copies_at(axis) => {
-            let what = if x.number.is_some() { "the number of tokens" } else { "a sum over equal copies" };
+            let what = if x.number.is_some() { "a sum that counts tokens" } else { "a sum over equal copies" };
             let why = walk.because(place.id, format!("{what} becomes {} times larger", rounded(ratio)));
             Kept::product(&[&kept, &Kept::scaled(ratio, why)])
         }

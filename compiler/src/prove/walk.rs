@@ -144,8 +144,8 @@ impl<'a> Walk<'a> {
     fn scale(&mut self, id: NodeId, index: u32) -> Fact {
         let kept = match &self.growing.scales[index as usize] {
             ScaleChange::None => Kept::Same,
-            ScaleChange::Kept => {
-                self.note(Step::ScaleKept);
+            ScaleChange::Kept { retuned_over } => {
+                self.note(Step::ScaleKept { retuned_over: *retuned_over });
                 Kept::Same
             }
             ScaleChange::Moves { factor, rule } => {

@@ -109,7 +109,7 @@ fn row(model: &Model, known: &Known, index: usize) -> StageRow {
             weights,
             gradients: trained,
             moments: trained.saturating_mul(2),
-            activations: (known.activations)(stage, &sizes),
+            activations: stage.train.as_ref().and_then(|_| (known.activations)(stage, &sizes)),
         },
         growth: known.proofs.get(index).cloned().flatten(),
         end: stage.end.clone(),

@@ -60,7 +60,7 @@ fn costs(table: &StageTable) -> Vec<Vec<String>> {
 
 fn growth(row: &StageRow) -> Option<String> {
     let growth = row.growth.as_ref()?;
-    Some(wrapped(&format!("growth into {}: {}", row.name, growth.verdict)))
+    Some(wrapped(&format!("growth into \"{}\": {}", row.name, growth.verdict)))
 }
 
 /// Columns two spaces apart, the first to the left, the others to the right.

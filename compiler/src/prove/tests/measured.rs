@@ -40,7 +40,7 @@ fn measured(layer: &Layer, growing: &Growing, copies: usize) -> f64 {
     let elements = (OLD * WIDTH) as usize;
     let (keys, values, scale) = (noise(2, elements), noise(3, elements), 2.5);
     let factor = match &growing.scales[0] {
-        ScaleChange::None | ScaleChange::Kept => 1.0,
+        ScaleChange::None | ScaleChange::Kept { .. } => 1.0,
         ScaleChange::Moves { factor, .. } => *factor,
     };
     let new_keys = grown(&keys, &growing.rows[KEYS as usize], 2, copies);

@@ -36,7 +36,7 @@ impl Theta {
 
     fn keeps(self) -> ScaleChange {
         match self {
-            Theta::L2Gelu | Theta::GeluL2 | Theta::Softmax => ScaleChange::Kept,
+            Theta::L2Gelu | Theta::GeluL2 | Theta::Softmax => ScaleChange::Kept { retuned_over: None },
             Theta::Gelu | Theta::GeluLayerNorm => ScaleChange::None,
         }
     }
