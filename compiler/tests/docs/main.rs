@@ -11,6 +11,7 @@
 //! What a block defines takes the place of what its context says there under the same name, so that a block can show one field
 //! of a section, or one layer of a model that calls it.
 
+mod codes;
 mod context;
 mod graphs;
 mod library;
