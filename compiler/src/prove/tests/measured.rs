@@ -54,7 +54,7 @@ fn measured(layer: &Layer, growing: &Growing, copies: usize) -> f64 {
 #[test]
 fn the_proof_agrees_with_the_measured_change() {
     for theta in Theta::ALL {
-        let layer = layer(theta, Form::Composite, 0.0);
+        let layer = layer(theta, 0.0);
         for way in ways() {
             for copies in [2, 3] {
                 let growing = growing(&layer, theta, &way, (OLD, OLD * copies as i64));
