@@ -118,7 +118,10 @@ impl Recipe<'_> {
                 let end = arguments.get("end").map(|end| self.text(end));
                 Some(Documents::Join { end: end.map_or(Some(None), |end| end.map(Some))? })
             }
-            Some(("separate", [])) => Some(Documents::Separate),
+            Some(("separate", [])) => {
+                let help = "join them with a mark between: `documents = join(end = \"<|endoftext|>\")`";
+                self.not_yet_supported(value, "attention that starts anew at each document", help)
+            }
             Some((word, _)) => self.unknown_option(value, word, &["join", "separate"]),
             None => self.expected(value, "`join` or `separate`"),
         }
