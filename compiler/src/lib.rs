@@ -4,12 +4,14 @@
 
 pub mod autodiff;
 pub mod check;
+pub mod compile;
 pub mod compiled;
 pub mod executable;
 pub mod fuse;
 pub mod graph;
 pub mod interpret;
 pub mod kernel;
+pub mod lower;
 pub mod model;
 pub mod passes;
 pub mod plan;

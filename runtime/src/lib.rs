@@ -12,10 +12,12 @@ mod init;
 pub mod metrics;
 pub mod random;
 mod reals;
+pub mod record;
 pub mod report;
 pub mod rows;
 pub mod schedule;
 mod sizes;
+pub mod source;
 pub mod storage;
 pub mod train;
 

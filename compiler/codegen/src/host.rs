@@ -1,5 +1,6 @@
 //! The machine this process runs on, as a target of LLVM.
 
+use crate::vectors::Vectors;
 use inkwell::OptimizationLevel;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine};
 use tfc_compiler::executable::BackendError;
@@ -37,4 +38,26 @@ pub fn name() -> String {
         TargetMachine::get_default_triple().as_str().to_string_lossy(),
         cpu.to_string_lossy()
     )
+}
+
+/// What there is to say of this machine, in words.
+pub struct Host {
+    /// As LLVM names it: `sapphirerapids`.
+    pub processor: String,
+    /// The vector registers that kernels are generated for.
+    pub vectors: String,
+    /// The version of LLVM and MLIR that tfc was built with.
+    pub llvm: String,
+}
+
+impl Host {
+    pub fn detect() -> Host {
+        let vectors = Vectors::host();
+        let (major, minor, patch) = inkwell::support::get_llvm_version();
+        Host {
+            processor: TargetMachine::get_host_cpu_name().to_string_lossy().into_owned(),
+            vectors: format!("{} × f32, micro-tile {} × {}", vectors.width, vectors.rows, vectors.columns()),
+            llvm: format!("{major}.{minor}.{patch}"),
+        }
+    }
 }

@@ -16,4 +16,5 @@ mod testing;
 mod vectors;
 
 pub use backend::CpuBackend;
+pub use host::Host;
 pub use peak::measure_peak_flops;

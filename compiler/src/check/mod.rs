@@ -14,6 +14,7 @@ mod mentions;
 mod names;
 mod recipe;
 mod report;
+mod resolved;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,8 @@ pub struct Options {
 pub struct Checked {
     /// None if there are errors.
     pub model: Option<Model>,
+    /// The experiment as one text that means the same: what it uses inlined, what `--set` says in place. Empty without a model.
+    pub resolved: String,
     /// In the order of the text.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -53,9 +56,9 @@ pub struct Checked {
 /// Checks the experiment at `root` and whatever it uses; the texts are added to `sources`.
 pub fn check(sources: &mut Sources, root: &str, loader: &dyn Loader, options: &Options) -> Checked {
     let report = Report::default();
-    let model = resolve(sources, root, loader, options, &report);
-    let model = model.filter(|_| !report.has_errors());
-    Checked { model, diagnostics: report.finish() }
+    let resolved = resolve(sources, root, loader, options, &report).filter(|_| !report.has_errors());
+    let (model, resolved) = resolved.unzip();
+    Checked { model, resolved: resolved.unwrap_or_default(), diagnostics: report.finish() }
 }
 
 fn resolve(
@@ -64,7 +67,7 @@ fn resolve(
     loader: &dyn Loader,
     options: &Options,
     report: &Report,
-) -> Option<Model> {
+) -> Option<(Model, String)> {
     let files = Files::load(sources, root, loader, report)?;
     // What the parser leaves out would be missed everywhere.
     if report.has_errors() {
@@ -74,9 +77,11 @@ fn resolve(
     let names = Names::new(&files, &settings, report);
     names.evaluate_all();
     let model = elaborate::elaborate(&names);
-    let experiment = recipe::check(model.as_ref(), &names, loader);
+    let sections = recipe::sections(&names);
+    let experiment = recipe::check(model.as_ref(), &names, &sections, loader);
     if !report.has_errors() {
         unused::warn(&files, report);
     }
-    model.map(|model| Model { experiment, ..model })
+    let text = resolved::resolved(&files, &names, &sections);
+    model.map(|model| (Model { experiment, ..model }, text))
 }

@@ -12,6 +12,7 @@ mod program;
 mod recipe;
 mod state;
 mod text;
+mod vocabulary;
 
 pub use amount::Amount;
 pub use paths::{PathPart, PathPattern, PatternPart, path_parts};

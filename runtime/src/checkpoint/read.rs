@@ -22,15 +22,11 @@ struct Wanted {
 /// # Errors
 /// Files that are not whole, or not of this model; the session is then to be thrown away.
 pub fn load(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Session, state: &State) -> Result<()> {
-    load_parameters(checkpoint, compiled, session)?;
+    load_for_use(checkpoint, compiled, session, state)?;
     load_moments(checkpoint, compiled, session)?;
-    let reals = Reals::of(compiled, session);
     let model = &compiled.model;
-    if state.scales.len() != model.scales.len() || state.rows.len() != model.parameters.len() {
-        return Err(Failure::broken(checkpoint, "has another number of parameters or scales than the model"));
-    }
-    for (i, scale) in state.scales.iter().enumerate() {
-        session.write(Storage::Scale(i as u32), &reals.scalar(scale.value));
+    if state.rows.len() != model.parameters.len() {
+        return Err(Failure::broken(checkpoint, "has another number of parameters than the model"));
     }
     for (lineage, parameter) in state.rows.iter().zip(&model.parameters) {
         if lineage.parameter != parameter.path || lineage.rows() != crate::rows::rows(parameter, session.sizes()) {
@@ -41,15 +37,33 @@ pub fn load(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Session, s
     Ok(())
 }
 
+/// As [`load`] without the moments: for evaluating and generating.
+pub fn load_for_use(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Session, state: &State) -> Result<()> {
+    load_parameters(checkpoint, compiled, session)?;
+    let reals = Reals::of(compiled, session);
+    if state.scales.len() != compiled.model.scales.len() {
+        return Err(Failure::broken(checkpoint, "has another number of scales than the model"));
+    }
+    for (i, scale) in state.scales.iter().enumerate() {
+        session.write(Storage::Scale(i as u32), &reals.scalar(scale.value));
+    }
+    Ok(())
+}
+
 /// Fills the parameters alone.
 pub fn load_parameters(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Session) -> Result<()> {
+    load_weights(&checkpoint.join(MODEL), compiled, session)
+}
+
+/// Fills the parameters from the file `path`.
+pub fn load_weights(path: &Path, compiled: &Compiled, session: &mut dyn Session) -> Result<()> {
     let wanted = |(i, parameter): (usize, &tfc_compiler::model::Parameter)| Wanted {
         name: parameter.path.clone(),
         shape: shape_at(&parameter.shape, session.sizes()),
         storage: Storage::Parameter(i as u32),
     };
     let wanted: Vec<Wanted> = compiled.model.parameters.iter().enumerate().map(wanted).collect();
-    load_tensors(&checkpoint.join(MODEL), &wanted, compiled, session)
+    load_tensors(path, &wanted, compiled, session)
 }
 
 /// Fills the moments alone.

@@ -36,10 +36,6 @@ impl Memory {
         self.bytes
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.bytes == 0
-    }
-
     /// The address, for kernels.
     pub fn address(&self) -> *mut u8 {
         self.start.as_ptr()

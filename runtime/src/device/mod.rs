@@ -3,6 +3,8 @@
 //! A device opens a [`Session`] on a compiled model. The session owns every tensor that outlives a call ([`Storage`]) and the arena
 //! of the rest; the trainer speaks to it in host tensors and names of entries, and knows nothing else of the device.
 
+mod cpu;
+mod files;
 mod launch;
 mod memory;
 mod overlap;
@@ -11,6 +13,8 @@ mod reference;
 mod storages;
 mod tables;
 
+pub use cpu::CpuSession;
+pub use files::{read_tensor, write_named};
 pub use memory::readable;
 pub use reference::ReferenceSession;
 

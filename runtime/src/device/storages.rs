@@ -46,7 +46,10 @@ impl Storages {
             if shape != tensor.shape || tensor.memory.len() != 4 * elements {
                 let mut memory = Memory::new(4 * elements)?;
                 let (from, to) = (tensor.memory.bytes(), memory.bytes_mut());
-                overlap::copy::<u32>(bytemuck::cast_slice(from), &tensor.shape, bytemuck::cast_slice_mut(to), &shape);
+                if !from.is_empty() {
+                    let (from, to) = (bytemuck::cast_slice::<u8, u32>(from), bytemuck::cast_slice_mut(to));
+                    overlap::copy(from, &tensor.shape, to, &shape);
+                }
                 grown.push((*storage, shape, memory));
             }
         }

@@ -50,6 +50,18 @@ impl Log {
     }
 }
 
+/// How many bytes of a log were written up to a step, its own entries among them; 0 where there is no log yet.
+pub fn length_until(path: &Path, step: u64) -> Result<u64> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(Failure::io("read", path, &error)),
+    };
+    let lines = bytes.split_inclusive(|&byte| byte == b'\n');
+    let before = |line: &&[u8]| serde_json::from_slice::<Entry>(line).is_ok_and(|entry| entry.step <= step);
+    Ok(lines.take_while(before).map(|line| line.len() as u64).sum())
+}
+
 /// All entries of a log. A last line that a crash cut short is left out.
 pub fn read(path: &Path) -> Result<Vec<Entry>> {
     let text = fs::read_to_string(path).map_err(|error| Failure::io("read", path, &error))?;

@@ -27,6 +27,8 @@ mod tokens;
 mod train;
 mod vocabulary;
 
+pub(in crate::check) use overrides::{Sections, sections};
+
 use super::names::{Context, Names, ScopeId};
 use super::value::Value;
 use super::{Loader, Report};
@@ -37,9 +39,8 @@ use tfc_grammar::ast::Expr;
 use tfc_grammar::{Code, Diagnostic, Span};
 
 /// The experiment around a model. Without one (it has errors of its own) the recipe is read all the same, for its mistakes.
-pub(super) fn check(model: Option<&Model>, names: &Names, loader: &dyn Loader) -> Experiment {
-    let sections = overrides::sections(names);
-    Recipe { names, model, report: names.report, loader }.experiment(&sections)
+pub(super) fn check(model: Option<&Model>, names: &Names, sections: &Sections, loader: &dyn Loader) -> Experiment {
+    Recipe { names, model, report: names.report, loader }.experiment(sections)
 }
 
 /// What every part of a recipe may ask.

@@ -10,10 +10,10 @@ use tfc_grammar::ast::{
 };
 use tfc_grammar::{Code, Diagnostic, Span, did_you_mean};
 
-pub(super) type Sections = BTreeMap<SectionKind, (Section, ScopeId)>;
+pub(in crate::check) type Sections = BTreeMap<SectionKind, (Section, ScopeId)>;
 
 /// The experiment's blocks, as the command line wants them.
-pub(super) fn sections(names: &Names) -> Sections {
+pub(in crate::check) fn sections(names: &Names) -> Sections {
     let mut sections: Sections = names
         .experiment
         .sections

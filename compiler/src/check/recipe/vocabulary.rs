@@ -3,8 +3,8 @@
 use super::Recipe;
 use super::block::Layers;
 use super::field::FieldName;
-use crate::model::{Application, DataRecipe, Model, Primitive, TokenizerSource};
-use tfc_grammar::{Code, Diagnostic, Span};
+use crate::model::{DataRecipe, TokenizerSource};
+use tfc_grammar::{Code, Diagnostic};
 
 const BYTES: u64 = 256;
 
@@ -18,7 +18,8 @@ impl Recipe<'_> {
                 Err(_) => return,
             },
         };
-        let Some((rows, table)) = self.model.and_then(|model| embedded(model, tokens)) else { return };
+        let embedded = self.model.and_then(|model| model.vocabulary(&model.token_sizes(tokens)));
+        let Some((rows, table)) = embedded else { return };
         if u64::try_from(rows).is_ok_and(|rows| made <= rows) {
             return;
         }
@@ -28,20 +29,4 @@ impl Recipe<'_> {
         let diagnostic = Diagnostic::new(Code::VocabularyTooSmall, message).at(place, format!("{made} ids"));
         self.report.push(diagnostic.see(table, format!("{rows} rows")));
     }
-}
-
-/// The rows of the smallest table in which the input's ids are looked up, and its place.
-fn embedded(model: &Model, tokens: &[i64]) -> Option<(i64, Span)> {
-    let values = &model.program.values;
-    let embeds = values.iter().filter(|value| value.primitive == Primitive::Embed);
-    let from_input = embeds.filter(|value| {
-        let ids = &values[value.operands[0].0 as usize].primitive;
-        matches!(ids, Primitive::Input(_) | Primitive::Next(_))
-    });
-    let sizes = model.token_sizes(tokens);
-    let table = |value: &Application| {
-        let table = &values[value.operands[1].0 as usize];
-        (table.ty.shape[0].eval(&sizes), value.span)
-    };
-    from_input.map(table).min_by_key(|(rows, _)| *rows)
 }

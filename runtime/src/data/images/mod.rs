@@ -9,6 +9,7 @@ use crate::{Failure, Result};
 use idx::Idx;
 use std::fs;
 use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Images of one size and the class of each.
 pub struct Images {
@@ -64,6 +65,11 @@ impl Images {
 
     pub fn path(&self) -> &Path {
         &self.images.path
+    }
+
+    /// Equal for the same images with the same labels.
+    pub fn hash(&self) -> u64 {
+        xxh3_64(self.images.values()) ^ xxh3_64(self.labels.values()).rotate_left(1)
     }
 
     /// The pixels of an image, 0 to 255, [channels, height, width].

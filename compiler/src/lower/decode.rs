@@ -1,0 +1,117 @@
+//! Decoding: the forward pass on key/value caches, from the input `position` on, to the logits of the last position.
+
+use super::{Mode, forward::Forward, primitive};
+use crate::compiled::Entry;
+use crate::graph::{AttentionMask, Builder, Graph, Op, Origin, Type, Value};
+use crate::model::{Application, InputKind, Model, Primitive, ValueId};
+use crate::size::{Size, Symbol};
+use crate::storage::Storage;
+use std::collections::BTreeMap;
+use tfc_grammar::span::Span;
+
+/// The logits that predict `next(ids)`, or why the model generates nothing and where that is written.
+pub fn can_decode(model: &Model) -> Result<ValueId, (String, Option<Span>)> {
+    let tokens = model.inputs.iter().find(|input| matches!(input.kind, InputKind::TokenIds { .. }));
+    if tokens.is_none() {
+        return Err(("the model takes no token ids".into(), model.inputs.first().map(|input| input.span)));
+    }
+    for application in &model.program.values {
+        if application.primitive == (Primitive::Attention { mask: AttentionMask::Full }) {
+            let why = "this attention sees later positions, which are not there yet when a text is continued".into();
+            return Err((why, Some(application.span)));
+        }
+    }
+    let value = |id: ValueId| &model.program.values[id.0 as usize];
+    let predicts_next = |application: &&Application| {
+        application.primitive == Primitive::CrossEntropy
+            && matches!(value(application.operands[1]).primitive, Primitive::Next(_))
+    };
+    match model.program.values.iter().find(predicts_next) {
+        Some(loss) => Ok(loss.operands[0]),
+        None => Err(("no loss of the model predicts `next` of its token ids".into(), None)),
+    }
+}
+
+pub(super) fn decode(model: &Model) -> (Graph, Vec<Type>) {
+    let logits = can_decode(model).unwrap_or_else(|(why, _)| panic!("bug in tfc: cannot decode: {why}"));
+    let mut builder = Builder::new(Entry::Decode.name(), model.symbols.clone());
+    let position = builder.input("position", Type::i32(Vec::new()));
+    let mode = Mode::Decode { position, caches: Vec::new() };
+    let mut forward = Forward::new(model, builder, mode, &[logits]);
+    let last = at_last_position(&mut forward, logits); // [batch, 1, classes]
+    let shape = &forward.builder.ty(last).shape;
+    let flat = [shape[0].clone(), shape[2].clone()];
+    let last = forward.builder.reshape(last, &flat);
+    forward.builder.output("logits", last);
+    match forward.mode {
+        Mode::Decode { caches, .. } => (forward.builder.finish(), caches),
+        Mode::Train | Mode::Evaluate => unreachable!("the mode was set above"),
+    }
+}
+
+/// A value `[batch, positions, …]` at the last position alone. As much as can be is computed for that position only: the vocabulary's
+/// matrix product above all.
+fn at_last_position(forward: &mut Forward, id: ValueId) -> Value {
+    let program = &forward.model.program;
+    let has_positions =
+        |v: ValueId| program.values[v.0 as usize].ty.shape.get(1) == Some(&Size::symbol(Symbol::SEQUENCE));
+    let mut wanted = vec![false; id.0 as usize + 1];
+    wanted[id.0 as usize] = true;
+    for index in (0..wanted.len()).rev() {
+        let application = &program.values[index];
+        if wanted[index] && primitive::is_position_wise(&application.primitive) {
+            for operand in application.operands.iter().filter(|o| has_positions(**o)) {
+                wanted[operand.0 as usize] = true;
+            }
+        }
+    }
+    let mut last: BTreeMap<ValueId, Value> = BTreeMap::new();
+    for index in (0..wanted.len()).filter(|i| wanted[*i]) {
+        let application = &program.values[index];
+        let value = if primitive::is_position_wise(&application.primitive) {
+            let mut operands = Vec::new();
+            for operand in &application.operands {
+                operands.push(match last.get(operand) {
+                    Some(value) => *value,
+                    None => forward.value(*operand),
+                });
+            }
+            forward.builder.origin = Origin { span: Some(application.span), path: Some(application.path.clone()) };
+            primitive::lower(forward, application, &operands)
+        } else {
+            let all = forward.value(ValueId(index as u32));
+            let start = Size::symbol(Symbol::SEQUENCE) - Size::constant(1);
+            forward.builder.add(Op::Slice { axis: 1, start, length: Size::constant(1) }, &[all])
+        };
+        last.insert(ValueId(index as u32), value);
+    }
+    last[&id]
+}
+
+/// Writes the new keys and values into a pair of caches of their own and attends to all that is there.
+pub(super) fn cached_attention(forward: &mut Forward, mask: AttentionMask, scale: f64, operands: &[Value]) -> Value {
+    let [q, k, v] = [operands[0], operands[1], operands[2]];
+    let position = forward.position();
+    let keys = write_cache(forward, k, position);
+    let values = write_cache(forward, v, position);
+    forward.builder.add(Op::CachedAttention { mask, scale }, &[q, keys, values, position])
+}
+
+fn write_cache(forward: &mut Forward, new: Value, position: Value) -> Value {
+    let mut shape = forward.builder.ty(new).shape.clone();
+    shape[1] = Size::symbol(Symbol::CAPACITY);
+    let ty = Type::f32(shape); // [batch, capacity, kv_heads, channels]
+    let Mode::Decode { caches, .. } = &mut forward.mode else { panic!("bug in tfc: a cache outside of decoding") };
+    caches.push(ty.clone());
+    let storage = Storage::Cache(caches.len() as u32 - 1);
+    let before = forward.builder.load(storage, ty);
+    let after = forward.builder.add(Op::CacheWrite, &[before, new, position]);
+    forward.builder.store("", after, storage, false);
+    after
+}
+
+/// The rows of a table of positions for the present ones.
+pub(super) fn positions(forward: &mut Forward, table: Value) -> Value {
+    let positions = forward.positions();
+    forward.builder.add(Op::Embed, &[positions, table])
+}

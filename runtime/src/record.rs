@@ -1,0 +1,115 @@
+//! What a run leaves behind of itself: `metrics.jsonl`, event files for TensorBoard, and in the end the loss curve and the report.
+
+use crate::metrics::{self, Entry, EventFile, Log};
+use crate::report::{Against, Group, Report, Run, loss_chart};
+use crate::storage::NewFile;
+use crate::train::{Event, Observer, Step};
+use crate::{Kind, Result};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+const METRICS: &str = "metrics.jsonl";
+const REPORT: &str = "report.html";
+const CURVE: &str = "loss.svg";
+const EVENTS: &str = "tensorboard";
+
+pub struct Record {
+    folder: PathBuf,
+    title: String,
+    log: Log,
+    events: EventFile,
+    /// Where the run is: what an entry begins with.
+    stage: String,
+    tokens: u64,
+    flops: f64,
+    /// What was measured at the resumed step before the run stopped, which may be measured again.
+    known: Vec<(metrics::Event, u64, String)>,
+}
+
+impl Record {
+    /// For the run in `folder`, which has done `step` updates; what was measured after them is forgotten, for it will happen again.
+    pub fn open(folder: &Path, title: &str, step: u64) -> Result<Record> {
+        let path = folder.join(METRICS);
+        let log = Log::resume(&path, metrics::length_until(&path, step)?)?;
+        let entries = metrics::read(&path)?;
+        let last = entries.last();
+        Ok(Record {
+            folder: folder.to_owned(),
+            title: title.to_string(),
+            log,
+            events: EventFile::create(&folder.join(EVENTS), step)?,
+            stage: String::new(),
+            tokens: last.map_or(0, |entry| entry.tokens),
+            flops: last.map_or(0.0, |entry| entry.flops),
+            known: entries.iter().filter(|e| e.step == step).map(|e| (e.event, e.step, e.stage.clone())).collect(),
+        })
+    }
+
+    /// Draws the loss curve and writes the report of what was measured so far.
+    pub fn finish(self, spec: &str) -> Result<()> {
+        let entries = metrics::read(&self.folder.join(METRICS))?;
+        let group = Group { name: self.title.clone(), runs: vec![Run { entries }] };
+        let curve = loss_chart(std::slice::from_ref(&group), Against::Steps).svg();
+        NewFile::write(&self.folder.join(CURVE), curve.as_bytes())?;
+        let report = Report { title: self.title, groups: vec![group], spec: Some(spec.to_string()) };
+        report.write(&self.folder.join(REPORT))
+    }
+
+    fn add(&mut self, event: metrics::Event, step: u64, values: BTreeMap<String, f64>) -> Result<()> {
+        if self.known.contains(&(event, step, self.stage.clone())) {
+            return Ok(());
+        }
+        let prefix = match event {
+            metrics::Event::Train => "train",
+            metrics::Event::Validate => "validate",
+            metrics::Event::Stage => "stage",
+        };
+        let tagged = values.iter().map(|(name, value)| (format!("{prefix}/{name}"), *value)).collect();
+        self.events.scalars(step, &tagged)?;
+        let (tokens, flops, stage) = (self.tokens, self.flops, self.stage.clone());
+        self.log.append(&Entry { event, step, tokens, flops, stage, values })
+    }
+
+    fn step(&mut self, step: &Step) -> Result<()> {
+        (self.tokens, self.flops) = (step.tokens, step.flops);
+        let values = [
+            ("loss", step.loss),
+            ("gradient_norm", step.gradient_norm),
+            ("learning_rate", step.learning_rate),
+            ("tokens_per_second", step.tokens_per_second),
+        ];
+        let values = values.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+        self.add(metrics::Event::Train, step.step, values)
+    }
+}
+
+impl Observer for Record {
+    fn see(&mut self, event: &Event<'_>) -> Result<()> {
+        match event {
+            Event::Stage { stage, step, done, .. } => {
+                self.stage.clone_from(&stage.name);
+                if *done == 0 { self.add(metrics::Event::Stage, *step, BTreeMap::new()) } else { Ok(()) }
+            }
+            Event::Grown { .. } | Event::Saved { .. } => Ok(()),
+            Event::Step(step) => self.step(step),
+            Event::Evaluated { step, set, evaluation, .. } => {
+                let name = |metric: &str| if set.is_empty() { metric.to_string() } else { format!("{metric}.{set}") };
+                let mut values = BTreeMap::from([(name("loss"), evaluation.loss)]);
+                values.extend(evaluation.metrics.iter().map(|(metric, value)| (name(metric), *value)));
+                self.add(metrics::Event::Validate, *step, values)
+            }
+        }
+    }
+}
+
+/// The measurements of the run in a folder.
+///
+/// # Errors
+/// There is no run, or it has measured nothing yet.
+pub fn measured(folder: &Path) -> Result<Run> {
+    let entries = metrics::read(&folder.join(METRICS)).map_err(|failure| match failure.kind {
+        Kind::Missing => crate::Failure::broken(folder, "holds no run with measurements: it has no `metrics.jsonl`"),
+        _ => failure,
+    })?;
+    Ok(Run { entries })
+}

@@ -1,0 +1,295 @@
+//! The command line, as clap reads it. What each command does is in `commands/`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A compiler for models that grow: a .tfm file becomes a trained, grown, talking model.
+#[derive(Parser)]
+#[command(name = "tfc", version, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Say less
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Say more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+
+    /// Colour diagnostics and progress
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DeviceName {
+    /// Compiled for this processor
+    Cpu,
+    /// The f64 interpreter: slow and obvious
+    Reference,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Find mistakes; print the stages: parameters, FLOPs, memory, what growth preserves
+    Check(Check),
+    /// Lay out .tfm files
+    Fmt(Fmt),
+    /// Print the stages of compilation, or write the executable
+    Compile(Compile),
+    /// Train, and grow on the way
+    Train(Train),
+    /// Compare runs: loss against steps, tokens and FLOPs
+    Compare(Compare),
+    /// Grow a checkpoint by one stage, by hand
+    Grow(Grow),
+    /// Run one entry on tensors from a file
+    Run(Run),
+    /// Loss and perplexity of a checkpoint
+    Eval(Eval),
+    /// Continue a text
+    Generate(Generate),
+    /// Show the tensors, token groups and history of a checkpoint or spec
+    Inspect(Inspect),
+    /// Turn text into token files; train a tokenizer
+    Data(Data),
+    /// Show what this machine offers and what is missing
+    Doctor(Doctor),
+}
+
+/// The spec and what changes it.
+#[derive(Args)]
+pub struct SpecArguments {
+    /// A .tfm file
+    pub spec: PathBuf,
+    /// Change a `let`, a `tokens` size or a field: width=256, train.optimizer.lr=1e-3
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub sets: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub spec: SpecArguments,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Args)]
+pub struct Fmt {
+    /// .tfm files, rewritten in place; - reads and writes the standard streams
+    #[arg(required = true)]
+    pub specs: Vec<PathBuf>,
+    /// Change nothing; exit with 1 if a file is not laid out
+    #[arg(long)]
+    pub check: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    Ast,
+    Model,
+    Graph,
+    Grad,
+    Fused,
+    Plan,
+    Mlir,
+    MlirLowered,
+    Llvm,
+    Asm,
+    Dot,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EntryKind {
+    Train,
+    Eval,
+    Generate,
+}
+
+#[derive(Args)]
+pub struct Compile {
+    #[command(flatten)]
+    pub spec: SpecArguments,
+    /// Stages to print
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub emit: Vec<Stage>,
+    /// What to compile
+    #[arg(long, value_enum, default_value_t = EntryKind::Train)]
+    pub entry: EntryKind,
+    /// Which processor to compile for
+    #[arg(long, default_value = "cpu")]
+    pub target: String,
+    /// The stage whose sizes the plan is laid out for; default the first
+    #[arg(long)]
+    pub stage: Option<String>,
+    /// Write the code and the emitted texts to this folder
+    #[arg(short = 'o', long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Where a model runs.
+#[derive(Args)]
+pub struct DeviceArguments {
+    #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
+    pub device: DeviceName,
+    /// Threads; default one per core. Results do not depend on it
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct Train {
+    #[command(flatten)]
+    pub spec: SpecArguments,
+    /// The run's folder; default runs/SPEC[-name=value…]-sSEED
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Go on where the run in the folder stopped
+    #[arg(long)]
+    pub resume: bool,
+    /// Go on although the present optimizer, schedule or data has changed in the spec
+    #[arg(long, requires = "resume")]
+    pub accept_changes: bool,
+    /// Stop after this many steps in all
+    #[arg(long)]
+    pub steps: Option<u64>,
+    /// Memory to stay under, such as 2.5GiB; default what the machine has free
+    #[arg(long)]
+    pub memory: Option<String>,
+    /// Train once for each value: --sweep width=128,256. Several sweeps multiply
+    #[arg(long, value_name = "NAME=A,B,…")]
+    pub sweep: Vec<String>,
+    #[command(flatten)]
+    pub device: DeviceArguments,
+}
+
+#[derive(Args)]
+pub struct Compare {
+    /// Folders of runs
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Write the picture here
+    #[arg(long, value_name = "FILE.svg")]
+    pub svg: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Args)]
+pub struct Grow {
+    /// A checkpoint, or a run's folder for its newest
+    pub checkpoint: PathBuf,
+    /// The stage to grow into
+    #[arg(long)]
+    pub stage: String,
+    /// Where the grown checkpoint goes
+    #[arg(short = 'o', long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Another spec than the run's own
+    #[arg(long)]
+    pub spec: Option<PathBuf>,
+    #[command(flatten)]
+    pub device: DeviceArguments,
+}
+
+#[derive(Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub spec: SpecArguments,
+    /// A binding of `forward`, `loss`, a metric, or `grad`; several separated by commas
+    #[arg(long)]
+    pub entry: String,
+    /// The stage whose sizes and scales the weights have; default the first
+    #[arg(long)]
+    pub stage: Option<String>,
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub weights: PathBuf,
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub inputs: PathBuf,
+    #[arg(short = 'o', long, value_name = "FILE.safetensors")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub device: DeviceArguments,
+}
+
+#[derive(Args)]
+pub struct Eval {
+    /// A checkpoint, or a run's folder for its newest
+    pub checkpoint: PathBuf,
+    /// Text to evaluate on; default the spec's validation data
+    #[arg(long)]
+    pub data: Vec<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    #[command(flatten)]
+    pub device: DeviceArguments,
+}
+
+#[derive(Args)]
+pub struct Generate {
+    /// A checkpoint, or a run's folder for its newest
+    pub checkpoint: PathBuf,
+    #[arg(long)]
+    pub prompt: String,
+    /// How many tokens at most
+    #[arg(long, default_value_t = 200)]
+    pub tokens: u64,
+    /// 0 takes the likeliest token each time
+    #[arg(long, default_value_t = 0.8)]
+    pub temperature: f64,
+    /// Draw among this many likeliest tokens; default among all
+    #[arg(long)]
+    pub top_k: Option<u64>,
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub device: DeviceArguments,
+}
+
+#[derive(Args)]
+pub struct Inspect {
+    /// A checkpoint, a run's folder or a .tfm file
+    pub subject: PathBuf,
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub sets: Vec<String>,
+    /// The stage whose sizes are shown; default the first
+    #[arg(long)]
+    pub stage: Option<String>,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Args)]
+pub struct Data {
+    /// Text files or folders
+    #[arg(required = true)]
+    pub texts: Vec<PathBuf>,
+    /// bytes, a tokenizer.json, or bpe:SIZE to train one
+    #[arg(long)]
+    pub tokenizer: String,
+    /// Where the token files go
+    #[arg(short = 'o', long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Doctor {
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}

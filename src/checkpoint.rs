@@ -1,0 +1,49 @@
+//! Opening a checkpoint: its spec, its session filled with its parameters, its tokenizer.
+
+use crate::arguments::DeviceArguments;
+use crate::console::Console;
+use crate::stop::Stop;
+use crate::{session, spec};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tfc_compiler::compile::compile;
+use tfc_compiler::compiled::{Compiled, Entry};
+use tfc_runtime::checkpoint::{self, State};
+use tfc_runtime::data::Tokenizer;
+use tfc_runtime::device::Session;
+use tfc_runtime::{Failure, Kind, Result};
+
+pub struct Opened {
+    pub path: PathBuf,
+    pub state: State,
+    pub compiled: Arc<Compiled>,
+    pub session: Box<dyn Session>,
+}
+
+impl Opened {
+    /// The checkpoint at `path`, or the newest of the run there, with the entries compiled that the command needs.
+    pub fn new(path: &Path, entries: &[Entry], device: &DeviceArguments, console: &Console) -> std::result::Result<Opened, Stop> {
+        let path = checkpoint::locate(path)?;
+        let text = checkpoint::spec_of(&path)?;
+        let model = spec::check_text(&path.join("model.tfm"), &text, console)?.model;
+        if entries.contains(&Entry::Decode) {
+            tfc_compiler::lower::can_decode(&model)
+                .map_err(|(why, _)| Failure::mistake(format!("this model generates nothing: {why}")))?;
+        }
+        let compiled = Arc::new(compile(model, entries));
+        let mut session = session::open(&compiled, device)?;
+        let state = State::read(&path.join("state.json"))?;
+        session.resize(&state.sizes(&compiled.model, 1)?)?;
+        checkpoint::load_for_use(&path, &compiled, session.as_mut(), &state)?;
+        console.detail(&format!("{}, step {}", path.display(), state.done.steps));
+        Ok(Opened { path, state, compiled, session })
+    }
+
+    pub fn tokenizer(&self) -> Result<Tokenizer> {
+        let path = self.path.join("tokenizer.json");
+        Tokenizer::open(&path).map_err(|failure| match failure.kind {
+            Kind::Missing => Failure::broken(&self.path, "has no `tokenizer.json`; copy the one it was trained with there"),
+            _ => failure,
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! `tfc compare`: runs beside each other: their losses against steps, tokens and FLOPs, and how their specs differ.
+
+use crate::arguments::{Compare, Format};
+use crate::console::Console;
+use crate::stop::Outcome;
+use serde_json::json;
+use similar::{ChangeTag, TextDiff};
+use std::fmt::Write;
+use std::path::Path;
+use tfc_runtime::Result;
+use tfc_runtime::metrics::{Entry, Event};
+use tfc_runtime::record::measured;
+use tfc_runtime::report::{Against, Group, Run, loss_chart};
+use tfc_runtime::storage::{NewFile, read_text};
+
+pub fn run(command: &Compare, console: &Console) -> Outcome {
+    let groups = groups(command)?;
+    let summaries: Vec<Summary> = groups.iter().map(summary).collect();
+    let text = match command.format {
+        Format::Text => table(&summaries) + &differences(&command.runs)?,
+        Format::Json => {
+            let one = |s: &Summary| {
+                json!({ "name": s.name, "seeds": s.seeds, "steps": s.steps, "tokens": s.tokens, "flops": s.flops,
+                        "loss": s.loss, "loss_deviation": s.deviation, "loss_of": s.kind })
+            };
+            format!("{:#}\n", serde_json::Value::Array(summaries.iter().map(one).collect()))
+        }
+    };
+    console.print(&text)?;
+    if let Some(path) = &command.svg {
+        NewFile::write(path, loss_chart(&groups, Against::Flops).svg().as_bytes())?;
+        console.say(&format!("drawn in {}", path.display()));
+    }
+    Ok(())
+}
+
+/// Runs whose folders differ in `-sSEED` alone are one group.
+fn groups(command: &Compare) -> Result<Vec<Group>> {
+    let mut groups: Vec<Group> = Vec::new();
+    for path in &command.runs {
+        let run = measured(path)?;
+        let name = without_seed(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
+        match groups.iter_mut().find(|group| group.name == name) {
+            Some(group) => group.runs.push(run),
+            None => groups.push(Group { name, runs: vec![run] }),
+        }
+    }
+    Ok(groups)
+}
+
+fn without_seed(name: &str) -> String {
+    match name.rsplit_once("-s") {
+        Some((stem, seed)) if !seed.is_empty() && seed.bytes().all(|b| b.is_ascii_digit()) => stem.to_string(),
+        Some(_) | None => name.to_string(),
+    }
+}
+
+/// Where the runs of a group ended.
+struct Summary {
+    name: String,
+    seeds: usize,
+    steps: u64,
+    tokens: u64,
+    flops: f64,
+    /// Mean over seeds of the last loss, and its deviation.
+    loss: f64,
+    deviation: f64,
+    kind: &'static str,
+}
+
+fn summary(group: &Group) -> Summary {
+    let last = |run: &Run, event: Event| -> Option<Entry> {
+        run.entries.iter().rev().find(|e| e.event == event && e.values.contains_key("loss")).cloned()
+    };
+    let validates = group.runs.iter().all(|run| last(run, Event::Validate).is_some());
+    let event = if validates { Event::Validate } else { Event::Train };
+    let ends: Vec<Entry> = group.runs.iter().filter_map(|run| last(run, event)).collect();
+    let losses: Vec<f64> = ends.iter().map(|entry| entry.values["loss"]).collect();
+    let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+    let variance = losses.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / (losses.len().max(2) - 1) as f64;
+    Summary {
+        name: group.name.clone(),
+        seeds: group.runs.len(),
+        steps: ends.iter().map(|e| e.step).max().unwrap_or(0),
+        tokens: ends.iter().map(|e| e.tokens).max().unwrap_or(0),
+        flops: ends.iter().map(|e| e.flops).fold(0.0, f64::max),
+        loss: mean,
+        deviation: variance.sqrt(),
+        kind: if validates { "validation" } else { "training" },
+    }
+}
+
+fn table(summaries: &[Summary]) -> String {
+    let width = summaries.iter().map(|s| s.name.len()).max().unwrap_or(0).max(3);
+    let mut text = format!("{:<width$}  seeds    steps        tokens      TFLOP  loss\n", "run");
+    for s in summaries {
+        let spread = if s.seeds > 1 { format!(" ± {:.4}", s.deviation) } else { String::new() };
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "{:<width$}  {:>5}  {:>7}  {:>12}  {:>9.2}  {:.4}{spread} ({})",
+            s.name,
+            s.seeds,
+            s.steps,
+            s.tokens,
+            s.flops / 1e12,
+            s.loss,
+            s.kind
+        );
+    }
+    text
+}
+
+/// How the spec of each run differs from the first's.
+fn differences(runs: &[std::path::PathBuf]) -> Result<String> {
+    let spec = |run: &Path| read_text(&run.join("model.tfm"));
+    let Some((first, others)) = runs.split_first() else { return Ok(String::new()) };
+    let base = spec(first)?;
+    let mut text = String::new();
+    for other in others {
+        let their = spec(other)?;
+        let diff = TextDiff::from_lines(&base, &their);
+        let changed: Vec<String> = diff
+            .iter_all_changes()
+            .filter_map(|change| match change.tag() {
+                ChangeTag::Delete => Some(format!("  - {}", change.value().trim())),
+                ChangeTag::Insert => Some(format!("  + {}", change.value().trim())),
+                ChangeTag::Equal => None,
+            })
+            .collect();
+        if !changed.is_empty() {
+            let _ = writeln!(text, "\n{} against {}:\n{}", other.display(), first.display(), changed.join("\n"));
+        }
+    }
+    Ok(text)
+}

@@ -1,0 +1,119 @@
+//! `tfc compile`: prints the stages of compilation, or writes the code.
+
+use crate::arguments::{Compile, EntryKind, Stage};
+use crate::console::Console;
+use crate::stop::{Outcome, Stop};
+use crate::{spec, stage};
+use std::fmt::Write;
+use tfc_codegen::CpuBackend;
+use tfc_compiler::compile::{compile, lowered};
+use tfc_compiler::compiled::{Compiled, Entry};
+use tfc_compiler::executable::{Backend, EmitStage};
+use tfc_compiler::model::Model;
+use tfc_compiler::graph;
+use tfc_runtime::storage::NewFile;
+use tfc_runtime::{Failure, Kind};
+
+pub fn run(command: &Compile, console: &Console) -> Outcome {
+    if command.target != "cpu" {
+        return Err(Failure::mistake(format!("`{}` is no target; this version compiles for `cpu`", command.target)).into());
+    }
+    let spec = spec::load(&command.spec.spec, &command.spec.sets, console)?;
+    stage::find(&spec.model, command.stage.as_deref())?;
+    let entries = entries(&spec.model, command.entry)?;
+    let compiled = compile(spec.model.clone(), &entries);
+    let mut texts = Vec::new();
+    for stage in &command.emit {
+        texts.push((*stage, text(*stage, &command.spec.spec, &spec.model, &entries, &compiled)?));
+    }
+    match &command.out {
+        None if texts.is_empty() => {
+            console.print(&summary(&compiled))?;
+        }
+        None => texts.iter().try_for_each(|(_, text)| console.print(text))?,
+        Some(out) => write(out, &compiled, &texts)?,
+    }
+    Ok(())
+}
+
+fn entries(model: &Model, kind: EntryKind) -> Result<Vec<Entry>, Failure> {
+    match kind {
+        EntryKind::Train | EntryKind::Eval if model.program.loss.is_none() => {
+            Err(Failure::mistake("the model has no `loss`, so there is nothing to train or evaluate; bind one"))
+        }
+        EntryKind::Train => Ok(vec![Entry::Gradient, Entry::Update]),
+        EntryKind::Eval => Ok(vec![Entry::Evaluate]),
+        EntryKind::Generate => match tfc_compiler::lower::can_decode(model) {
+            Ok(_) => Ok(vec![Entry::Decode]),
+            Err((why, _)) => Err(Failure::mistake(format!("this model generates nothing: {why}"))),
+        },
+    }
+}
+
+fn text(stage: Stage, path: &std::path::Path, model: &Model, entries: &[Entry], compiled: &Compiled) -> Result<String, Stop> {
+    let each_graph = |print: &dyn Fn(&graph::Graph) -> String| compiled.graphs.iter().map(print).collect();
+    Ok(match stage {
+        Stage::Ast => spec::formatted(path)?,
+        Stage::Model => model.to_string(),
+        Stage::Graph => entries.iter().map(|entry| lowered(model, entry).to_string()).collect(),
+        Stage::Grad => each_graph(&|graph| graph.to_string()),
+        Stage::Dot => each_graph(&graph::dot::dot),
+        Stage::Fused => fused(compiled),
+        Stage::Plan => compiled.program.to_string(),
+        Stage::Mlir => backend_text(compiled, EmitStage::Mlir)?,
+        Stage::MlirLowered => backend_text(compiled, EmitStage::MlirLowered)?,
+        Stage::Llvm => backend_text(compiled, EmitStage::Llvm)?,
+        Stage::Asm => backend_text(compiled, EmitStage::Asm)?,
+    })
+}
+
+fn fused(compiled: &Compiled) -> String {
+    let mut text = String::new();
+    for (i, kernel) in compiled.program.kernels.iter().enumerate() {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "kernel {i}: {kernel}");
+    }
+    text
+}
+
+fn backend_text(compiled: &Compiled, stage: EmitStage) -> Result<String, Failure> {
+    let text = CpuBackend::new().text(&compiled.program.kernels, stage);
+    text.map_err(|e| Failure::new(Kind::Machine, e.to_string()))
+}
+
+fn summary(compiled: &Compiled) -> String {
+    let mut text = String::new();
+    for plan in &compiled.program.plans {
+        let _ = writeln!(text, "{}: {} steps, {} buffers", plan.name, plan.steps.len(), plan.buffers.len());
+    }
+    let _ = writeln!(text, "{} distinct kernels", compiled.program.kernels.len());
+    text
+}
+
+/// The object code, and each emitted text under the name of its stage.
+fn write(out: &std::path::Path, compiled: &Compiled, texts: &[(Stage, String)]) -> Result<(), Failure> {
+    std::fs::create_dir_all(out).map_err(|e| Failure::io("create", out, &e))?;
+    let code = CpuBackend::new().emit(&compiled.program.kernels);
+    let code = code.map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
+    NewFile::write(&out.join("kernels.o"), &code.bytes)?;
+    for (stage, text) in texts {
+        NewFile::write(&out.join(file_name(*stage)), text.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn file_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Ast => "ast.tfm",
+        Stage::Model => "model.txt",
+        Stage::Graph => "graph.txt",
+        Stage::Grad => "grad.txt",
+        Stage::Fused => "fused.txt",
+        Stage::Plan => "plan.txt",
+        Stage::Mlir => "kernels.mlir",
+        Stage::MlirLowered => "kernels-lowered.mlir",
+        Stage::Llvm => "kernels.ll",
+        Stage::Asm => "kernels.s",
+        Stage::Dot => "graph.dot",
+    }
+}

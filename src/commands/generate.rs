@@ -1,0 +1,30 @@
+//! `tfc generate`: continues a text, token by token, as they come.
+
+use crate::arguments::Generate;
+use crate::checkpoint::Opened;
+use crate::console::Console;
+use crate::stop::Outcome;
+use tfc_compiler::compiled::Entry;
+use tfc_runtime::generate::{Request, Sampling, end_of_document, generate_text};
+
+pub fn run(command: &Generate, console: &Console) -> Outcome {
+    let mut opened = Opened::new(&command.checkpoint, &[Entry::Decode], &command.device, console)?;
+    let tokenizer = opened.tokenizer()?;
+    let stage = &opened.compiled.model.experiment.stages[opened.state.stage.index];
+    let end = match &stage.data {
+        Some(data) => end_of_document(data, &tokenizer)?,
+        None => None,
+    };
+    let request = Request {
+        prompt: command.prompt.as_str(),
+        tokens: command.tokens,
+        sampling: Sampling { temperature: command.temperature, top_k: command.top_k, seed: command.seed },
+        end,
+    };
+    console.print(&command.prompt)?;
+    let mut write = |text: &str| console.print(text);
+    let stop = generate_text(&opened.compiled, opened.session.as_mut(), &tokenizer, request, &mut write);
+    console.print("\n")?;
+    stop?;
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! One file a command.
+
+pub mod check;
+pub mod compare;
+pub mod compile;
+pub mod data;
+pub mod doctor;
+pub mod eval;
+pub mod fmt;
+pub mod generate;
+pub mod grow;
+pub mod inspect;
+pub mod run;
+pub mod train;

@@ -1,0 +1,105 @@
+//! `tfc run`: one entry on tensors from files, so that any number can be compared with another framework's.
+
+use crate::arguments::Run;
+use crate::console::Console;
+use crate::stop::Outcome;
+use crate::{session, spec, stage};
+use std::path::Path;
+use std::sync::Arc;
+use tfc_compiler::compile::compile;
+use tfc_compiler::compiled::{Compiled, Entry};
+use tfc_compiler::model::{InputKind, Model};
+use tfc_compiler::size::{SizeValues, Symbol};
+use tfc_compiler::storage::Storage;
+use tfc_grammar::did_you_mean::did_you_mean;
+use tfc_runtime::checkpoint::load_weights;
+use tfc_runtime::device::{HostTensor, Named, Session, read_tensor, write_named};
+use tfc_runtime::storage::TensorFile;
+use tfc_runtime::{Failure, Result};
+
+pub fn run(command: &Run, console: &Console) -> Outcome {
+    let model = spec::load(&command.spec.spec, &command.spec.sets, console)?.model;
+    let stage = stage::find(&model, command.stage.as_deref())?;
+    let entry = entry(&model, &command.entry)?;
+    let compiled = Arc::new(compile(model, std::slice::from_ref(&entry)));
+    let inputs = read_inputs(&command.inputs, &compiled)?;
+    let sizes = sizes(&compiled, stage, &inputs)?;
+
+    let mut session = session::open(&compiled, &command.device)?;
+    session.resize(&sizes)?;
+    load_weights(&command.weights, &compiled, session.as_mut())?;
+    write_scales(&compiled.model, stage, session.as_mut());
+    let outputs = session.run(entry.name(), &[], &inputs)?;
+    write_named(&command.out, &outputs)?;
+    console.say(&format!("{} in {}", outputs.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>().join(", "), command.out.display()));
+    Ok(())
+}
+
+/// `grad`, or the bindings that the name lists.
+fn entry(model: &Model, name: &str) -> Result<Entry> {
+    if name == "grad" {
+        return match model.program.loss {
+            Some(_) => Ok(Entry::Grad),
+            None => Err(Failure::mistake("the model has no loss, so there is no gradient; bind `loss`")),
+        };
+    }
+    let known: Vec<&str> = model.program.names.iter().map(|(name, _)| name.as_str()).chain(["grad"]).collect();
+    let names: Vec<String> = name.split(',').map(|n| n.trim().to_string()).collect();
+    for name in &names {
+        if !known.contains(&name.as_str()) || name == "grad" {
+            let hint = did_you_mean(name, known.iter().copied()).map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+            return Err(Failure::mistake(format!("the model has no entry `{name}`{hint} It has {}", known.join(", "))));
+        }
+    }
+    Ok(Entry::Named(names))
+}
+
+/// The inputs that the entry takes, of those in the file.
+fn read_inputs(path: &Path, compiled: &Compiled) -> Result<Vec<Named>> {
+    let file = TensorFile::open(path)?;
+    let wanted = compiled.graphs.iter().flat_map(|graph| &graph.inputs).map(|input| input.name.clone());
+    wanted.filter(|name| file.names().contains(name)).map(|name| Ok((name.clone(), read_tensor(path, &file, &name)?))).collect()
+}
+
+/// The stage's sizes, with the batch and the sequence of the inputs.
+fn sizes(compiled: &Compiled, stage: usize, inputs: &[Named]) -> Result<SizeValues> {
+    let model = &compiled.model;
+    let mut sizes = model.stage_sizes(stage);
+    for (name, tensor) in inputs {
+        let Some(input) = model.inputs.iter().find(|input| input.name == *name) else { continue };
+        let [batch, ..] = *tensor.shape() else {
+            return Err(Failure::mistake(format!("the input `{name}` needs a leading axis for the batch")));
+        };
+        sizes.set(Symbol::BATCH, batch as i64);
+        if let InputKind::TokenIds { context } = input.kind {
+            let longer = compiled.graphs[0].inputs.iter().any(|i| {
+                i.name == *name && i.ty.shape.get(1).is_some_and(|s| s.as_symbol() != Some(Symbol::SEQUENCE))
+            });
+            let sequence = tensor.shape().get(1).map_or(0, |n| *n as i64) - i64::from(longer);
+            if sequence < 1 || sequence > context {
+                let extra = if longer { ", and one more for `next`" } else { "" };
+                let message = format!("`{name}` must have 1 to {context} positions (`context`){extra}; it has {sequence}");
+                return Err(Failure::mistake(message));
+            }
+            check_ids(name, tensor, model, &sizes)?;
+            sizes.set(Symbol::SEQUENCE, sequence);
+        }
+    }
+    Ok(sizes)
+}
+
+/// Ids that no embedding has would read past its table.
+fn check_ids(name: &str, tensor: &HostTensor, model: &Model, sizes: &SizeValues) -> Result<()> {
+    let HostTensor::I32 { data, .. } = tensor else { return Ok(()) };
+    let Some((vocabulary, _)) = model.vocabulary(sizes) else { return Ok(()) };
+    match data.iter().find(|id| i64::from(**id) < 0 || i64::from(**id) >= vocabulary) {
+        None => Ok(()),
+        Some(id) => Err(Failure::mistake(format!("`{name}` holds the id {id}; ids are 0 to {}", vocabulary - 1))),
+    }
+}
+
+fn write_scales(model: &Model, stage: usize, session: &mut dyn Session) {
+    for (index, value) in model.stage_scales(stage).at_start.iter().enumerate() {
+        session.write(Storage::Scale(index as u32), &HostTensor::F64 { shape: Vec::new(), data: vec![*value] });
+    }
+}

@@ -1,0 +1,130 @@
+//! `tfc train`: trains a spec, and grows on the way; with `--sweep`, once for each combination of values.
+
+use crate::arguments::Train;
+use crate::console::Console;
+use crate::progress::Progress;
+use crate::stop::{Outcome, Stop};
+use crate::spec::Proven;
+use crate::{memory, run_folder, session, spec};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tfc_compiler::compile::compile;
+use tfc_compiler::compiled::{Compiled, Entry};
+use tfc_compiler::model::Model;
+use tfc_compiler::stages::{self, Known};
+use tfc_runtime::checkpoint::RunFolder;
+use tfc_runtime::grow::logits_binding;
+use tfc_runtime::record::Record;
+use tfc_runtime::train::{self, Event, Observer, Setup};
+use tfc_runtime::{Failure, Kind, Result, source};
+
+pub fn run(command: &Train, console: &Console) -> Outcome {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    ctrlc::set_handler(move || {
+        // The second Ctrl-C does not wait for the update to finish.
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|e| Failure::new(Kind::Machine, format!("cannot listen for Ctrl-C: {e}")))?;
+    for sweep in run_folder::sweeps(&command.sweep)? {
+        train_one(command, &sweep, &interrupted, console)?;
+        if interrupted.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn train_one(command: &Train, sweep: &[String], interrupted: &AtomicBool, console: &Console) -> Outcome {
+    let sets = [command.spec.sets.as_slice(), sweep].concat();
+    let Proven { spec, evaluate, .. } = Proven::load(&command.spec.spec, &sets, console)?;
+    let text = spec.resolved;
+    let path = run_folder::path(command.out.as_deref(), &command.spec.spec, &sets, sweep, spec.model.experiment.seed);
+    let folder = if command.resume { RunFolder::open(&path)? } else { RunFolder::create(&path, &text)? };
+    let before = if command.resume { Some(spec::check_text(&path.join("model.tfm"), &folder.spec()?, console)?) } else { None };
+
+    let known = Known { evaluate: evaluate.as_ref(), proofs: &[], activations: &|_, _| None };
+    let rows = stages::table(&spec.model, &known).rows;
+    let flops: Vec<f64> = rows.iter().map(|row| row.flops.map_or(0.0, |flops| flops.training)).collect();
+    let entries = entries(&spec.model)?;
+    let compiled = Arc::new(compile(spec.model, &entries));
+    let budget = memory::budget(command.memory.as_deref())?;
+    let micro_batch = micro_batch(&compiled, budget)?;
+    let mut session = session::open(&compiled, &command.device)?;
+    let step = folder.latest()?.map_or(0, |checkpoint| checkpoint.step);
+    let mut observers = Observers {
+        progress: Progress::new(console.is_watched(), console.is_quiet()),
+        record: Record::open(&path, &compiled.model.name, step)?,
+    };
+    let cache = path.join("tokens");
+    let setup = Setup {
+        compiled: &compiled,
+        session: session.as_mut(),
+        data: &mut |stage| source::open(&compiled.model, stage, Some(&cache)),
+        observer: &mut observers,
+        folder: &folder,
+        micro_batch,
+        flops_per_token: &flops,
+        interrupted,
+        until_step: command.steps,
+    };
+    let outcome = match before {
+        None => train::train(setup),
+        Some(before) => train::resume(setup, &before.model, &text, command.accept_changes),
+    };
+    // What was measured is worth a report, also where the run failed.
+    let reported = observers.record.finish(&text);
+    say_end(&outcome?, &path, console);
+    Ok(reported?)
+}
+
+/// What training runs: with the logits where a growth is expected to preserve them.
+fn entries(model: &Model) -> std::result::Result<Vec<Entry>, Stop> {
+    if model.program.loss.is_none() {
+        return Err(Failure::mistake("the model has no `loss`, so it cannot be trained; bind one").into());
+    }
+    let mut entries = vec![Entry::Gradient, Entry::Update, Entry::Evaluate];
+    let expects = model.experiment.stages.iter().any(|s| s.growth.as_ref().is_some_and(|g| g.expect.is_some()));
+    if let Some(logits) = logits_binding(model).filter(|_| expects) {
+        entries.push(Entry::Named(vec![logits.to_string()]));
+    }
+    Ok(entries)
+}
+
+/// The most sequences at once that the largest stage has memory for.
+fn micro_batch(compiled: &Compiled, budget: u64) -> Result<u64> {
+    let stages = &compiled.model.experiment.stages;
+    let batch = stages.iter().filter_map(|s| s.train.as_ref()).map(|t| t.batch).max().unwrap_or(1);
+    let needed = |rows: u64| (0..stages.len()).map(|stage| memory::training(compiled, stage, rows)).max().unwrap_or(0);
+    train::fitting(batch, budget, &needed)
+}
+
+fn say_end(outcome: &train::Outcome, path: &Path, console: &Console) {
+    let path = path.display();
+    match outcome {
+        train::Outcome::Finished { checkpoint: Some(checkpoint) } => {
+            console.say(&format!("finished: {}", checkpoint.display()));
+            console.say(&format!("`tfc generate {path} --prompt TEXT` lets it talk; the loss is drawn in {path}/report.html"));
+        }
+        train::Outcome::Finished { checkpoint: None } => console.say("finished; no stage has trained anything"),
+        train::Outcome::Stopped { step, checkpoint } => {
+            console.say(&format!("stopped after step {step}, saved in {}", checkpoint.display()));
+            console.say("the same command with --resume goes on from there");
+        }
+    }
+}
+
+struct Observers {
+    progress: Progress,
+    record: Record,
+}
+
+impl Observer for Observers {
+    fn see(&mut self, event: &Event<'_>) -> Result<()> {
+        self.progress.see(event)?;
+        self.record.see(event)
+    }
+}

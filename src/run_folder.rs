@@ -1,0 +1,57 @@
+//! Where a run's folder is, and the values that a sweep goes through.
+
+use std::path::{Path, PathBuf};
+use tfc_runtime::{Failure, Result};
+
+/// `runs/SPEC[-name=value…]-sSEED`; below `--out`, a sweep gets a folder for each combination.
+pub fn path(out: Option<&Path>, spec: &Path, sets: &[String], sweep: &[String], seed: u64) -> PathBuf {
+    let part = |sets: &[String]| sets.iter().map(|set| set.replace(['/', '"', ' '], "")).collect::<Vec<_>>().join("-");
+    match out {
+        Some(out) if sweep.is_empty() => out.to_path_buf(),
+        Some(out) => out.join(part(sweep)),
+        None => {
+            let stem = spec.file_stem().unwrap_or_default().to_string_lossy();
+            let middle = if sets.is_empty() { String::new() } else { format!("-{}", part(sets)) };
+            PathBuf::from("runs").join(format!("{stem}{middle}-s{seed}"))
+        }
+    }
+}
+
+/// The sets of each run of a sweep: every combination of `name=a,b,c`. Without one, a single run without sets.
+pub fn sweeps(arguments: &[String]) -> Result<Vec<Vec<String>>> {
+    let mut runs = vec![Vec::new()];
+    for argument in arguments {
+        let (name, values) = argument.split_once('=').filter(|(name, values)| !name.is_empty() && !values.is_empty()).ok_or_else(
+            || Failure::mistake(format!("`{argument}` is no sweep; write --sweep width=128,256, for example")),
+        )?;
+        let extend = |run: &Vec<String>| -> Vec<Vec<String>> {
+            let with = |value: &str| [run.as_slice(), &[format!("{name}={}", value.trim())]].concat();
+            values.split(',').map(with).collect()
+        };
+        runs = runs.iter().flat_map(extend).collect();
+    }
+    Ok(runs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sweeps_multiply() {
+        let two = sweeps(&["a=1,2".into(), "b=x".into()]).unwrap();
+        assert_eq!(two, [["a=1", "b=x"], ["a=2", "b=x"]]);
+        assert_eq!(sweeps(&[]).unwrap(), [Vec::<String>::new()]);
+        assert!(sweeps(&["a".into()]).is_err());
+    }
+
+    #[test]
+    fn a_run_is_named_by_what_makes_it() {
+        let spec = Path::new("specs/tiny.tfm");
+        let set = ["width=64".to_string()];
+        assert_eq!(path(None, spec, &set, &[], 7), Path::new("runs/tiny-width=64-s7"));
+        assert_eq!(path(None, spec, &[], &[], 7), Path::new("runs/tiny-s7"));
+        assert_eq!(path(Some(Path::new("out")), spec, &set, &[], 7), Path::new("out"));
+        assert_eq!(path(Some(Path::new("out")), spec, &set, &set, 7), Path::new("out/width=64"));
+    }
+}

@@ -1,0 +1,96 @@
+//! Reading a spec: files from disk to a checked model, with its mistakes printed.
+
+use crate::console::Console;
+use crate::stop::Stop;
+use std::path::Path;
+use tfc_compiler::check::{self, Checked, Loader, Options};
+use tfc_compiler::compile::lowered;
+use tfc_compiler::compiled::Entry;
+use tfc_compiler::graph::Graph;
+use tfc_compiler::model::Model;
+use tfc_compiler::prove::{GrowthProof, prove};
+use tfc_grammar::{Diagnostic, Sources, parse_bytes};
+use tfc_runtime::data::Tokenizer;
+use tfc_runtime::{Failure, Result};
+
+/// The checker's view of the disk, where the text of the root may be another one than the file's.
+struct Disk<'a> {
+    root: Option<(&'a str, &'a str)>,
+}
+
+impl Loader for Disk<'_> {
+    fn read(&self, path: &str) -> std::result::Result<Vec<u8>, String> {
+        match self.root {
+            Some((root, text)) if root == path => Ok(text.as_bytes().to_vec()),
+            Some(_) | None => std::fs::read(path).map_err(|error| Failure::io("read", Path::new(path), &error).message),
+        }
+    }
+
+    fn vocabulary(&self, path: &str) -> std::result::Result<u64, String> {
+        let tokenizer = Tokenizer::open(Path::new(path)).map_err(|failure| failure.message)?;
+        Ok(u64::from(tokenizer.vocab()))
+    }
+}
+
+/// A checked spec.
+pub struct Spec {
+    pub model: Model,
+    pub sources: Sources,
+    /// The experiment as one text: what it uses inlined, what the command line sets put in.
+    pub resolved: String,
+}
+
+/// Checks the spec at `path`; prints its errors and warnings.
+pub fn load(path: &Path, sets: &[String], console: &Console) -> std::result::Result<Spec, Stop> {
+    let root = path.to_string_lossy();
+    check_with(&root, &Disk { root: None }, sets, console)
+}
+
+/// Checks a text as if it stood in the file `path`.
+pub fn check_text(path: &Path, text: &str, console: &Console) -> std::result::Result<Spec, Stop> {
+    let root = path.to_string_lossy();
+    check_with(&root, &Disk { root: Some((&root, text)) }, &[], console)
+}
+
+fn check_with(root: &str, disk: &Disk, sets: &[String], console: &Console) -> std::result::Result<Spec, Stop> {
+    let mut sources = Sources::default();
+    let Checked { model, resolved, diagnostics } = check::check(&mut sources, root, disk, &Options { set: sets.to_vec() });
+    console.diagnostics(&sources, &diagnostics);
+    match model {
+        Some(model) => Ok(Spec { model, sources, resolved }),
+        None => Err(Stop::Explained),
+    }
+}
+
+/// The file laid out, for `--emit ast`: the formatter prints the tree.
+pub fn formatted(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+    let mut sources = Sources::default();
+    let (file, _) = parse_bytes(&mut sources, path.to_string_lossy(), &bytes);
+    Ok(tfc_grammar::format(&file))
+}
+
+/// A spec and what is proven of its stages.
+pub struct Proven {
+    pub spec: Spec,
+    pub proofs: Vec<Option<GrowthProof>>,
+    /// The entry `evaluate` as lowered, if there is a loss.
+    pub evaluate: Option<Graph>,
+}
+
+impl Proven {
+    /// As [`load`]; also refuses stages whose growth cannot be what it says it is.
+    pub fn load(path: &Path, sets: &[String], console: &Console) -> std::result::Result<Proven, Stop> {
+        let spec = load(path, sets, console)?;
+        if spec.model.program.loss.is_none() {
+            return Ok(Proven { spec, proofs: Vec::new(), evaluate: None });
+        }
+        let evaluate = lowered(&spec.model, &Entry::Evaluate);
+        let (proofs, diagnostics) = prove(&spec.model, &evaluate, &lowered(&spec.model, &Entry::Gradient));
+        console.diagnostics(&spec.sources, &diagnostics);
+        if diagnostics.iter().any(Diagnostic::is_error) {
+            return Err(Stop::Explained);
+        }
+        Ok(Proven { spec, proofs, evaluate: Some(evaluate) })
+    }
+}

@@ -1,0 +1,102 @@
+//! What is wrong outside is said in one sentence, with the documented exit code, and nothing is lost.
+
+use super::{SPEC, Workplace, checkpoint_bytes};
+
+#[test]
+fn files_that_are_missing_or_no_specs() {
+    let workplace = Workplace::new();
+    let said = workplace.fail(1, &["check", "nowhere.tfm"]);
+    assert!(said.contains("nowhere.tfm") && said.contains("no such file"), "{said}");
+    workplace.write("latin.tfm", b"model caf\xe9 {}");
+    let said = workplace.fail(1, &["check", "latin.tfm"]);
+    assert!(said.contains("UTF-8"), "{said}");
+    workplace.fail(2, &["check"]);
+    workplace.fail(2, &["frobnicate"]);
+}
+
+#[test]
+fn data_that_cannot_be_trained_on() {
+    let empty = Workplace::with_spec(&SPEC.replace("\"text\"", "\"empty.txt\""));
+    empty.write("empty.txt", b"");
+    let said = empty.fail(1, &["train", "tiny.tfm", "--out", "run"]);
+    assert!(said.contains("empty.txt"), "{said}");
+
+    let short = Workplace::with_spec(&SPEC.replace("\"text\"", "\"short.txt\""));
+    short.write("short.txt", b"too short");
+    let said = short.fail(1, &["train", "tiny.tfm", "--out", "run"]);
+    assert!(said.contains("short.txt") && said.contains("context"), "{said}");
+
+    let latin = Workplace::with_spec(&SPEC.replace("\"text\"", "\"latin.txt\""));
+    latin.write("latin.txt", &b"caf\xe9 ".repeat(100));
+    let said = latin.fail(1, &["train", "tiny.tfm", "--out", "run"]);
+    assert!(said.contains("latin.txt") && said.contains("UTF-8"), "{said}");
+
+    let missing = Workplace::with_spec(&SPEC.replace("\"text\"", "\"nowhere\""));
+    let said = missing.fail(1, &["train", "tiny.tfm", "--out", "run"]);
+    assert!(said.contains("nowhere"), "{said}");
+}
+
+#[test]
+fn checkpoints_that_are_broken_or_another_models() {
+    let workplace = Workplace::new();
+    workplace.succeed(&["train", "tiny.tfm", "--steps", "5", "--out", "run"]);
+    let model = workplace.read("run/checkpoints/step-5/model.safetensors");
+
+    workplace.write("run/checkpoints/step-5/model.safetensors", &model[..model.len() / 2]);
+    let said = workplace.fail(1, &["generate", "run", "--prompt", "x"]);
+    assert!(said.contains("truncated"), "{said}");
+    workplace.write("run/checkpoints/step-5/model.safetensors", b"GIF89a, not a tensor in sight");
+    let said = workplace.fail(1, &["eval", "run"]);
+    assert!(said.contains("model.safetensors"), "{said}");
+    workplace.write("run/checkpoints/step-5/model.safetensors", &model);
+
+    workplace.write("other.tfm", SPEC.replace("let width = 16", "let width = 8").as_bytes());
+    let said = workplace.fail(1, &["train", "other.tfm", "--out", "run", "--resume"]);
+    assert!(said.contains("width") || said.contains("layers"), "{said}");
+    let said = workplace.fail(1, &["train", "tiny.tfm", "--out", "run"]);
+    assert!(said.contains("--resume"), "{said}");
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint() {
+    let workplace = Workplace::new();
+    workplace.succeed(&["train", "tiny.tfm", "--steps", "5", "--out", "run"]);
+    let good = checkpoint_bytes(&workplace.path("run/checkpoints/step-5"));
+    let arguments = ["train", "tiny.tfm", "--out", "run", "--resume", "--accept-changes", "--set", "train.optimizer.lr=1e38"];
+    let said = workplace.fail(1, &arguments);
+    assert!(said.contains("step") && said.contains("step-5"), "{said}");
+    assert!(good == checkpoint_bytes(&workplace.path("run/checkpoints/step-5")));
+}
+
+/// A process that may write no file larger than a few kilobytes fails as on a full disk, in the middle of a file.
+#[test]
+fn a_disk_that_is_full_loses_nothing() {
+    let workplace = Workplace::new();
+    workplace.succeed(&["train", "tiny.tfm", "--steps", "5", "--out", "run"]);
+    let good = checkpoint_bytes(&workplace.path("run/checkpoints/step-5"));
+    let script = format!("trap '' XFSZ; ulimit -f 8; exec {} train tiny.tfm --out run --resume", env!("CARGO_BIN_EXE_tfc"));
+    let output = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(workplace.folder.path())
+        .output()
+        .expect("the shell starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(good == checkpoint_bytes(&workplace.path("run/checkpoints/step-5")));
+    workplace.succeed(&["train", "tiny.tfm", "--out", "run", "--resume"]);
+}
+
+#[test]
+fn inputs_of_run_that_do_not_fit() {
+    let workplace = Workplace::new();
+    workplace.succeed(&["train", "tiny.tfm", "--steps", "1", "--out", "run"]);
+    let weights = "run/checkpoints/step-1/model.safetensors";
+    workplace.write("bad.safetensors", b"nothing");
+    let common = ["run", "tiny.tfm", "--weights", weights, "-o", "out.safetensors"];
+    let said = workplace.fail(1, &[&common[..], &["--entry", "logits", "--inputs", "bad.safetensors"]].concat());
+    assert!(said.contains("bad.safetensors"), "{said}");
+    let said = workplace.fail(1, &[&common[..], &["--entry", "logit", "--inputs", weights]].concat());
+    assert!(said.contains("did you mean `logits`"), "{said}");
+    let said = workplace.fail(1, &[&common[..], &["--entry", "logits", "--inputs", weights]].concat());
+    assert!(said.contains("`ids`") && said.contains("missing"), "{said}");
+}

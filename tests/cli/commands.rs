@@ -1,0 +1,105 @@
+//! Each command, once, on a small model.
+
+use super::{SPEC, Workplace};
+
+/// A run that has done all its stages.
+fn trained() -> Workplace {
+    let workplace = Workplace::new();
+    workplace.succeed(&["train", "tiny.tfm", "--out", "run"]);
+    workplace
+}
+
+#[test]
+fn a_run_is_trained_grown_evaluated_and_talks() {
+    let workplace = trained();
+    for file in ["model.tfm", "metrics.jsonl", "report.html", "loss.svg", "checkpoints/step-40/tokenizer.json"] {
+        assert!(workplace.path("run").join(file).exists(), "{file} is missing");
+    }
+    let evaluated: serde_json::Value =
+        serde_json::from_str(&workplace.succeed(&["eval", "run", "--format", "json"])).expect("JSON");
+    let loss = evaluated[0]["loss"].as_f64().expect("a number");
+    assert!(loss < 5.0, "the model learnt nothing: {loss}");
+
+    let arguments = ["generate", "run", "--prompt", "The quick", "--tokens", "20", "--seed", "5"];
+    let text = workplace.succeed(&arguments);
+    assert!(text.starts_with("The quick"), "{text}");
+    assert_eq!(text, workplace.succeed(&arguments), "the same seed says the same");
+    let on_one_thread = [&arguments[..], &["--threads", "1"]].concat();
+    assert_eq!(text, workplace.succeed(&on_one_thread), "threads change nothing");
+}
+
+#[test]
+fn a_checkpoint_is_inspected_and_grown_by_hand() {
+    let workplace = trained();
+    let inspected: serde_json::Value =
+        serde_json::from_str(&workplace.succeed(&["inspect", "run", "--format", "json"])).expect("JSON");
+    let keys = inspected["parameters"].as_array().expect("a list").iter().find(|p| p["name"] == "block.1.ffn.keys");
+    assert_eq!(keys.expect("is there")["shape"], serde_json::json!([24, 16]));
+    let small = workplace.path("run/checkpoints/step-20");
+    let small = small.to_str().expect("UTF-8");
+    workplace.succeed(&["grow", small, "--stage", "large", "-o", "grown"]);
+    let grown: serde_json::Value =
+        serde_json::from_str(&workplace.succeed(&["inspect", "grown", "--format", "json"])).expect("JSON");
+    let keys = grown["parameters"].as_array().expect("a list").iter().find(|p| p["name"] == "block.1.ffn.keys");
+    assert_eq!(keys.expect("is there")["shape"], serde_json::json!([24, 16]));
+}
+
+#[test]
+fn a_spec_is_checked_formatted_and_inspected() {
+    let workplace = Workplace::new();
+    let table = workplace.succeed(&["check", "tiny.tfm"]);
+    assert!(table.contains("small") && table.contains("large") && table.contains("preserves"), "{table}");
+    workplace.succeed(&["fmt", "--check", "tiny.tfm"]);
+    workplace.write("untidy.tfm", SPEC.replace("  let width = 16", "let   width =16").as_bytes());
+    workplace.fail(1, &["fmt", "--check", "untidy.tfm"]);
+    workplace.succeed(&["fmt", "untidy.tfm"]);
+    assert_eq!(workplace.read("untidy.tfm"), SPEC.as_bytes());
+
+    let inspected: serde_json::Value =
+        serde_json::from_str(&workplace.succeed(&["inspect", "tiny.tfm", "--format", "json"])).expect("JSON");
+    let names: Vec<&str> = inspected["parameters"].as_array().expect("a list").iter().filter_map(|p| p["name"].as_str()).collect();
+    assert_eq!(names[..3], ["e.weight", "block.0.attend.q.keys", "block.0.attend.q.values"]);
+    let entries = inspected["entries"].as_object().expect("a table");
+    for entry in ["logits", "loss", "grad"] {
+        assert!(entries[entry]["inputs"].get("ids").is_some(), "{entry}");
+    }
+}
+
+#[test]
+fn runs_are_compared() {
+    let workplace = Workplace::new();
+    workplace.succeed(&["train", "tiny.tfm", "--sweep", "train.seed=1,2", "--sweep", "width=8,16", "--steps", "12", "--out", "sweep"]);
+    let runs = ["train.seed=1-width=8", "train.seed=2-width=8", "train.seed=1-width=16"].map(|run| format!("sweep/{run}"));
+    let arguments = ["compare", &runs[0], &runs[1], &runs[2], "--svg", "compared.svg"];
+    let text = workplace.succeed(&arguments);
+    assert!(text.contains("+ let width = 16"), "{text}");
+    assert!(String::from_utf8_lossy(&workplace.read("compared.svg")).contains("<svg"));
+}
+
+#[test]
+fn text_becomes_token_files_with_a_trained_tokenizer() {
+    let workplace = Workplace::new();
+    let text = workplace.succeed(&["data", "text", "--tokenizer", "bpe:300", "-o", "tokens"]);
+    assert!(text.contains("20 documents"), "{text}");
+    let spec = SPEC.replace("train = \"text\"", "train = \"tokens\"").replace("tokenizer = bytes", "tokenizer = \"tokens/tokenizer.json\"");
+    workplace.write("bpe.tfm", spec.replace("let vocab = 256", "let vocab = 300").as_bytes());
+    workplace.succeed(&["train", "bpe.tfm", "--steps", "3", "--out", "run"]);
+}
+
+#[test]
+fn an_update_is_the_same_on_the_reference_device_up_to_rounding() {
+    let workplace = Workplace::new();
+    for device in ["cpu", "reference"] {
+        workplace.succeed(&["train", "tiny.tfm", "--steps", "3", "--out", device, "--device", device]);
+    }
+    let losses = |run: &str| -> Vec<f64> {
+        let text = String::from_utf8(workplace.read(&format!("{run}/metrics.jsonl"))).expect("UTF-8");
+        let entries = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+        entries.filter(|e| e["event"] == "train").filter_map(|e| e["values"]["loss"].as_f64()).collect()
+    };
+    let (cpu, reference) = (losses("cpu"), losses("reference"));
+    assert_eq!(cpu.len(), 3);
+    for (a, b) in cpu.iter().zip(&reference) {
+        assert!((a - b).abs() < 1e-5, "{a} on the CPU, {b} on the reference device");
+    }
+}

@@ -1,0 +1,15 @@
+//! The golden files (tests/golden/INDEX.md): reference values made with PyTorch from the official expressions. f64 on the reference
+//! device, f32 on the CPU.
+
+mod growth;
+mod language_model;
+mod pattention;
+
+use crate::support::Device;
+
+/// The three thetas: the name in the golden files and the spelling in a spec.
+const THETAS: [(&str, &str); 3] =
+    [("l2_norm_gelu", "l2_gelu()"), ("gelu_l2_norm", "gelu_l2()"), ("softmax", "softmax()")];
+
+/// The golden type, and where it is computed.
+const DEVICES: [(&str, Device); 2] = [("f64", Device::Reference), ("f32", Device::Cpu { threads: 2 })];

@@ -1,0 +1,5 @@
+//! All integration tests, in one binary so that LLVM is linked once.
+
+mod cli;
+mod conformance;
+mod support;

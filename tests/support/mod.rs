@@ -1,0 +1,102 @@
+//! What tests of more than one stage share: from the text of a spec to a session on a device.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use tfc_codegen::CpuBackend;
+use tfc_compiler::check::{Loader, Options, check};
+use tfc_compiler::compile::compile;
+use tfc_compiler::compiled::{Compiled, Entry};
+use tfc_compiler::executable::Backend;
+use tfc_compiler::model::Model;
+use tfc_compiler::size::{SizeValues, Symbol};
+use tfc_compiler::storage::Storage;
+use tfc_grammar::{Color, Sources, render_all};
+use tfc_runtime::device::{CpuSession, HostTensor, ReferenceSession, Session};
+use tfc_runtime::storage::{Dtype, TensorFile};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Device {
+    Reference,
+    Cpu { threads: usize },
+}
+
+/// A spec that is one text.
+struct OneText<'a>(&'a str);
+
+impl Loader for OneText<'_> {
+    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+        Ok(self.0.as_bytes().to_vec())
+    }
+
+    fn vocabulary(&self, _: &str) -> Result<u64, String> {
+        Ok(256)
+    }
+}
+
+pub fn model(text: &str, sets: &[String]) -> Model {
+    let mut sources = Sources::default();
+    let checked = check(&mut sources, "test.tfm", &OneText(text), &Options { set: sets.to_vec() });
+    let rendered = render_all(&sources, &checked.diagnostics, Color::Never);
+    checked.model.unwrap_or_else(|| panic!("the spec has errors:\n{rendered}"))
+}
+
+/// A session with the sizes of the model's first stage and this batch and sequence; every scale by its rule.
+pub fn session(model: Model, entries: &[Entry], device: Device, batch: i64, sequence: i64) -> Box<dyn Session> {
+    let sizes = model.stage_sizes(0).with(Symbol::BATCH, batch).with(Symbol::SEQUENCE, sequence);
+    let compiled = Arc::new(compile(model, entries));
+    let mut session = open(Arc::clone(&compiled), device);
+    session.resize(&sizes).expect("there is memory for a small model");
+    write_scales(session.as_mut(), &compiled.model, &sizes);
+    session
+}
+
+pub fn open(compiled: Arc<Compiled>, device: Device) -> Box<dyn Session> {
+    match device {
+        Device::Reference => Box::new(ReferenceSession::new(compiled)),
+        Device::Cpu { threads } => {
+            let backend = CpuBackend::new();
+            let code = backend.emit(&compiled.program.kernels).expect("kernels compile");
+            Box::new(CpuSession::new(compiled, &code, &backend, threads).expect("code loads"))
+        }
+    }
+}
+
+pub fn write_scales(session: &mut dyn Session, model: &Model, sizes: &SizeValues) {
+    for (i, scale) in model.scales.iter().enumerate() {
+        session.write(Storage::Scale(i as u32), &HostTensor::F64 { shape: Vec::new(), data: vec![scale.rule.eval(sizes)] });
+    }
+}
+
+pub fn golden(name: &str) -> TensorFile {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    TensorFile::open(&path).expect("the golden files are part of the repository")
+}
+
+/// A tensor of a golden file.
+pub fn tensor(file: &TensorFile, name: &str) -> HostTensor {
+    let shape = file.shape(name).expect("the golden file has it").to_vec();
+    match file.dtype(name).expect("the golden file has it") {
+        Dtype::F32 => HostTensor::F32 { shape, data: file.values(name).expect("f32").to_vec() },
+        Dtype::F64 => HostTensor::F64 { shape, data: file.values(name).expect("f64").to_vec() },
+        Dtype::I32 => HostTensor::I32 { shape, data: file.values(name).expect("i32").to_vec() },
+        other => panic!("golden files hold no {other:?}"),
+    }
+}
+
+pub fn numbers(file: &TensorFile, name: &str) -> Vec<f64> {
+    tensor(file, name).to_f64()
+}
+
+pub fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |m, x| m.max(x.abs()))
+}
+
+/// Fails unless every element is finite and within `tolerance · scale` of the reference.
+#[track_caller]
+pub fn assert_close(what: &str, got: &[f64], want: &[f64], scale: f64, tolerance: f64) {
+    assert_eq!(got.len(), want.len(), "{what}: number of elements");
+    for (i, (g, w)) in got.iter().zip(want).enumerate() {
+        let error = (g - w).abs();
+        assert!(error <= tolerance * scale, "{what}[{i}] is {g}, should be {w}: off by {error:e}, allowed {:e}", tolerance * scale);
+    }
+}
