@@ -71,7 +71,10 @@ impl ImageInput {
     fn check(&self, images: Images) -> Result<Images> {
         if images.shape() != self.shape {
             let what = format!("has images of {:?}, but the model takes {:?}", images.shape(), self.shape);
-            return Err(Failure::broken(images.path(), format_args!("{what} (channels, height, width); change `forward`")));
+            return Err(Failure::broken(
+                images.path(),
+                format_args!("{what} (channels, height, width); change `forward`"),
+            ));
         }
         match &self.class {
             Some((name, classes)) if images.classes() > *classes => {

@@ -14,7 +14,10 @@ use tfc_compiler::model::{self, InputKind, Model, Stage, TokenizerSource};
 /// Opens what a stage trains on and is validated on. Text is tokenised once into the folder `cache`.
 pub fn open(model: &Model, stage: &Stage, cache: Option<&Path>) -> Result<StageData> {
     let recipe = stage.data.as_ref().ok_or_else(|| {
-        Failure::mistake(format!("stage `{}` has no `data` block, so there is nothing to train on; add one", stage.name))
+        Failure::mistake(format!(
+            "stage `{}` has no `data` block, so there is nothing to train on; add one",
+            stage.name
+        ))
     })?;
     let order = Order::Shuffled { seed: model.experiment.seed };
     if model.inputs.iter().any(|input| matches!(input.kind, InputKind::Image { .. })) {
@@ -33,6 +36,8 @@ pub fn tokenizer(source: &TokenizerSource) -> Result<Tokenizer> {
 fn one_path(corpus: &model::Corpus) -> Result<PathBuf> {
     match corpus.paths.as_slice() {
         [path] => Ok(PathBuf::from(path)),
-        paths => Err(Failure::mistake(format!("{} paths are named as one data set; put them in one folder", paths.len()))),
+        paths => {
+            Err(Failure::mistake(format!("{} paths are named as one data set; put them in one folder", paths.len())))
+        }
     }
 }

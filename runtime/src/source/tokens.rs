@@ -13,7 +13,8 @@ pub(super) fn open(model: &Model, recipe: &DataRecipe, order: Order, cache: Opti
     let input = TokenInput::of(model)?;
     let tokenizer = tokenizer(&recipe.tokenizer)?;
     let documents = documents(&recipe.documents, &tokenizer)?;
-    let load = |corpus: &model::Corpus| Ok::<_, Failure>(Arc::new(Corpus::load(&one_path(corpus)?, &tokenizer, cache)?));
+    let load =
+        |corpus: &model::Corpus| Ok::<_, Failure>(Arc::new(Corpus::load(&one_path(corpus)?, &tokenizer, cache)?));
     let whole = load(&recipe.train)?;
     let mut train = None;
     let mut validate = Vec::new();
@@ -41,7 +42,12 @@ fn documents(recipe: &model::Documents, tokenizer: &Tokenizer) -> Result<Documen
 }
 
 /// A text or token file to evaluate on, with the tokenizer of a checkpoint.
-pub fn open_text(model: &Model, path: &Path, tokenizer: &Tokenizer, recipe: Option<&DataRecipe>) -> Result<Box<dyn Batches>> {
+pub fn open_text(
+    model: &Model,
+    path: &Path,
+    tokenizer: &Tokenizer,
+    recipe: Option<&DataRecipe>,
+) -> Result<Box<dyn Batches>> {
     let input = TokenInput::of(model)?;
     let documents = match recipe {
         Some(recipe) => documents(&recipe.documents, tokenizer)?,
