@@ -22,7 +22,12 @@ pub struct Opened {
 
 impl Opened {
     /// The checkpoint at `path`, or the newest of the run there, with the entries compiled that the command needs.
-    pub fn new(path: &Path, entries: &[Entry], device: &DeviceArguments, console: &Console) -> std::result::Result<Opened, Stop> {
+    pub fn new(
+        path: &Path,
+        entries: &[Entry],
+        device: &DeviceArguments,
+        console: &Console,
+    ) -> std::result::Result<Opened, Stop> {
         let path = checkpoint::locate(path)?;
         let text = checkpoint::spec_of(&path)?;
         let model = spec::check_text(&path.join("model.tfm"), &text, console)?.model;
@@ -42,7 +47,9 @@ impl Opened {
     pub fn tokenizer(&self) -> Result<Tokenizer> {
         let path = self.path.join("tokenizer.json");
         Tokenizer::open(&path).map_err(|failure| match failure.kind {
-            Kind::Missing => Failure::broken(&self.path, "has no `tokenizer.json`; copy the one it was trained with there"),
+            Kind::Missing => {
+                Failure::broken(&self.path, "has no `tokenizer.json`; copy the one it was trained with there")
+            }
             _ => failure,
         })
     }

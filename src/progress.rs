@@ -72,7 +72,8 @@ impl Progress {
     }
 
     fn evaluated(&self, step: u64, set: &str, evaluation: &Evaluation) {
-        let metrics: Vec<String> = evaluation.metrics.iter().map(|(name, value)| format!("  {name} {value:.4}")).collect();
+        let metrics: Vec<String> =
+            evaluation.metrics.iter().map(|(name, value)| format!("  {name} {value:.4}")).collect();
         let set = if set.is_empty() { String::new() } else { format!(" on {set}") };
         self.line(&format!("step {step:>6}  validation loss {:.4}{set}{}", evaluation.loss, metrics.concat()));
     }
@@ -132,6 +133,7 @@ fn peak_memory() -> Option<u64> {
 /// `12,345`
 fn thousands(number: u64) -> String {
     let digits = number.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
     groups.join(",")
 }

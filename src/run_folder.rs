@@ -21,9 +21,10 @@ pub fn path(out: Option<&Path>, spec: &Path, sets: &[String], sweep: &[String], 
 pub fn sweeps(arguments: &[String]) -> Result<Vec<Vec<String>>> {
     let mut runs = vec![Vec::new()];
     for argument in arguments {
-        let (name, values) = argument.split_once('=').filter(|(name, values)| !name.is_empty() && !values.is_empty()).ok_or_else(
-            || Failure::mistake(format!("`{argument}` is no sweep; write --sweep width=128,256, for example")),
-        )?;
+        let (name, values) =
+            argument.split_once('=').filter(|(name, values)| !name.is_empty() && !values.is_empty()).ok_or_else(
+                || Failure::mistake(format!("`{argument}` is no sweep; write --sweep width=128,256, for example")),
+            )?;
         let extend = |run: &Vec<String>| -> Vec<Vec<String>> {
             let with = |value: &str| [run.as_slice(), &[format!("{name}={}", value.trim())]].concat();
             values.split(',').map(with).collect()

@@ -14,7 +14,8 @@ pub fn open(compiled: &Arc<Compiled>, arguments: &DeviceArguments) -> Result<Box
         DeviceName::Reference => Ok(Box::new(ReferenceSession::new(Arc::clone(compiled)))),
         DeviceName::Cpu => {
             let backend = CpuBackend::new();
-            let code = backend.emit(&compiled.program.kernels).map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
+            let code =
+                backend.emit(&compiled.program.kernels).map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
             Ok(Box::new(CpuSession::new(Arc::clone(compiled), &code, &backend, threads(arguments)?)?))
         }
     }

@@ -54,7 +54,8 @@ pub fn check_text(path: &Path, text: &str, console: &Console) -> std::result::Re
 
 fn check_with(root: &str, disk: &Disk, sets: &[String], console: &Console) -> std::result::Result<Spec, Stop> {
     let mut sources = Sources::default();
-    let Checked { model, resolved, diagnostics } = check::check(&mut sources, root, disk, &Options { set: sets.to_vec() });
+    let Checked { model, resolved, diagnostics } =
+        check::check(&mut sources, root, disk, &Options { set: sets.to_vec() });
     console.diagnostics(&sources, &diagnostics);
     match model {
         Some(model) => Ok(Spec { model, sources, resolved }),

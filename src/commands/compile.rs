@@ -9,14 +9,16 @@ use tfc_codegen::CpuBackend;
 use tfc_compiler::compile::{compile, lowered};
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::executable::{Backend, EmitStage};
-use tfc_compiler::model::Model;
 use tfc_compiler::graph;
+use tfc_compiler::model::Model;
 use tfc_runtime::storage::NewFile;
 use tfc_runtime::{Failure, Kind};
 
 pub fn run(command: &Compile, console: &Console) -> Outcome {
     if command.target != "cpu" {
-        return Err(Failure::mistake(format!("`{}` is no target; this version compiles for `cpu`", command.target)).into());
+        return Err(
+            Failure::mistake(format!("`{}` is no target; this version compiles for `cpu`", command.target)).into()
+        );
     }
     let spec = spec::load(&command.spec.spec, &command.spec.sets, console)?;
     stage::find(&spec.model, command.stage.as_deref())?;
@@ -50,7 +52,13 @@ fn entries(model: &Model, kind: EntryKind) -> Result<Vec<Entry>, Failure> {
     }
 }
 
-fn text(stage: Stage, path: &std::path::Path, model: &Model, entries: &[Entry], compiled: &Compiled) -> Result<String, Stop> {
+fn text(
+    stage: Stage,
+    path: &std::path::Path,
+    model: &Model,
+    entries: &[Entry],
+    compiled: &Compiled,
+) -> Result<String, Stop> {
     let each_graph = |print: &dyn Fn(&graph::Graph) -> String| compiled.graphs.iter().map(print).collect();
     Ok(match stage {
         Stage::Ast => spec::formatted(path)?,

@@ -49,7 +49,8 @@ fn findings() -> Vec<Finding> {
 
 /// The driver's library, where the dynamic linker looks.
 fn cuda() -> Finding {
-    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/cuda/lib64"];
+    let folders =
+        ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/cuda/lib64"];
     let driver = folders.iter().map(|folder| Path::new(folder).join("libcuda.so.1")).find(|path| path.exists());
     match driver {
         Some(path) => Finding { what: "CUDA driver", found: path.display().to_string(), way_out: None },

@@ -19,7 +19,8 @@ pub fn run(command: &Eval, console: &Console) -> Outcome {
     let mut results = Vec::new();
     for (name, batches) in sets(command, &opened)? {
         let rows = batches.per_epoch();
-        let evaluation = evaluate(&opened.compiled, opened.session.as_mut(), batches.as_ref(), rows, MICRO_BATCH.min(rows))?;
+        let evaluation =
+            evaluate(&opened.compiled, opened.session.as_mut(), batches.as_ref(), rows, MICRO_BATCH.min(rows))?;
         results.push((name, rows, evaluation));
     }
     let text = match command.format {
@@ -55,7 +56,8 @@ fn line(name: &str, rows: u64, evaluation: &Evaluation) -> String {
 
 fn json_of(results: &[(String, u64, Evaluation)]) -> String {
     let one = |(name, rows, e): &(String, u64, Evaluation)| {
-        let metrics: serde_json::Map<String, serde_json::Value> = e.metrics.iter().map(|(n, v)| (n.clone(), json!(v))).collect();
+        let metrics: serde_json::Map<String, serde_json::Value> =
+            e.metrics.iter().map(|(n, v)| (n.clone(), json!(v))).collect();
         json!({ "data": name, "sequences": rows, "loss": e.loss, "perplexity": e.perplexity(), "metrics": metrics })
     };
     format!("{:#}\n", serde_json::Value::Array(results.iter().map(one).collect()))

@@ -20,7 +20,11 @@ pub fn run(command: &Fmt, console: &Console) -> Outcome {
 /// Whether all is well with this file: it parses and, with `--check`, is laid out.
 fn format_one(path: &Path, check: bool, console: &Console) -> Result<bool, Stop> {
     let standard = path == Path::new("-");
-    let bytes = if standard { read_standard_input()? } else { std::fs::read(path).map_err(|e| Failure::io("read", path, &e))? };
+    let bytes = if standard {
+        read_standard_input()?
+    } else {
+        std::fs::read(path).map_err(|e| Failure::io("read", path, &e))?
+    };
     let mut sources = Sources::default();
     let (file, errors) = parse_bytes(&mut sources, path.to_string_lossy(), &bytes);
     if !errors.is_empty() {

@@ -42,7 +42,8 @@ fn of_checkpoint(command: &Inspect, console: &Console) -> Result<(String, Value)
     let mut text = parameters_text(&model, &sizes) + &groups_text(&model, &sizes);
     let stage = &model.experiment.stages[state.stage.index];
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "\nstep {} of the run, in stage {} `{}`", state.done.steps, state.stage.index + 1, stage.name);
+    let _ =
+        writeln!(text, "\nstep {} of the run, in stage {} `{}`", state.done.steps, state.stage.index + 1, stage.name);
     text += &history(&state);
     Ok((text, json))
 }
@@ -125,6 +126,7 @@ fn entry_json(graph: &Graph) -> Value {
         json!({ "dtype": ty.dtype.name(), "shape": shape })
     };
     let inputs: Map<String, Value> = graph.inputs.iter().map(|i| (i.name.clone(), describe(&i.ty))).collect();
-    let outputs: Map<String, Value> = graph.outputs.iter().map(|o| (o.name.clone(), describe(graph.ty(o.value)))).collect();
+    let outputs: Map<String, Value> =
+        graph.outputs.iter().map(|o| (o.name.clone(), describe(graph.ty(o.value)))).collect();
     json!({ "inputs": inputs, "outputs": outputs })
 }

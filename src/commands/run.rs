@@ -31,7 +31,11 @@ pub fn run(command: &Run, console: &Console) -> Outcome {
     write_scales(&compiled.model, stage, session.as_mut());
     let outputs = session.run(entry.name(), &[], &inputs)?;
     write_named(&command.out, &outputs)?;
-    console.say(&format!("{} in {}", outputs.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>().join(", "), command.out.display()));
+    console.say(&format!(
+        "{} in {}",
+        outputs.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>().join(", "),
+        command.out.display()
+    ));
     Ok(())
 }
 
@@ -47,7 +51,8 @@ fn entry(model: &Model, name: &str) -> Result<Entry> {
     let names: Vec<String> = name.split(',').map(|n| n.trim().to_string()).collect();
     for name in &names {
         if !known.contains(&name.as_str()) || name == "grad" {
-            let hint = did_you_mean(name, known.iter().copied()).map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+            let hint =
+                did_you_mean(name, known.iter().copied()).map_or(String::new(), |n| format!("; did you mean `{n}`?"));
             return Err(Failure::mistake(format!("the model has no entry `{name}`{hint} It has {}", known.join(", "))));
         }
     }
@@ -58,7 +63,10 @@ fn entry(model: &Model, name: &str) -> Result<Entry> {
 fn read_inputs(path: &Path, compiled: &Compiled) -> Result<Vec<Named>> {
     let file = TensorFile::open(path)?;
     let wanted = compiled.graphs.iter().flat_map(|graph| &graph.inputs).map(|input| input.name.clone());
-    wanted.filter(|name| file.names().contains(name)).map(|name| Ok((name.clone(), read_tensor(path, &file, &name)?))).collect()
+    wanted
+        .filter(|name| file.names().contains(name))
+        .map(|name| Ok((name.clone(), read_tensor(path, &file, &name)?)))
+        .collect()
 }
 
 /// The stage's sizes, with the batch and the sequence of the inputs.
@@ -72,13 +80,15 @@ fn sizes(compiled: &Compiled, stage: usize, inputs: &[Named]) -> Result<SizeValu
         };
         sizes.set(Symbol::BATCH, batch as i64);
         if let InputKind::TokenIds { context } = input.kind {
-            let longer = compiled.graphs[0].inputs.iter().any(|i| {
-                i.name == *name && i.ty.shape.get(1).is_some_and(|s| s.as_symbol() != Some(Symbol::SEQUENCE))
-            });
+            let longer = compiled.graphs[0]
+                .inputs
+                .iter()
+                .any(|i| i.name == *name && i.ty.shape.get(1).is_some_and(|s| s.as_symbol() != Some(Symbol::SEQUENCE)));
             let sequence = tensor.shape().get(1).map_or(0, |n| *n as i64) - i64::from(longer);
             if sequence < 1 || sequence > context {
                 let extra = if longer { ", and one more for `next`" } else { "" };
-                let message = format!("`{name}` must have 1 to {context} positions (`context`){extra}; it has {sequence}");
+                let message =
+                    format!("`{name}` must have 1 to {context} positions (`context`){extra}; it has {sequence}");
                 return Err(Failure::mistake(message));
             }
             check_ids(name, tensor, model, &sizes)?;

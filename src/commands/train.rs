@@ -3,8 +3,8 @@
 use crate::arguments::Train;
 use crate::console::Console;
 use crate::progress::Progress;
-use crate::stop::{Outcome, Stop};
 use crate::spec::Proven;
+use crate::stop::{Outcome, Stop};
 use crate::{memory, run_folder, session, spec};
 use std::path::Path;
 use std::sync::Arc;
@@ -44,7 +44,8 @@ fn train_one(command: &Train, sweep: &[String], interrupted: &AtomicBool, consol
     let text = spec.resolved;
     let path = run_folder::path(command.out.as_deref(), &command.spec.spec, &sets, sweep, spec.model.experiment.seed);
     let folder = if command.resume { RunFolder::open(&path)? } else { RunFolder::create(&path, &text)? };
-    let before = if command.resume { Some(spec::check_text(&path.join("model.tfm"), &folder.spec()?, console)?) } else { None };
+    let before =
+        if command.resume { Some(spec::check_text(&path.join("model.tfm"), &folder.spec()?, console)?) } else { None };
 
     let known = Known { evaluate: evaluate.as_ref(), proofs: &[], activations: &|_, _| None };
     let rows = stages::table(&spec.model, &known).rows;
@@ -107,7 +108,9 @@ fn say_end(outcome: &train::Outcome, path: &Path, console: &Console) {
     match outcome {
         train::Outcome::Finished { checkpoint: Some(checkpoint) } => {
             console.say(&format!("finished: {}", checkpoint.display()));
-            console.say(&format!("`tfc generate {path} --prompt TEXT` lets it talk; the loss is drawn in {path}/report.html"));
+            console.say(&format!(
+                "`tfc generate {path} --prompt TEXT` lets it talk; the loss is drawn in {path}/report.html"
+            ));
         }
         train::Outcome::Finished { checkpoint: None } => console.say("finished; no stage has trained anything"),
         train::Outcome::Stopped { step, checkpoint } => {
