@@ -62,7 +62,8 @@ fn a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint() 
     let workplace = Workplace::new();
     workplace.succeed(&["train", "tiny.tfm", "--steps", "5", "--out", "run"]);
     let good = checkpoint_bytes(&workplace.path("run/checkpoints/step-5"));
-    let arguments = ["train", "tiny.tfm", "--out", "run", "--resume", "--accept-changes", "--set", "train.optimizer.lr=1e38"];
+    let arguments =
+        ["train", "tiny.tfm", "--out", "run", "--resume", "--accept-changes", "--set", "train.optimizer.lr=1e38"];
     let said = workplace.fail(1, &arguments);
     assert!(said.contains("step") && said.contains("step-5"), "{said}");
     assert!(good == checkpoint_bytes(&workplace.path("run/checkpoints/step-5")));
@@ -74,7 +75,8 @@ fn a_disk_that_is_full_loses_nothing() {
     let workplace = Workplace::new();
     workplace.succeed(&["train", "tiny.tfm", "--steps", "5", "--out", "run"]);
     let good = checkpoint_bytes(&workplace.path("run/checkpoints/step-5"));
-    let script = format!("trap '' XFSZ; ulimit -f 8; exec {} train tiny.tfm --out run --resume", env!("CARGO_BIN_EXE_tfc"));
+    let script =
+        format!("trap '' XFSZ; ulimit -f 8; exec {} train tiny.tfm --out run --resume", env!("CARGO_BIN_EXE_tfc"));
     let output = std::process::Command::new("sh")
         .args(["-c", &script])
         .current_dir(workplace.folder.path())

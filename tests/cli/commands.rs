@@ -57,7 +57,8 @@ fn a_spec_is_checked_formatted_and_inspected() {
 
     let inspected: serde_json::Value =
         serde_json::from_str(&workplace.succeed(&["inspect", "tiny.tfm", "--format", "json"])).expect("JSON");
-    let names: Vec<&str> = inspected["parameters"].as_array().expect("a list").iter().filter_map(|p| p["name"].as_str()).collect();
+    let names: Vec<&str> =
+        inspected["parameters"].as_array().expect("a list").iter().filter_map(|p| p["name"].as_str()).collect();
     assert_eq!(names[..3], ["e.weight", "block.0.attend.q.keys", "block.0.attend.q.values"]);
     let entries = inspected["entries"].as_object().expect("a table");
     for entry in ["logits", "loss", "grad"] {
@@ -68,8 +69,20 @@ fn a_spec_is_checked_formatted_and_inspected() {
 #[test]
 fn runs_are_compared() {
     let workplace = Workplace::new();
-    workplace.succeed(&["train", "tiny.tfm", "--sweep", "train.seed=1,2", "--sweep", "width=8,16", "--steps", "12", "--out", "sweep"]);
-    let runs = ["train.seed=1-width=8", "train.seed=2-width=8", "train.seed=1-width=16"].map(|run| format!("sweep/{run}"));
+    workplace.succeed(&[
+        "train",
+        "tiny.tfm",
+        "--sweep",
+        "train.seed=1,2",
+        "--sweep",
+        "width=8,16",
+        "--steps",
+        "12",
+        "--out",
+        "sweep",
+    ]);
+    let runs =
+        ["train.seed=1-width=8", "train.seed=2-width=8", "train.seed=1-width=16"].map(|run| format!("sweep/{run}"));
     let arguments = ["compare", &runs[0], &runs[1], &runs[2], "--svg", "compared.svg"];
     let text = workplace.succeed(&arguments);
     assert!(text.contains("+ let width = 16"), "{text}");
@@ -81,7 +94,9 @@ fn text_becomes_token_files_with_a_trained_tokenizer() {
     let workplace = Workplace::new();
     let text = workplace.succeed(&["data", "text", "--tokenizer", "bpe:300", "-o", "tokens"]);
     assert!(text.contains("20 documents"), "{text}");
-    let spec = SPEC.replace("train = \"text\"", "train = \"tokens\"").replace("tokenizer = bytes", "tokenizer = \"tokens/tokenizer.json\"");
+    let spec = SPEC
+        .replace("train = \"text\"", "train = \"tokens\"")
+        .replace("tokenizer = bytes", "tokenizer = \"tokens/tokenizer.json\"");
     workplace.write("bpe.tfm", spec.replace("let vocab = 256", "let vocab = 300").as_bytes());
     workplace.succeed(&["train", "bpe.tfm", "--steps", "3", "--out", "run"]);
 }

@@ -81,7 +81,8 @@ impl Workplace {
         let workplace = Workplace { folder: tempfile::tempdir().expect("a temporary folder") };
         workplace.write("tiny.tfm", spec.as_bytes());
         for document in 0..20 {
-            let text = format!("Document {document}. The quick brown fox jumps over the lazy dog, {document} times. ").repeat(12);
+            let text = format!("Document {document}. The quick brown fox jumps over the lazy dog, {document} times. ")
+                .repeat(12);
             workplace.write(&format!("text/{document}.txt"), text.as_bytes());
         }
         workplace

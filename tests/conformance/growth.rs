@@ -4,12 +4,12 @@ use super::language_model::{golden_name, ids, shorter, spec, write_parameters};
 use super::{DEVICES, THETAS};
 use crate::support::{Device, assert_close, golden, largest, model, numbers, session, write_scales};
 use tfc_compiler::compiled::Entry;
+use tfc_compiler::model::Model;
 use tfc_compiler::size::SizeValues;
 use tfc_compiler::storage::Storage;
 use tfc_runtime::device::HostTensor;
 use tfc_runtime::device::Session;
 use tfc_runtime::storage::TensorFile;
-use tfc_compiler::model::Model;
 
 #[test]
 fn growth_equals_the_official_model_with_the_same_new_tokens() {
@@ -31,7 +31,9 @@ fn check(kind: &str, theta: &str, dtype: &str, device: Device) {
     write_parameters(session.as_mut(), &model, &file, "w0.");
     let ids = ids(&file);
     let shorter = shorter(&ids.1);
-    let logits = |session: &mut dyn Session| session.run("named", &[], std::slice::from_ref(&shorter)).expect("runs")[0].1.to_f64();
+    let logits = |session: &mut dyn Session| {
+        session.run("named", &[], std::slice::from_ref(&shorter)).expect("runs")[0].1.to_f64()
+    };
     let old = logits(session.as_mut());
     close("old_logits", &old, &numbers(&file, "old_logits"));
 

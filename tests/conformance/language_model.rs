@@ -76,7 +76,8 @@ pub fn shorter(ids: &HostTensor) -> (String, HostTensor) {
 
 pub fn write_parameters(session: &mut dyn Session, model: &Model, file: &TensorFile, prefix: &str) {
     for (i, parameter) in model.parameters.iter().enumerate() {
-        session.write(Storage::Parameter(i as u32), &tensor(file, &format!("{prefix}{}", golden_name(&parameter.path))));
+        session
+            .write(Storage::Parameter(i as u32), &tensor(file, &format!("{prefix}{}", golden_name(&parameter.path))));
     }
 }
 
@@ -131,7 +132,13 @@ fn check(kind: &str, spec: &str, dtype: &str, device: Device) {
     }
 }
 
-fn compare_parameters(session: &dyn Session, model: &Model, file: &TensorFile, prefix: &str, close: &dyn Fn(&str, &[f64], &[f64])) {
+fn compare_parameters(
+    session: &dyn Session,
+    model: &Model,
+    file: &TensorFile,
+    prefix: &str,
+    close: &dyn Fn(&str, &[f64], &[f64]),
+) {
     for (i, parameter) in model.parameters.iter().enumerate() {
         let name = format!("{prefix}{}", golden_name(&parameter.path));
         close(&name, &session.read(Storage::Parameter(i as u32)).to_f64(), &numbers(file, &name));
@@ -153,7 +160,13 @@ fn train_step(
         for state in RowState::ALL {
             let value = match state {
                 RowState::Trainable | RowState::LearningRate => 1.0,
-                RowState::Decay => if matches!(parameter.role, Role::NormWeight | Role::NormBias) { 0.0 } else { 0.1 },
+                RowState::Decay => {
+                    if matches!(parameter.role, Role::NormWeight | Role::NormBias) {
+                        0.0
+                    } else {
+                        0.1
+                    }
+                }
                 RowState::FirstCorrection => 1.0 - 0.9_f64.powi(t as i32),
                 RowState::SecondCorrection => 1.0 - 0.95_f64.powi(t as i32),
             };

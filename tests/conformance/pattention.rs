@@ -62,7 +62,8 @@ fn check(file: &tfc_runtime::storage::TensorFile, kind: &str, theta: &str, dtype
     let sets = [format!("rows={rows}"), format!("width={width}"), format!("out={out}"), format!("n={n}")];
     let model = model(&spec(theta), &sets);
     let parameter = |path: &str| model.parameter(path).unwrap_or_else(|| panic!("no parameter {path}")) as u32;
-    let places = [("x.weight", &x), ("gy.weight", &gy), ("y.keys", &k), ("y.values", &v)].map(|(p, t)| (parameter(p), t));
+    let places =
+        [("x.weight", &x), ("gy.weight", &gy), ("y.keys", &k), ("y.values", &v)].map(|(p, t)| (parameter(p), t));
     let unused = ("unused".to_string(), tfc_runtime::device::HostTensor::F32 { shape: vec![1, 1], data: vec![0.0] });
 
     let mut session = session(model, &[Entry::Named(vec!["y".into()]), Entry::Grad], device, 1, 1);
@@ -85,7 +86,8 @@ fn check(file: &tfc_runtime::storage::TensorFile, kind: &str, theta: &str, dtype
         return;
     }
     let tolerance = if dtype == "f64" { 1e-9 } else { 1e-5 };
-    let before_cancellation = cancellation(kind, &x.to_f64(), &k.to_f64(), &v.to_f64(), &gy.to_f64(), [rows, width, n, out]);
+    let before_cancellation =
+        cancellation(kind, &x.to_f64(), &k.to_f64(), &v.to_f64(), &gy.to_f64(), [rows, width, n, out]);
     for (name, got) in all {
         let want = want(name);
         let scale = match name {
@@ -109,7 +111,13 @@ fn cancellation(kind: &str, x: &[f64], k: &[f64], v: &[f64], gy: &[f64], [rows, 
         let normed: Vec<f64> = if kind == "gelu_l2_norm" { a.iter().map(|z| gelu(*z)).collect() } else { a.clone() };
         let norm = normed.iter().map(|z| z * z).sum::<f64>().sqrt();
         let tau = if kind == "softmax" { n as f64 } else { (n as f64).sqrt() };
-        let r = if kind == "softmax" { 1.0 } else if norm == 0.0 { 0.0 } else { tau / norm };
+        let r = if kind == "softmax" {
+            1.0
+        } else if norm == 0.0 {
+            0.0
+        } else {
+            tau / norm
+        };
         let db = match kind {
             "l2_norm_gelu" => a.iter().zip(&ds).map(|(a, ds)| (ds * slope(r * a)).abs()).fold(0.0, f64::max),
             "gelu_l2_norm" => a.iter().zip(&ds).map(|(a, ds)| (ds * slope(*a)).abs()).fold(0.0, f64::max),

@@ -63,7 +63,10 @@ pub fn open(compiled: Arc<Compiled>, device: Device) -> Box<dyn Session> {
 
 pub fn write_scales(session: &mut dyn Session, model: &Model, sizes: &SizeValues) {
     for (i, scale) in model.scales.iter().enumerate() {
-        session.write(Storage::Scale(i as u32), &HostTensor::F64 { shape: Vec::new(), data: vec![scale.rule.eval(sizes)] });
+        session.write(
+            Storage::Scale(i as u32),
+            &HostTensor::F64 { shape: Vec::new(), data: vec![scale.rule.eval(sizes)] },
+        );
     }
 }
 
@@ -97,6 +100,10 @@ pub fn assert_close(what: &str, got: &[f64], want: &[f64], scale: f64, tolerance
     assert_eq!(got.len(), want.len(), "{what}: number of elements");
     for (i, (g, w)) in got.iter().zip(want).enumerate() {
         let error = (g - w).abs();
-        assert!(error <= tolerance * scale, "{what}[{i}] is {g}, should be {w}: off by {error:e}, allowed {:e}", tolerance * scale);
+        assert!(
+            error <= tolerance * scale,
+            "{what}[{i}] is {g}, should be {w}: off by {error:e}, allowed {:e}",
+            tolerance * scale
+        );
     }
 }
