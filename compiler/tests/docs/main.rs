@@ -12,6 +12,7 @@
 //! of a section, or one layer of a model that calls it.
 
 mod codes;
+mod commands;
 mod context;
 mod graphs;
 mod library;

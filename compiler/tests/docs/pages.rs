@@ -3,6 +3,7 @@
 use crate::context;
 use crate::page::{Block, blocks, files, name, root};
 use crate::verdict::{Files, Verdict, formatted};
+use tfc_compiler::check::Options;
 use tfc_grammar::Code;
 
 /// Made from the table of codes, and tested with it.
@@ -41,7 +42,7 @@ fn keeps_its_promise(block: &Block, files: &mut Files) -> Result<(), String> {
     };
     let path = promise.file.as_deref().unwrap_or("example.tfm");
     files.0.insert(path.into(), text.clone());
-    is_answered(&files.check(path), &promise)?;
+    is_answered(&files.check(path, &Options::default()), &promise)?;
     match formatted(&text) {
         Some(laid_out) if !laid_out.contains(&context::at_depth(&block.text, depth)) => {
             Err(format!("`tfc fmt` lays it out otherwise:\n{laid_out}"))

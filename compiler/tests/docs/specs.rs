@@ -2,6 +2,7 @@
 
 use crate::page::{files, name, read, root};
 use crate::verdict::{Files, formatted};
+use tfc_compiler::check::Options;
 
 #[test]
 fn specs_and_examples_check_and_are_formatted() {
@@ -10,7 +11,7 @@ fn specs_and_examples_check_and_are_formatted() {
     assert!(!specs.is_empty());
     let mut wrong = Vec::new();
     for spec in specs {
-        let verdict = Files::default().check(&name(&spec));
+        let verdict = Files::default().check(&name(&spec), &Options::default());
         if verdict.diagnostics.iter().any(|diagnostic| diagnostic.is_error()) || verdict.model.is_none() {
             wrong.push(format!("{}:\n{}", name(&spec), verdict.rendered));
         } else if formatted(&read(&spec)).as_ref() != Some(&read(&spec)) {

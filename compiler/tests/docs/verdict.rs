@@ -32,9 +32,9 @@ impl Loader for Files {
 }
 
 impl Files {
-    pub fn check(&self, path: &str) -> Verdict {
+    pub fn check(&self, path: &str, options: &Options) -> Verdict {
         let mut sources = Sources::default();
-        let checked = check(&mut sources, path, self, &Options::default());
+        let checked = check(&mut sources, path, self, options);
         let rendered = render_all(&sources, &checked.diagnostics, Color::Never);
         Verdict { model: checked.model, diagnostics: checked.diagnostics, rendered }
     }
