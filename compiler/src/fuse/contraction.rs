@@ -134,17 +134,14 @@ impl Steps {
 /// The steps of A, B and the result, and the extent of the outer one: the leading axes are more rows of one product where B is the same
 /// for all of them, otherwise products of their own. An error names the part that cannot be walked so.
 fn steps(parts: &[&Part; 3], leading: &[Size]) -> Result<(Size, [Steps; 3]), usize> {
-    let split = |part: &Part, at: usize| part.space.axes[at..at + 1].concat();
+    let axis = |part: &Part, at: usize| part.space.axes[leading.len() + at].clone();
     let leads = |part: &Part| part.space.axes[..leading.len()].concat();
-    let as_rows = |i: usize| Steps {
-        outer: Vec::new(),
-        row: [leads(parts[i]), split(parts[i], leading.len())].concat(),
-        column: split(parts[i], leading.len() + 1),
-    };
-    let as_products = |i: usize| Steps {
-        outer: leads(parts[i]),
-        row: split(parts[i], leading.len()),
-        column: split(parts[i], leading.len() + 1),
+    let as_products = |i: usize| Steps { outer: leads(parts[i]), row: axis(parts[i], 0), column: axis(parts[i], 1) };
+    let as_rows = |i: usize| {
+        let Steps { outer, row, column } = as_products(i);
+        // A single row has no stride of its own.
+        let row = if parts[i].space.extent(&row).is_one() { outer } else { [outer, row].concat() };
+        Steps { outer: Vec::new(), row, column }
     };
     let shared = Steps { outer: Vec::new(), ..as_products(1) };
     let rows = [as_rows(0), shared, as_rows(2)];

@@ -52,12 +52,18 @@ pub fn epilogues(graph: &Graph, uses: &Uses, accumulations: &BTreeSet<NodeId>, k
     found
 }
 
-/// The addition to the total that stands in place, if that is all that is done with the result.
+/// The addition to the total that stands in place, if that is all that is done with the result, under whatever shape.
 fn absorb_addition(graph: &Graph, uses: &Uses, accumulations: &BTreeSet<NodeId>, result: Value, found: &mut Epilogues) {
-    let Some(user) = uses.only_user(result) else { return };
-    let free = accumulations.contains(&user) && !found.owners.contains_key(&user);
-    if free && graph.operands(user)[1] == result {
-        found.absorb(result, Value { node: user, result: 0 }, [user]);
+    let (mut value, mut region) = (result, Vec::new());
+    while let Some(user) = uses.only_user(value) {
+        region.push(user);
+        if accumulations.contains(&user) && graph.operands(user)[1] == value && !found.owners.contains_key(&user) {
+            return found.absorb(result, Value { node: user, result: 0 }, region);
+        }
+        if !matches!(graph.node(user).op, Op::Reshape { .. }) {
+            return;
+        }
+        value = Value { node: user, result: 0 };
     }
 }
 

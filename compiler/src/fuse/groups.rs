@@ -6,7 +6,7 @@
 //! graph, each with what was computed last first.
 
 use super::chunks::chunks_task;
-use super::class::{Class, class};
+use super::class::{Class, class, wide_axes};
 use super::contraction::contraction_task;
 use super::cost;
 use super::dense::dense_task;
@@ -164,6 +164,8 @@ struct Groups {
     readers: BTreeMap<Value, Vec<usize>>,
     /// Values that are handed back.
     outputs: BTreeSet<Value>,
+    /// The axes wider than 1 of every value that is read.
+    spans: BTreeMap<Value, Vec<Size>>,
 }
 
 impl Groups {
@@ -189,7 +191,12 @@ impl Groups {
         }
         let group_of = (0..groups.len()).collect();
         let outputs = decisions.graph.outputs.iter().map(|output| output.value).collect();
-        Groups { members: found.members, groups, group_of, writers, readers, outputs }
+        let wide = |value: &Value| {
+            let shape = &decisions.graph.ty(*value).shape;
+            wide_axes(shape).into_iter().map(|axis| shape[axis].clone()).collect()
+        };
+        let spans = readers.keys().map(|value| (*value, wide(value))).collect();
+        Groups { members: found.members, groups, group_of, writers, readers, outputs, spans }
     }
 
     fn readers(&self, value: Value) -> &[usize] {
@@ -200,26 +207,49 @@ impl Groups {
         self.writers.get(&value).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Until nothing joins any more: what only one group needs may be seen only when that group is whole.
     fn join(&mut self) {
-        for member in 0..self.members.len() {
-            let mut makers: Vec<usize> =
-                self.members[member].reads.keys().flat_map(|v| self.writers(*v)).copied().collect();
-            makers.sort_by_key(|maker| std::cmp::Reverse((self.members[*maker].node, *maker)));
-            for maker in makers {
-                let [into, from] = [maker, member].map(|m| self.group_of[m]);
-                if into != from && self.may_join(into, from) {
-                    self.absorb(into, from);
-                }
+        while (0..self.members.len()).fold(false, |joined, member| self.join_makers(member) || joined) {}
+    }
+
+    /// Joins the group of a member with those that make what it reads, as far as they may; whether any did.
+    fn join_makers(&mut self, member: usize) -> bool {
+        let reads = self.members[member].reads.keys();
+        let mut makers: Vec<usize> = reads.flat_map(|value| self.writers(*value)).copied().collect();
+        makers.sort_by_key(|maker| std::cmp::Reverse((self.members[*maker].node, *maker)));
+        let mut joined = false;
+        for maker in makers {
+            let [into, from] = [maker, member].map(|m| self.group_of[m]);
+            if into != from && self.may_join(into, from) {
+                self.absorb(into, from);
+                joined = true;
             }
         }
+        joined
     }
 
     fn may_join(&self, into: usize, from: usize) -> bool {
-        let [a, b] = [&self.groups[into], &self.groups[from]];
-        same_rows(a, b)
+        same_rows(&self.groups[into], &self.groups[from])
             && self.operands(into, from) <= cost::ROW_OPERANDS
             && self.reads_here(into, from)
+            && self.saves_a_pass(into, from)
             && !self.stand_between(into, from)
+    }
+
+    /// Whether joining saves reading a tensor of all their rows, or the reader works on numbers per row itself, or nobody else needs what it
+    /// reads. A number that many groups need is no reason to be part of one of them.
+    fn saves_a_pass(&self, maker: usize, reader: usize) -> bool {
+        let [made, read] = [maker, reader].map(|group| &self.groups[group]);
+        let axes = made.axes.iter().chain(&read.axes).max_by_key(|axes| axes.len());
+        let spans = |value: &Value| self.spans.get(value) == axes;
+        let is_made = |value: &&Value| self.writers(**value).iter().any(|writer| self.group_of[*writer] == maker);
+        let inside = |member: &usize| [maker, reader].contains(&self.group_of[*member]);
+        let alone = |value: &Value| !self.outputs.contains(value) && self.readers(*value).iter().all(inside);
+        let mut links = read.reads.iter().filter(is_made);
+        made.reads.intersection(&read.reads).any(spans)
+            || read.axes.as_ref() != axes
+            || links.clone().any(spans)
+            || links.all(alone)
     }
 
     /// How many buffers both would touch together: what is read from elsewhere, and what is needed elsewhere.

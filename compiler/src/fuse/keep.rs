@@ -59,11 +59,14 @@ struct Pass<'a> {
 impl Pass<'_> {
     fn visit(&mut self, id: NodeId) {
         let value = Value { node: id, result: 0 };
+        if self.decisions.epilogues.owners.contains_key(&id) {
+            // Known by its exit alone, and that was visited with what absorbed it.
+            return;
+        }
         match class(self.decisions.graph, id) {
             Class::Load => self.keep(value),
             Class::Source => self.source(value),
             Class::View => self.view(value),
-            Class::Pointwise if self.decisions.epilogues.owners.contains_key(&id) => {}
             Class::Pointwise => self.pointwise(value),
             Class::Concat | Class::Row | Class::Columns | Class::Middle => self.keep_results(id),
             Class::Contraction => self.contraction(id),
@@ -88,7 +91,6 @@ impl Pass<'_> {
         }
     }
 
-    /// What is absorbed is known by its exit alone, and that was visited with its product.
     fn recipe(&self, value: Value) -> Recipe {
         self.recipes.get(&value).cloned().unwrap_or_default()
     }

@@ -28,13 +28,13 @@ pub fn prepare(graph: &Graph) -> Prepared {
         accumulations: BTreeSet::new(),
     };
     let uses = uses(graph);
-    let mut addends = Vec::new();
+    let mut sums = Sums::default();
     for output in graph.outputs.iter().filter(|o| o.accumulate) {
-        collect_addends(graph, &uses, output.value, output.target, &mut addends);
+        sums.collect(graph, &uses, output.value, output.target);
     }
-    for id in graph.ids().filter(|id| uses[id.0 as usize] > 0) {
+    for id in graph.ids().filter(|id| uses[id.0 as usize] > 0 && !sums.taken_apart.contains(id)) {
         pass.copy(id);
-        for (value, target) in addends.iter().filter(|(value, _)| value.node == id) {
+        for (value, target) in sums.addends.iter().filter(|(value, _)| value.node == id) {
             pass.accumulate(*value, *target);
         }
     }
@@ -56,14 +56,24 @@ fn uses(graph: &Graph) -> Vec<usize> {
     uses
 }
 
-/// The terms of a sum that is used for nothing else.
-fn collect_addends(graph: &Graph, uses: &[usize], value: Value, target: Storage, found: &mut Vec<(Value, Storage)>) {
-    if *graph.op(value) == Op::Binary(Binary::Add) && uses[value.node.0 as usize] == 1 {
-        for operand in graph.operands(value.node) {
-            collect_addends(graph, uses, operand, target, found);
+/// What accumulating outputs are sums of.
+#[derive(Default)]
+struct Sums {
+    addends: Vec<(Value, Storage)>,
+    taken_apart: BTreeSet<NodeId>,
+}
+
+impl Sums {
+    /// The terms of a sum that is used for nothing else.
+    fn collect(&mut self, graph: &Graph, uses: &[usize], value: Value, target: Storage) {
+        if *graph.op(value) == Op::Binary(Binary::Add) && uses[value.node.0 as usize] == 1 {
+            self.taken_apart.insert(value.node);
+            for operand in graph.operands(value.node) {
+                self.collect(graph, uses, operand, target);
+            }
+        } else {
+            self.addends.push((value, target));
         }
-    } else {
-        found.push((value, target));
     }
 }
 

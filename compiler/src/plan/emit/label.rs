@@ -33,7 +33,7 @@ fn word(graph: &Graph, node: NodeId) -> String {
 }
 
 fn path<'a>(graph: &'a Graph, nodes: &[NodeId]) -> Option<&'a str> {
-    nodes.iter().find_map(|node| graph.node(*node).origin.path.as_deref())
+    graph.node(*nodes.first()?).origin.path.as_deref()
 }
 
 fn with_path(path: Option<&str>, what: String) -> String {

@@ -4,9 +4,11 @@ use super::*;
 use crate::autodiff::differentiate;
 use crate::graph::{AttentionMask, Builder, DType, Op, Reduction, Type, Value};
 use crate::interpret::Tensor;
+use crate::model::{Init, Parameter, Role};
 use crate::scalar::{Binary, Unary};
 use crate::size::{Size, Symbol, Symbols};
 use crate::storage::Storage;
+use tfc_grammar::span::{Sources, Span};
 
 /// A builder and the symbol of one token group.
 pub fn builder(name: &str) -> (Builder, Size) {
@@ -90,6 +92,122 @@ pub fn call(graph: &Graph, ids_below: i32) -> (SizeValues, Memory) {
     (sizes, memory)
 }
 
+fn heads(b: &mut Builder, x: Value, heads: i64) -> Value {
+    let channels = b.ty(x).shape[2].as_constant().unwrap() / heads;
+    b.reshape(x, &[Symbol::BATCH.into(), Symbol::SEQUENCE.into(), heads.into(), channels.into()])
+}
+
+fn linear(b: &mut Builder, x: Value, from: i64, to: i64, index: u32) -> (Value, Value) {
+    let w = parameter(b, index, &[to.into(), from.into()]);
+    (b.add(Op::MatMul { transpose_a: false, transpose_b: true }, &[x, w]), w)
+}
+
+fn affine_layer_norm(b: &mut Builder, x: Value, index: u32) -> (Value, [Value; 2]) {
+    let width = b.ty(x).shape[2].clone();
+    let normal = b.add(Op::LayerNorm { eps: 1e-5 }, &[x]);
+    let [gain, bias] = [0, 1].map(|i| parameter(b, index + i, std::slice::from_ref(&width)));
+    let shape = b.ty(x).shape.clone();
+    let [wide_gain, wide_bias] = [gain, bias].map(|v| {
+        let row = b.reshape(v, &[1.into(), 1.into(), width.clone()]);
+        b.broadcast(row, &shape)
+    });
+    let scaled = b.multiply(normal, wide_gain);
+    (b.binary(Binary::Add, scaled, wide_bias), [gain, bias])
+}
+
+/// Ids to a loss and all gradients: a tied embedding, one attention with rotary positions and grouped keys, a feed-forward, dropout.
+pub fn language_model() -> Graph {
+    let (mut b, _) = builder("gradient");
+    let rows = [Symbol::BATCH, Symbol::SEQUENCE].map(Size::symbol);
+    let ids = b.input("ids", Type::i32(vec![rows[0].clone(), rows[1].clone() + Size::constant(1)]));
+    let weight = b.input("loss_weight", Type::f32(vec![]));
+    let seed = b.input("seed", Type::i32(vec![2.into()]));
+    let slice = |start: i64| Op::Slice { axis: 1, start: start.into(), length: rows[1].clone() };
+    let [inputs, labels] = [0, 1].map(|start| b.add(slice(start), &[ids]));
+    let table = parameter(&mut b, 0, &[11.into(), 8.into()]);
+    let x = b.add(Op::Embed, &[inputs, table]);
+
+    let (h, norm) = affine_layer_norm(&mut b, x, 1);
+    let zero = b.constant(0.0, Type::i32(vec![]));
+    let [(q, wq), (k, wk), (v, wv)] = [(8, 3), (4, 4), (4, 5)].map(|(to, index)| linear(&mut b, h, 8, to, index));
+    let [q, k, v] = [(q, 4), (k, 2), (v, 2)].map(|(x, count)| heads(&mut b, x, count));
+    let rope = Op::Rope { channels: 2, base: 1e4, inverse: false };
+    let [q, k] = [q, k].map(|x| b.add(rope.clone(), &[x, zero]));
+    let attended = b.add(Op::Attention { mask: AttentionMask::Causal, scale: 0.7 }, &[q, k, v]);
+    let merged = b.reshape(attended, &tokens(8));
+    let (o, wo) = linear(&mut b, merged, 8, 8, 6);
+    let uniform = b.add(Op::Uniform { stream: 0, shape: tokens(8) }, &[seed]);
+    let rate = b.like(uniform, 0.25);
+    let keep = b.binary(Binary::LessOrEqual, rate, uniform);
+    let dropped = b.multiply(o, keep);
+    let x = b.binary(Binary::Add, x, dropped);
+
+    let (up, w_up) = linear(&mut b, x, 8, 12, 7);
+    let active = b.unary(Unary::GeluTanh, up);
+    let (down, w_down) = linear(&mut b, active, 12, 8, 8);
+    let y = b.binary(Binary::Add, x, down);
+
+    let logits = b.add(Op::MatMul { transpose_a: false, transpose_b: true }, &[y, table]);
+    let loss = b.add(Op::CrossEntropy, &[logits, labels]);
+    let loss = b.total(loss);
+    let all = [table, norm[0], norm[1], wq, wk, wv, wo, w_up, w_down];
+    let gradients = differentiate(&mut b, loss, weight, &all);
+    b.output("loss", loss);
+    for (i, gradient) in gradients.into_iter().enumerate() {
+        b.store(format!("parameter {i}"), gradient, Storage::Gradient(i as u32), true);
+    }
+    b.finish()
+}
+
+/// Two positions of cached attention, then the most likely class.
+pub fn decode() -> Graph {
+    let (mut b, _) = builder("decode");
+    let ids = b.input("ids", Type::i32(vec![Symbol::BATCH.into(), Symbol::SEQUENCE.into()]));
+    let position = b.input("position", Type::i32(vec![]));
+    let table = parameter(&mut b, 0, &[11.into(), 8.into()]);
+    let x = b.add(Op::Embed, &[ids, table]);
+    let x = heads(&mut b, x, 2);
+    let q = b.add(Op::Rope { channels: 4, base: 1e4, inverse: false }, &[x, position]);
+    let cache_shape = vec![Symbol::BATCH.into(), Symbol::CAPACITY.into(), 2.into(), 4.into()];
+    let caches = [0, 1].map(|i| {
+        let before = b.load(Storage::Cache(i), Type::f32(cache_shape.clone()));
+        let after = b.add(Op::CacheWrite, &[before, q, position]);
+        b.store("", after, Storage::Cache(i), false);
+        after
+    });
+    let mask = AttentionMask::Causal;
+    let out = b.add(Op::CachedAttention { mask, scale: 0.5 }, &[q, caches[0], caches[1], position]);
+    let out = b.reshape(out, &tokens(8));
+    let start = Size::symbol(Symbol::SEQUENCE) - Size::constant(1);
+    let last = b.add(Op::Slice { axis: 1, start, length: 1.into() }, &[out]);
+    let logits = b.add(Op::MatMul { transpose_a: false, transpose_b: true }, &[last, table]);
+    let likely = b.add(Op::ArgMax, &[logits]);
+    b.output("logits", logits);
+    b.output("likely", likely);
+    b.finish()
+}
+
+/// Patches of an image, a class token before them, their mean after a product.
+pub fn vision() -> Graph {
+    let (mut b, _) = builder("named");
+    let [batch, c] = [Size::symbol(Symbol::BATCH), Size::constant(1)];
+    let image = b.input("image", Type::f32(vec![batch.clone(), 3.into(), 8.into(), 8.into()]));
+    let class = parameter(&mut b, 0, &[12.into()]);
+    let cut = b.reshape(image, &[batch.clone(), 3.into(), 4.into(), 2.into(), 4.into(), 2.into()]);
+    let turned = b.add(Op::Transpose { permutation: vec![0, 2, 4, 1, 3, 5] }, &[cut]);
+    let patches = b.reshape(turned, &[batch.clone(), 16.into(), 12.into()]);
+    let class = b.reshape(class, &[c.clone(), c.clone(), 12.into()]);
+    let class = b.broadcast(class, &[batch.clone(), c, 12.into()]);
+    let all = b.add(Op::Concat { axis: 1 }, &[class, patches]);
+    let (y, w) = linear(&mut b, all, 12, 6, 1);
+    let mean = b.reduce(Reduction::Sum, &[1], y);
+    let g = b.input("g", b.ty(mean).clone());
+    let gradients = differentiate(&mut b, mean, g, &[w]);
+    b.output("mean", mean);
+    b.output("gradient", gradients[0]);
+    b.finish()
+}
+
 fn optimized(graph: &Graph) -> Graph {
     passes::optimize(graph, &[], |_, _| {})
 }
@@ -98,6 +216,58 @@ fn optimized(graph: &Graph) -> Graph {
 fn a_residual_pattention_forward_and_backward() {
     let graph = optimized(&block_gradient());
     let (sizes, memory) = call(&graph, 5);
-    let program = check(&graph, &sizes, &memory);
-    insta::assert_snapshot!(program);
+    insta::assert_snapshot!(check(&graph, &sizes, &memory));
+}
+
+#[test]
+fn a_language_model_and_its_gradients() {
+    let graph = optimized(&language_model());
+    let (sizes, memory) = call(&graph, 11);
+    insta::assert_snapshot!(check(&graph, &sizes, &memory));
+}
+
+#[test]
+fn decoding_writes_the_caches_in_place() {
+    let graph = optimized(&decode());
+    let (sizes, mut memory) = call(&graph, 11);
+    memory.set(Storage::Input(1), Tensor::i32(vec![], vec![3]));
+    insta::assert_snapshot!(check(&graph, &sizes, &memory));
+}
+
+#[test]
+fn patches_and_a_class_token() {
+    let graph = optimized(&vision());
+    let (sizes, memory) = call(&graph, 5);
+    insta::assert_snapshot!(check(&graph, &sizes, &memory));
+}
+
+#[test]
+fn one_kernel_steps_a_parameter() {
+    let span = Span::new(Sources::default().add("m.tfm", ""), 0, 0);
+    let mut symbols = Symbols::default();
+    let tokens = Size::symbol(symbols.add_tokens("tokens", 0));
+    let parameter = |path: &str, shape: &[Size], grows: Option<usize>| Parameter {
+        path: path.into(),
+        shape: shape.to_vec(),
+        role: Role::Keys,
+        init: Init::Zero,
+        grows: grows.map(|axis| (axis, 0)),
+        span,
+    };
+    let parameters = [
+        parameter("keys", &[tokens.clone(), 3.into()], Some(0)),
+        parameter("values", &[tokens.clone(), 3.into()], Some(0)),
+        parameter("turned", &[2.into(), tokens], Some(1)),
+        parameter("bias", &[4.into()], None),
+    ];
+    let graph = optimized(&crate::update::update(&symbols, &parameters));
+    let (sizes, memory) = call(&graph, 5);
+    // Roots are taken of second moments.
+    let mut memory = memory;
+    for i in 0..4 {
+        let moment = memory.find(Storage::SecondMoment(i)).unwrap().clone();
+        let squares = moment.floats().iter().map(|x| x * x).collect();
+        memory.set(Storage::SecondMoment(i), Tensor::f32(moment.shape, squares));
+    }
+    insta::assert_snapshot!(check(&graph, &sizes, &memory));
 }
