@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod course;
+mod reference;
 mod resuming;
 mod trouble;
 
@@ -83,13 +84,26 @@ impl Observer for Recorder<'_> {
     }
 }
 
-/// Starts a run in `path`, or goes on with the one that is there.
+/// Starts a run of the fake model in `path`, or goes on with the one that is there.
 pub fn run(stages: &[Stage], path: &Path, options: Options) -> Told {
     let compiled = fake::compiled(stages.to_vec(), options.random);
-    let resumed = path.join("model.tfm").exists();
-    let folder = if resumed { RunFolder::open(path) } else { RunFolder::create(path, "the spec") }.unwrap();
     let mut session = FakeSession::new(&compiled);
     session.overflow_at = options.overflow_at;
+    let Said { outcome, events, losses } = run_on(&compiled, &mut session, path, &options);
+    Told { outcome, session, events, losses }
+}
+
+/// How a run ended, and all it said.
+pub struct Said {
+    pub outcome: Result<Outcome>,
+    pub events: Vec<String>,
+    pub losses: Vec<f64>,
+}
+
+/// The same of any model on any session.
+pub fn run_on(compiled: &Compiled, session: &mut dyn Session, path: &Path, options: &Options) -> Said {
+    let resumed = path.join("model.tfm").exists();
+    let folder = if resumed { RunFolder::open(path) } else { RunFolder::create(path, "the spec") }.unwrap();
     let interrupted = AtomicBool::new(false);
     let mut recorder = Recorder {
         events: Vec::new(),
@@ -98,8 +112,8 @@ pub fn run(stages: &[Stage], path: &Path, options: Options) -> Told {
         interrupted: &interrupted,
     };
     let setup = Setup {
-        compiled: &compiled,
-        session: &mut session,
+        compiled,
+        session,
         data: &mut |stage| Ok((options.data)(stage)),
         observer: &mut recorder,
         folder: &folder,
@@ -108,14 +122,8 @@ pub fn run(stages: &[Stage], path: &Path, options: Options) -> Told {
         interrupted: &interrupted,
         until_step: options.until_step,
     };
-    let outcome = if resumed {
-        let before = fake::compiled(stages.to_vec(), options.random);
-        resume(setup, &before.model, "the spec", options.accept)
-    } else {
-        train(setup)
-    };
-    let (events, losses) = (recorder.events, recorder.losses);
-    Told { outcome, session, events, losses }
+    let outcome = if resumed { resume(setup, &compiled.model, "the spec", options.accept) } else { train(setup) };
+    Said { outcome, events: recorder.events, losses: recorder.losses }
 }
 
 /// What must not depend on where a run was stopped.
