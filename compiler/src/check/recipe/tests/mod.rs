@@ -1,6 +1,5 @@
 //! Recipes around one small model: what they resolve to, and what their mistakes are answered.
 
-mod codes;
 mod experiments;
 mod mistakes;
 
