@@ -17,7 +17,7 @@ mod report;
 mod resolved;
 mod settings;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod unused;
 mod value;
 

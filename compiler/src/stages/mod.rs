@@ -4,6 +4,8 @@
 
 mod count;
 mod flops;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use flops::{flops, flops_for};

@@ -5,6 +5,8 @@ mod mistakes;
 mod models;
 mod zoo;
 
+pub(crate) use zoo::spec;
+
 use super::{Checked, Loader, Options, check};
 use crate::model::Model;
 use tfc_grammar::{Color, Sources, render_all};
@@ -31,14 +33,23 @@ fn check_files(files: &[(&str, &str)], set: &[&str]) -> (Sources, Checked) {
 }
 
 /// The model of a file that must be right.
-fn model(text: &str) -> Model {
-    model_with(&[("root.tfm", text)], &[])
+pub(crate) fn model(text: &str) -> Model {
+    sources_and_model(text).1
+}
+
+/// The same, with the text that its spans point into.
+pub(crate) fn sources_and_model(text: &str) -> (Sources, Model) {
+    right(check_files(&[("root.tfm", text)], &[]))
 }
 
 fn model_with(files: &[(&str, &str)], set: &[&str]) -> Model {
-    let (sources, checked) = check_files(files, set);
+    right(check_files(files, set)).1
+}
+
+fn right((sources, checked): (Sources, Checked)) -> (Sources, Model) {
     let rendered = render_all(&sources, &checked.diagnostics, Color::Never);
-    checked.model.unwrap_or_else(|| panic!("no model:\n{rendered}"))
+    let model = checked.model.unwrap_or_else(|| panic!("no model:\n{rendered}"));
+    (sources, model)
 }
 
 /// A file and its diagnostics.

@@ -39,7 +39,8 @@ impl Loader for Specs {
     }
 }
 
-fn spec(name: &str) -> Model {
+/// A spec, which must be right.
+pub(crate) fn spec(name: &str) -> Model {
     let mut sources = Sources::default();
     let checked = check(&mut sources, &format!("{name}.tfm"), &Specs, &Options::default());
     let rendered = render_all(&sources, &checked.diagnostics, Color::Never);

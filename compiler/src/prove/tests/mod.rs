@@ -1,5 +1,6 @@
 //! The table of growths: every theta under every way to grow, proven.
 
+mod experiments;
 mod learned;
 mod measured;
 

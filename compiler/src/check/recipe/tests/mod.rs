@@ -131,7 +131,7 @@ fn resolve_around(model: Option<&Model>, recipe: &str, set: &[&str]) -> Outcome 
     let settings = Settings::parse(&mut sources, &settings, &report);
     let names = Names::new(&files, &settings, &report);
     names.evaluate_all();
-    let experiment = super::check(model, &names, &loader);
+    let experiment = super::check(model, &names, &super::sections(&names), &loader);
     Outcome { sources, experiment, diagnostics: report.finish() }
 }
 

@@ -1,0 +1,134 @@
+//! Whole experiments: what is proven of their growth, and what is said of what is wrong with it.
+
+use super::super::{GrowthProof, prove};
+use crate::check::tests::sources_and_model;
+use crate::compile::lowered;
+use crate::compiled::Entry;
+use tfc_grammar::{Code, Color, Diagnostic, Sources, render_all};
+
+/// A model around one layer `f`, which grows from 8 tokens; then what `grow` says, and in the second stage.
+fn source(f: &str, grow: &str, stage: &str) -> String {
+    format!(
+        r#"model small {{
+  tokens n = 8
+
+{f}
+  layer block(x: [.., d]) {{
+    x + f(layernorm(x))
+  }}
+
+  forward(x: [16]) {{
+    y = repeat(2, block, x)
+  }}
+
+  loss = mean(y * y)
+}}
+
+train {{
+  batch = 4  optimizer = adamw(lr = 1e-3)  steps = 10
+}}
+
+grow {{
+  {grow}
+  stage "small" {{ }}
+  stage "large" {{ {stage} }}
+}}
+"#
+    )
+}
+
+fn proven(text: &str) -> (Sources, Vec<Option<GrowthProof>>, Vec<Diagnostic>) {
+    let (sources, model) = sources_and_model(text);
+    let (evaluate, gradient) = (lowered(&model, &Entry::Evaluate), lowered(&model, &Entry::Gradient));
+    let (proofs, diagnostics) = prove(&model, &evaluate, &gradient);
+    (sources, proofs, diagnostics)
+}
+
+const PATTENTION: &str = "  layer f(x: [.., d]) { pattention(x, n) }\n";
+const SOFTMAX: &str = "  layer f(x: [.., d]) { pattention(x, n, theta = scaled_softmax) }\n";
+const JAX: &str = "  layer f(x: [.., d]) { pattention(x, n, theta = l2_gelu(scale = 3, eps = 1e-5, gelu = tanh)) }\n";
+const WITH_EPS: &str = "  layer f(x: [.., d]) { pattention(x, n, theta = l2_gelu(eps = 1e-5)) }\n";
+const DROPPED: &str = "  layer f(x: [.., d]) {
+    pattention(x, n, mask = first(uniform(25%, 100%)), theta = l2_gelu(scale = sqrt(active)))
+  }\n";
+/// Not from the library, and not by its names.
+const OWN: &str = "  layer f(x: [.., d]) {
+    keys = parameter[n, d](init = normal(0.02))
+    gates = parameter[n](init = one)
+    values = parameter[n, d](init = normal(0.02))
+    a = matmul(x, transpose(keys)) * gates
+    weights = tanh(a / sqrt(sum(a * a, axis = -1, keep) + 1))
+    matmul(weights, values)
+  }\n";
+
+#[test]
+fn verdicts() {
+    let cases = [
+        ("zero keys, the default", PATTENTION, "", "n = 20"),
+        ("the scale follows at once", PATTENTION, "", "n = 20  scale = retune"),
+        ("the scale follows later", PATTENTION, "", "n = 20  scale = retune(over = 2K)"),
+        ("as released", PATTENTION, "init = model", "n = 20  scale = retune"),
+        ("some instances", PATTENTION, "", "block[1..].n = 20"),
+        ("split", PATTENTION, "init = split", "n = 16  scale = retune"),
+        ("split, the scale stays", PATTENTION, "init = split", "n = 16"),
+        ("split with noise", PATTENTION, "init = split(noise = 1%)", "n = 16  scale = retune"),
+        ("softmax", SOFTMAX, "", "n = 20"),
+        ("softmax, split", SOFTMAX, "init = split", "n = 24  scale = retune"),
+        ("a fixed scale", JAX, "", "n = 20  scale = retune"),
+        ("a fixed scale, split", JAX, "init = split", "n = 16"),
+        ("an eps", WITH_EPS, "", "n = 20"),
+        ("an eps, split", WITH_EPS, "init = split", "n = 16  scale = retune"),
+        ("nested dropout", DROPPED, "", "n = 20"),
+        ("a variant of one's own", OWN, "", "n = 20"),
+        ("a variant of one's own, random keys", OWN, "init = model", "n = 20"),
+    ];
+    let mut table = String::new();
+    for (name, f, grow, stage) in cases {
+        let (sources, proofs, diagnostics) = proven(&source(f, grow, stage));
+        assert!(diagnostics.is_empty(), "{name}:\n{}", render_all(&sources, &diagnostics, Color::Never));
+        let verdict = proofs[1].as_ref().map(|proof| proof.verdict.to_string());
+        table += &format!("{name}:\n    {}\n", verdict.unwrap());
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn mistakes() {
+    let both_zero = "init = (keys = zero, values = zero)";
+    let cases = [
+        (PATTENTION, both_zero, "n = 20"),
+        (OWN, both_zero, "n = 20"),
+        (PATTENTION, "", "n = 20  scale = retune  expect preserve(1e-6)"),
+        (SOFTMAX, "", "n = 20  expect preserve(1e-6)"),
+        (PATTENTION, "init = split", "n = 16  scale = retune  optimizer = reset"),
+    ];
+    let answer = |(f, grow, stage): (&str, &str, &str)| {
+        let text = source(f, grow, stage);
+        let (sources, _, diagnostics) = proven(&text);
+        format!("{text}\n{}", render_all(&sources, &diagnostics, Color::Never))
+    };
+    let answers = cases.map(answer).join("\n------------------------------------------------------------\n\n");
+    insta::assert_snapshot!(answers);
+}
+
+#[test]
+fn what_is_right_is_not_warned_of() {
+    for (f, grow, stage) in [
+        (SOFTMAX, "init = (keys = zero, values = zero)", "n = 20"),
+        (PATTENTION, "init = split", "n = 16  scale = retune"),
+        (PATTENTION, "init = split(noise = 1%)", "n = 16  scale = retune  optimizer = reset  expect preserve(5%)"),
+        (WITH_EPS, "init = split", "n = 16  scale = retune  expect preserve(5%)"),
+        (PATTENTION, "", "n = 20  expect preserve(1e-6)"),
+    ] {
+        let (sources, _, diagnostics) = proven(&source(f, grow, stage));
+        assert!(diagnostics.is_empty(), "{}", render_all(&sources, &diagnostics, Color::Never));
+    }
+}
+
+#[test]
+fn the_examples_of_proofs_cause_their_codes() {
+    for code in [Code::NeverLearns, Code::NotPreserved, Code::CopiesNeverPart] {
+        let (_, _, diagnostics) = proven(code.example().unwrap());
+        assert_eq!(diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), [code]);
+    }
+}
