@@ -1,9 +1,14 @@
 //! Whole experiments: what is proven of their growth, and what is said of what is wrong with it.
 
-use super::super::{GrowthProof, prove};
+use super::measured::{change, grown, noise};
 use crate::check::tests::sources_and_model;
 use crate::compile::lowered;
 use crate::compiled::Entry;
+use crate::interpret::{Memory, Tensor, interpret};
+use crate::model::Model;
+use crate::prove::{Growing, GrowthProof, Verdict, prove};
+use crate::size::{Size, SizeValues, Symbol};
+use crate::storage::Storage;
 use tfc_grammar::{Code, Color, Diagnostic, Sources, render_all};
 
 /// A model around one layer `f`, which grows from 8 tokens; then what `grow` says, and in the second stage.
@@ -39,9 +44,39 @@ grow {{
 
 fn proven(text: &str) -> (Sources, Vec<Option<GrowthProof>>, Vec<Diagnostic>) {
     let (sources, model) = sources_and_model(text);
-    let (evaluate, gradient) = (lowered(&model, &Entry::Evaluate), lowered(&model, &Entry::Gradient));
-    let (proofs, diagnostics) = prove(&model, &evaluate, &gradient);
+    let (proofs, diagnostics) = prove_all(&model);
     (sources, proofs, diagnostics)
+}
+
+fn prove_all(model: &Model) -> (Vec<Option<GrowthProof>>, Vec<Diagnostic>) {
+    let (evaluate, gradient) = (lowered(model, &Entry::Evaluate), lowered(model, &Entry::Gradient));
+    prove(model, &evaluate, &gradient)
+}
+
+/// How much `y` changes by the growth into the second stage, with weights that look random.
+fn measured(model: &Model) -> f64 {
+    let growing = Growing::into_stage(model, 1).expect("the second stage grows");
+    let graph = lowered(model, &Entry::Named(vec!["y".into()]));
+    let elements = |shape: &[Size], sizes: &SizeValues| Size::product(shape).eval(sizes) as usize;
+    let run = |is_grown: bool| {
+        let sizes = if is_grown { &growing.new } else { &growing.old }.clone().with(Symbol::BATCH, 4);
+        let mut memory = Memory::default();
+        memory.set(Storage::Input(0), Tensor::f32(vec![4, 16], noise(1, 64)));
+        for (i, parameter) in model.parameters.iter().enumerate() {
+            let stream = 2 + i as u32;
+            let old = noise(stream, elements(&parameter.shape, &growing.old));
+            let data = grown(&old, &growing.rows[i], stream, elements(&parameter.shape, &sizes));
+            let shape = parameter.shape.iter().map(|size| size.eval(&sizes) as usize).collect();
+            memory.set(Storage::Parameter(i as u32), Tensor::f32(shape, data));
+        }
+        let scales = if is_grown { model.stage_scales(1).at_start } else { model.stage_scales(0).settled };
+        for (i, scale) in scales.into_iter().enumerate() {
+            memory.set(Storage::Scale(i as u32), Tensor::scalar(scale));
+        }
+        interpret(&graph, &sizes, &mut memory);
+        memory.find(Storage::Output(0)).expect("the graph has an output").floats().to_vec()
+    };
+    change(&run(false), &run(true))
 }
 
 const PATTENTION: &str = "  layer f(x: [.., d]) { pattention(x, n) }\n";
@@ -62,7 +97,7 @@ const OWN: &str = "  layer f(x: [.., d]) {
   }\n";
 
 #[test]
-fn verdicts() {
+fn verdicts_agree_with_the_measured_change() {
     let cases = [
         ("zero keys, the default", PATTENTION, "", "n = 20"),
         ("the scale follows at once", PATTENTION, "", "n = 20  scale = retune"),
@@ -84,10 +119,19 @@ fn verdicts() {
     ];
     let mut table = String::new();
     for (name, f, grow, stage) in cases {
-        let (sources, proofs, diagnostics) = proven(&source(f, grow, stage));
+        let (sources, model) = sources_and_model(&source(f, grow, stage));
+        let (proofs, diagnostics) = prove_all(&model);
         assert!(diagnostics.is_empty(), "{name}:\n{}", render_all(&sources, &diagnostics, Color::Never));
-        let verdict = proofs[1].as_ref().map(|proof| proof.verdict.to_string());
-        table += &format!("{name}:\n    {}\n", verdict.unwrap());
+        let verdict = &proofs[1].as_ref().expect("the second stage grows").verdict;
+        let change = measured(&model);
+        match verdict {
+            Verdict::Preserves { .. } => assert!(change < 1e-13, "{name}: {change}"),
+            // The noise is not put into the weights here.
+            Verdict::NearlyPreserves { .. } => assert!(change < 1e-4, "{name}: {change}"),
+            Verdict::Changes { .. } => assert!(change > 1e-3, "{name}: {change}"),
+            Verdict::Unproven { .. } => panic!("{name}: {verdict}"),
+        }
+        table += &format!("{name}:\n    {verdict}\n");
     }
     insta::assert_snapshot!(table);
 }

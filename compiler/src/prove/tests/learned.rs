@@ -31,7 +31,7 @@ fn descend(layer: &Layer, growing: &Growing) -> [[Vec<f64>; 2]; 2] {
     let sizes = growing.new.clone().with(Symbol::BATCH, BATCH as i64);
     let start = [KEYS, VALUES].map(|index| {
         let old = noise(2 + index, OLD as usize * width);
-        grown(&old, &growing.rows[index as usize], 2 + index, COPIES)
+        grown(&old, &growing.rows[index as usize], 2 + index, COPIES * old.len())
     });
     let mut now = start.clone();
     let mut memory = Memory::default();

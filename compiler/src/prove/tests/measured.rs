@@ -12,15 +12,22 @@ pub(super) fn noise(stream: u32, elements: usize) -> Vec<f64> {
     (0..elements as u64).map(|i| uniform([17, 0], stream, i) - 0.5).collect()
 }
 
-/// The rows of a parameter after growth.
-pub(super) fn grown(old: &[f64], rows: &NewRows, stream: u32, copies: usize) -> Vec<f64> {
-    let added = old.len() * (copies - 1);
+/// A parameter whose first axis grows, after the growth.
+pub(super) fn grown(old: &[f64], rows: &NewRows, stream: u32, elements: usize) -> Vec<f64> {
+    let added = elements - old.len();
+    let copies = elements / old.len();
     match rows {
         NewRows::Number(value, _) => [old, &vec![*value; added]].concat(),
-        NewRows::Drawn(_) => [old, &noise(stream + 10, added)].concat(),
+        NewRows::Drawn(_) => [old, &noise(stream + 1000, added)].concat(),
         NewRows::Copies => old.repeat(copies),
         NewRows::DividedCopies => old.repeat(copies).iter().map(|x| x / copies as f64).collect(),
     }
+}
+
+/// The largest change of an element, relative to the largest element.
+pub(super) fn change(before: &[f64], after: &[f64]) -> f64 {
+    let largest = before.iter().fold(0f64, |m, x| m.max(x.abs()));
+    before.iter().zip(after).fold(0f64, |m, (x, y)| m.max((x - y).abs())) / largest
 }
 
 fn run(layer: &Layer, tokens: i64, keys: Vec<f64>, values: Vec<f64>, scale: f64) -> Vec<f64> {
@@ -35,7 +42,6 @@ fn run(layer: &Layer, tokens: i64, keys: Vec<f64>, values: Vec<f64>, scale: f64)
     memory.find(Storage::Output(0)).expect("the layer has an output").floats().to_vec()
 }
 
-/// The largest change of an output, relative to the largest output.
 fn measured(layer: &Layer, growing: &Growing, copies: usize) -> f64 {
     let elements = (OLD * WIDTH) as usize;
     let (keys, values, scale) = (noise(2, elements), noise(3, elements), 2.5);
@@ -43,12 +49,11 @@ fn measured(layer: &Layer, growing: &Growing, copies: usize) -> f64 {
         ScaleChange::None | ScaleChange::Kept { .. } => 1.0,
         ScaleChange::Moves { factor, .. } => *factor,
     };
-    let new_keys = grown(&keys, &growing.rows[KEYS as usize], 2, copies);
-    let new_values = grown(&values, &growing.rows[VALUES as usize], 3, copies);
+    let new_keys = grown(&keys, &growing.rows[KEYS as usize], 2, copies * elements);
+    let new_values = grown(&values, &growing.rows[VALUES as usize], 3, copies * elements);
     let before = run(layer, OLD, keys, values, scale);
     let after = run(layer, OLD * copies as i64, new_keys, new_values, scale * factor);
-    let largest = before.iter().fold(0f64, |m, x| m.max(x.abs()));
-    before.iter().zip(&after).fold(0f64, |m, (x, y)| m.max((x - y).abs())) / largest
+    change(&before, &after)
 }
 
 #[test]
