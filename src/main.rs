@@ -7,6 +7,8 @@ mod arguments;
 mod checkpoint;
 mod commands;
 mod console;
+#[cfg(test)]
+mod documented;
 mod memory;
 mod progress;
 mod run_folder;

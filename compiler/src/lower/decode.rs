@@ -1,8 +1,9 @@
 //! Decoding: the forward pass on key/value caches, from the input `position` on, to the logits of the last position.
 
-use super::{Mode, forward::Forward, primitive};
+use super::forward::{Forward, origin};
+use super::{Mode, primitive};
 use crate::compiled::Entry;
-use crate::graph::{AttentionMask, Builder, Graph, Op, Origin, Type, Value};
+use crate::graph::{AttentionMask, Builder, Graph, Op, Type, Value};
 use crate::model::{Application, InputKind, Model, Primitive, ValueId};
 use crate::size::{Size, Symbol};
 use crate::storage::Storage;
@@ -76,7 +77,7 @@ fn at_last_position(forward: &mut Forward, id: ValueId) -> Value {
                     None => forward.value(*operand),
                 });
             }
-            forward.builder.origin = Origin { span: Some(application.span), path: Some(application.path.clone()) };
+            forward.builder.origin = origin(application);
             primitive::lower(forward, application, &operands)
         } else {
             let all = forward.value(ValueId(index as u32));

@@ -2,7 +2,7 @@
 
 use super::{Mode, primitive};
 use crate::graph::{Builder, Op, Origin, Type, Value};
-use crate::model::{InputKind, Model, Primitive, Program, ValueId};
+use crate::model::{Application, InputKind, Model, Primitive, Program, ValueId};
 use crate::size::{Size, Symbol};
 use crate::storage::Storage;
 
@@ -19,6 +19,12 @@ pub(crate) struct Forward<'a> {
     seed: Option<Value>,
     position: Option<Value>,
     positions: Option<Value>,
+}
+
+/// What the graph says of the nodes of an application; the lines of `forward` itself belong to no layer.
+pub(super) fn origin(application: &Application) -> Origin {
+    let path = (!application.path.is_empty()).then(|| application.path.clone());
+    Origin { span: Some(application.span), path }
 }
 
 impl<'a> Forward<'a> {
@@ -45,7 +51,7 @@ impl<'a> Forward<'a> {
         let is_lowered = |v: ValueId| self.values[v.0 as usize].is_some();
         for needed in reachable(&self.model.program, &[id], &is_lowered) {
             let application = &self.model.program.values[needed.0 as usize];
-            self.builder.origin = Origin { span: Some(application.span), path: Some(application.path.clone()) };
+            self.builder.origin = origin(application);
             let operands: Vec<Value> = application.operands.iter().map(|o| self.known(*o)).collect();
             let value = primitive::lower(self, application, &operands);
             self.values[needed.0 as usize] = Some(value);

@@ -14,10 +14,12 @@
 mod codes;
 mod commands;
 mod context;
+mod emits;
 mod graphs;
 mod library;
 mod links;
 mod page;
 mod pages;
+mod proofs;
 mod specs;
 mod verdict;

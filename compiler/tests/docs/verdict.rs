@@ -3,7 +3,10 @@
 use crate::page::root;
 use std::collections::BTreeMap;
 use tfc_compiler::check::{Loader, Options, check};
+use tfc_compiler::compile::lowered;
+use tfc_compiler::compiled::Entry;
 use tfc_compiler::model::Model;
+use tfc_compiler::prove::{GrowthProof, prove};
 use tfc_grammar::{Code, Color, Diagnostic, Sources, format, parse, render_all};
 
 /// The files of one page, over those of the repository.
@@ -12,6 +15,8 @@ pub struct Files(pub BTreeMap<String, String>);
 
 pub struct Verdict {
     pub model: Option<Model>,
+    /// By stage.
+    pub proofs: Vec<Option<GrowthProof>>,
     pub diagnostics: Vec<Diagnostic>,
     /// The diagnostics as a user sees them.
     pub rendered: String,
@@ -35,9 +40,20 @@ impl Files {
     pub fn check(&self, path: &str, options: &Options) -> Verdict {
         let mut sources = Sources::default();
         let checked = check(&mut sources, path, self, options);
-        let rendered = render_all(&sources, &checked.diagnostics, Color::Never);
-        Verdict { model: checked.model, diagnostics: checked.diagnostics, rendered }
+        let (proofs, proven) = checked.model.as_ref().map(proofs).unwrap_or_default();
+        let diagnostics = [checked.diagnostics, proven].concat();
+        let rendered = render_all(&sources, &diagnostics, Color::Never);
+        Verdict { model: checked.model, proofs, diagnostics, rendered }
     }
+}
+
+/// As `tfc check` has them.
+fn proofs(model: &Model) -> (Vec<Option<GrowthProof>>, Vec<Diagnostic>) {
+    let grows = model.experiment.stages.iter().any(|stage| stage.growth.is_some());
+    if !grows || model.program.loss.is_none() {
+        return Default::default();
+    }
+    prove(model, &lowered(model, &Entry::Evaluate), &lowered(model, &Entry::Gradient))
 }
 
 impl Verdict {
