@@ -10,6 +10,7 @@ use crate::kernel::Contraction;
 use crate::scalar::{Binary, Unary};
 use crate::size::{Size, Symbol};
 use crate::storage::Storage;
+use std::collections::BTreeSet;
 
 /// What the logits of one chunk may take.
 const CHUNK_BYTES: i64 = 32 << 20;
@@ -21,27 +22,67 @@ fn chunk_rows(classes: &Size) -> i64 {
     fit.max(Contraction::ROW_BLOCK)
 }
 
-pub fn chunks_task(decisions: &Decisions, node: NodeId) -> Task {
+/// The task of a vocabulary loss or of its gradient; one for both where the gradient needs nothing that comes after the loss, and then the
+/// node of the gradient has none.
+pub fn chunks_task(decisions: &Decisions, node: NodeId) -> Option<Task> {
     let graph = decisions.graph;
     let operands = graph.operands(node);
     let shape = ChunkShape::new(graph, operands[0], operands[1]);
-    let result = |result| Value { node, result };
-    let (chunks, writes) = match graph.node(node).op {
-        Op::VocabularyLoss => (shape.forward(graph), [result(0), result(1)]),
-        // The gradient of w first: it is what may add to something.
-        Op::VocabularyLossBackward => (shape.backward(graph), [result(1), result(0)]),
+    let value = |node, result| Value { node, result };
+    match graph.node(node).op {
+        Op::VocabularyLoss => Some(match gradient_of(decisions, node) {
+            None => task(decisions, &[node], shape.forward(graph), &operands, &[value(node, 0), value(node, 1)]),
+            Some(gradient) => {
+                let reads = [&operands[..], &graph.operands(gradient)[4..]].concat();
+                let writes = [value(gradient, 1), value(gradient, 0), value(node, 0)];
+                task(decisions, &[node, gradient], shape.both(graph), &reads, &writes)
+            }
+        }),
+        Op::VocabularyLossBackward => {
+            let loss = operands[3].node;
+            let alone = *graph.op(operands[3]) != Op::VocabularyLoss || gradient_of(decisions, loss) != Some(node);
+            let writes = [value(node, 1), value(node, 0)];
+            alone.then(|| task(decisions, &[node], shape.backward(graph), &operands, &writes))
+        }
         ref op => panic!("bug in tfc: {op:?} is not done in chunks"),
-    };
-    let exits = writes.map(|value| decisions.epilogues.exit(value));
-    let (nodes, onto) = accumulated(decisions, writes[0], exits[0]);
+    }
+}
+
+/// The first write may be absorbed by an addition.
+fn task(decisions: &Decisions, nodes: &[NodeId], chunks: Chunks, reads: &[Value], writes: &[Value]) -> Task {
+    let exits: Vec<Value> = writes.iter().map(|value| decisions.epilogues.exit(*value)).collect();
+    let (absorbed, onto) = accumulated(decisions, writes[0], exits[0]);
     Task {
-        nodes,
+        nodes: nodes.iter().copied().chain(absorbed.into_iter().filter(|node| !nodes.contains(node))).collect(),
         work: Work::Chunks(chunks),
-        reads: operands.iter().map(|v| Access::dense(dense(decisions, *v))).collect(),
-        writes: exits.map(Access::dense).to_vec(),
+        reads: reads.iter().map(|v| Access::dense(dense(decisions, *v))).collect(),
+        writes: exits.into_iter().map(Access::dense).collect(),
         numbers: Vec::new(),
         onto,
     }
+}
+
+/// The gradient of a vocabulary loss, if all that it takes is there when the loss is computed, and nobody else needs the
+/// log-sum-exp.
+fn gradient_of(decisions: &Decisions, loss: NodeId) -> Option<NodeId> {
+    let graph = decisions.graph;
+    let gradient = decisions.uses.only_user(Value { node: loss, result: 1 })?;
+    let operands = graph.operands(gradient);
+    let same = graph.node(gradient).op == Op::VocabularyLossBackward && operands[..3] == graph.operands(loss);
+    (same && !depends(graph, operands[4].node, loss)).then_some(gradient)
+}
+
+fn depends(graph: &Graph, node: NodeId, on: NodeId) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut pending = vec![node];
+    while let Some(node) = pending.pop() {
+        if node == on {
+            return true;
+        }
+        let operands = graph.operands(node).into_iter().map(|operand| operand.node);
+        pending.extend(operands.filter(|operand| *operand >= on && seen.insert(*operand)));
+    }
+    false
 }
 
 struct ChunkShape {
@@ -69,39 +110,65 @@ impl ChunkShape {
         let [h, w, labels] = self.inputs(&mut b);
         let logits = b.add(Op::MatMul { transpose_a: false, transpose_b: true }, &[h, w]); // [rows, classes]
         let lse = log_sum_exp(&mut b, logits);
-        let target = self.is_label(&mut b, labels);
-        let zero = b.constant(0.0, b.ty(logits).clone());
-        let picked = b.add(Op::Select, &[target, logits, zero]);
-        let picked = b.reduce(Reduction::Sum, &[1], picked); // [rows, 1]
-        let loss = b.binary(Binary::Subtract, lse, picked);
+        let loss = self.loss(&mut b, logits, lse, labels);
         b.output("loss", loss);
         b.output("log_sum_exp", lse);
-        let one = Some(Size::constant(1));
-        let reads = vec![Some(self.width.clone()), None, one.clone()];
-        self.chunks(b.finish(), reads, vec![one.clone(), one])
+        let reads = vec![self.wide(), None, one()];
+        self.chunks(b.finish(), reads, vec![one(), one()])
     }
 
     /// (h, w, labels, log-sum-exp, gradient of loss) → (gradient of w, gradient of h); the first is added to.
     fn backward(&self, graph: &Graph) -> Chunks {
         let mut b = Builder::new("gradient of a chunk", graph.symbols.clone());
         let [h, w, labels] = self.inputs(&mut b);
-        let row = Type::f32(vec![Symbol::CHUNK_ROWS.into(), Size::constant(1)]);
-        let [lse, gradient] = ["log_sum_exp", "gradient"].map(|name| b.input(name, row.clone()));
+        let [lse, gradient] = ["log_sum_exp", "gradient"].map(|name| b.input(name, row()));
         let logits = b.add(Op::MatMul { transpose_a: false, transpose_b: true }, &[h, w]); // [rows, classes]
+        self.gradients(&mut b, [h, w, labels], logits, lse, gradient);
+        let reads = vec![self.wide(), None, one(), one(), one()];
+        self.chunks(b.finish(), reads, vec![None, self.wide()])
+    }
+
+    /// (h, w, labels, gradient of loss) → (gradient of w, gradient of h, loss); the first is added to. The logits are computed once.
+    fn both(&self, graph: &Graph) -> Chunks {
+        let mut b = Builder::new("loss and gradient of a chunk", graph.symbols.clone());
+        let [h, w, labels] = self.inputs(&mut b);
+        let gradient = b.input("gradient", row());
+        let logits = b.add(Op::MatMul { transpose_a: false, transpose_b: true }, &[h, w]); // [rows, classes]
+        let lse = log_sum_exp(&mut b, logits);
+        let loss = self.loss(&mut b, logits, lse, labels);
+        self.gradients(&mut b, [h, w, labels], logits, lse, gradient);
+        b.store("loss", loss, Storage::Output(2), false);
+        let reads = vec![self.wide(), None, one(), one()];
+        self.chunks(b.finish(), reads, vec![None, self.wide(), one()])
+    }
+
+    /// log-sum-exp − the logit of the label: `[rows, 1]`.
+    fn loss(&self, b: &mut Builder, logits: Value, lse: Value, labels: Value) -> Value {
+        let target = self.is_label(b, labels);
+        let zero = b.like(logits, 0.0);
+        let picked = b.add(Op::Select, &[target, logits, zero]);
+        let picked = b.reduce(Reduction::Sum, &[1], picked);
+        b.binary(Binary::Subtract, lse, picked)
+    }
+
+    /// Stores the gradients of w, added to `Output(0)`, and of h, to `Output(1)`: d = (softmax − 1 at the label) · gradient.
+    fn gradients(&self, b: &mut Builder, [h, w, labels]: [Value; 3], logits: Value, lse: Value, gradient: Value) {
         let shape = b.ty(logits).shape.clone();
         let [lse, gradient] = [lse, gradient].map(|number| b.broadcast(number, &shape));
         let shifted = b.binary(Binary::Subtract, logits, lse);
         let probability = b.unary(Unary::Exp, shifted);
-        let target = self.is_label(&mut b, labels);
+        let target = self.is_label(b, labels);
         let difference = b.binary(Binary::Subtract, probability, target);
         let d_logits = b.multiply(difference, gradient);
         let d_w = b.add(Op::MatMul { transpose_a: true, transpose_b: false }, &[d_logits, h]);
         let d_h = b.add(Op::MatMul { transpose_a: false, transpose_b: false }, &[d_logits, w]);
         b.store("gradient of w", d_w, Storage::Output(0), true);
         b.store("gradient of h", d_h, Storage::Output(1), false);
-        let (wide, one) = (Some(self.width.clone()), Some(Size::constant(1)));
-        let reads = vec![wide.clone(), None, one.clone(), one.clone(), one];
-        self.chunks(b.finish(), reads, vec![None, wide])
+    }
+
+    /// The width of a row of h.
+    fn wide(&self) -> Option<Size> {
+        Some(self.width.clone())
     }
 
     fn inputs(&self, b: &mut Builder) -> [Value; 3] {
@@ -115,6 +182,15 @@ impl ChunkShape {
     fn is_label(&self, b: &mut Builder, labels: Value) -> Value {
         b.add(Op::OneHot { classes: self.classes.clone() }, &[labels])
     }
+}
+
+/// The width of one number per row.
+fn one() -> Option<Size> {
+    Some(Size::constant(1))
+}
+
+fn row() -> Type {
+    Type::f32(vec![Symbol::CHUNK_ROWS.into(), Size::constant(1)])
 }
 
 /// `[rows, 1]`.

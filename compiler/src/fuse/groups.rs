@@ -108,7 +108,10 @@ impl Found {
             Class::Columns => column_task(decisions, Value { node, result: 0 })?,
             Class::Contraction => contraction_task(decisions, node)?,
             Class::Opaque => dense_task(decisions, node),
-            Class::Chunks => chunks_task(decisions, node),
+            Class::Chunks => {
+                let Some(task) = chunks_task(decisions, node) else { return Ok(()) };
+                task
+            }
             Class::Load | Class::Source | Class::View | Class::Pointwise => return Ok(()),
             Class::Concat | Class::Row | Class::Middle => return Ok(()),
         };

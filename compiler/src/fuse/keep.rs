@@ -1,7 +1,7 @@
 //! Which values are kept in memory, and which are recomputed where they are used ([`cost`] says why).
 //!
 //! Kept are what kernels of their own make (products, reductions, attention, …), what they need as dense operands, what is a function of
-//! two matrices and used twice, what is handed back anyway, and, before it is repeated along rows, what was computed from something computed: so a row's
+//! two matrices and used twice, what can take the place of its matrix, what is handed back anyway, and, before it is repeated along rows, what was computed from something computed: so a row's
 //! scale is worked out once per row.
 
 use super::class::{Class, class};
@@ -134,11 +134,26 @@ impl Pass<'_> {
         }
         let matrices = if self.is_used_in_place(value) { cost::EXPRESSION_MATRICES } else { 1 };
         let handed_back = self.decisions.uses.outputs(value) > 0;
-        if handed_back || recipe.matrices.len() > matrices || recipe.cost > cost::RECOMPUTE_COST {
+        if handed_back
+            || self.takes_over(value, &recipe)
+            || recipe.matrices.len() > matrices
+            || recipe.cost > cost::RECOMPUTE_COST
+        {
             self.keep(value);
         } else {
             self.settle(value, recipe);
         }
+    }
+
+    /// Whether several products need a value and nothing needs its matrix any more: then it goes where the matrix was, and is
+    /// computed once.
+    fn takes_over(&self, value: Value, recipe: &Recipe) -> bool {
+        let uses = &self.decisions.uses;
+        let is_product = |user: &&NodeId| class(self.graph(), **user) == Class::Contraction;
+        let products = uses.users(value).iter().filter(is_product).count();
+        let last_use = |matrix: &Value| uses.users(*matrix).last().is_none_or(|user| *user <= value.node);
+        let ends = |matrix: &Value| class(self.graph(), matrix.node) != Class::Load && last_use(matrix);
+        products > 1 && recipe.cost > 0 && recipe.matrices.iter().all(ends)
     }
 
     /// Whether a value is used but once, by what computes it on the way.

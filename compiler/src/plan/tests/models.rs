@@ -54,7 +54,7 @@ pub fn block_gradient() -> Graph {
     b.finish()
 }
 
-/// Numbers for the symbols, and noise for what is loaded.
+/// Numbers for the symbols, and noise for what is loaded; ids are below a number.
 pub fn call(graph: &Graph, ids_below: i32) -> (SizeValues, Memory) {
     let mut sizes = SizeValues::new(&graph.symbols);
     for (symbol, number) in [(Symbol::BATCH, 2), (Symbol::SEQUENCE, 5), (Symbol::CAPACITY, 9)] {
@@ -63,33 +63,29 @@ pub fn call(graph: &Graph, ids_below: i32) -> (SizeValues, Memory) {
     if let Some(n) = graph.symbols.find("tokens") {
         sizes.set(n, 7);
     }
-    let mut memory = Memory::default();
-    let mut stream = 0u32;
-    for id in graph.ids() {
-        if let Op::Load(storage) = graph.node(id).op {
-            let ty = &graph.node(id).types[0];
-            let shape: Vec<usize> = ty.shape.iter().map(|s| s.eval(&sizes) as usize).collect();
-            let noise = |i: usize| 2.0 * crate::random::uniform([3, 4], stream, i as u64) - 1.0;
-            let elements: usize = shape.iter().product();
-            let tensor = match ty.dtype {
-                DType::F32 => Tensor::f32(shape, (0..elements).map(noise).collect()),
-                DType::I32 => Tensor::i32(
-                    shape,
-                    (0..elements).map(|i| ((noise(i) + 1.0) / 2.0 * f64::from(ids_below)) as i32).collect(),
-                ),
-            };
-            memory.set(storage, tensor);
-            stream += 1;
-        }
-    }
-    for output in &graph.outputs {
-        if output.accumulate {
-            let shape: Vec<usize> = graph.ty(output.value).shape.iter().map(|s| s.eval(&sizes) as usize).collect();
-            let elements: usize = shape.iter().product();
-            memory.set(output.target, Tensor::f32(shape, (0..elements).map(|i| i as f64).collect()));
-        }
-    }
+    let memory = memory(graph, &sizes, ids_below);
     (sizes, memory)
+}
+
+/// Noise for what is loaded and for what is added to.
+fn memory(graph: &Graph, sizes: &SizeValues, ids_below: i32) -> Memory {
+    let mut memory = Memory::default();
+    let loads = graph.ids().filter_map(|id| match graph.node(id).op {
+        Op::Load(storage) => Some((storage, graph.node(id).types[0].clone())),
+        _ => None,
+    });
+    let sums = graph.outputs.iter().filter(|o| o.accumulate).map(|o| (o.target, graph.ty(o.value).clone()));
+    for (stream, (storage, ty)) in loads.chain(sums).enumerate() {
+        let shape: Vec<usize> = ty.shape.iter().map(|s| s.eval(sizes) as usize).collect();
+        let elements = 0..shape.iter().product::<usize>();
+        let noise = |i: usize| crate::random::uniform([3, 4], stream as u32, i as u64);
+        let tensor = match ty.dtype {
+            DType::F32 => Tensor::f32(shape, elements.map(|i| 2.0 * noise(i) - 1.0).collect()),
+            DType::I32 => Tensor::i32(shape, elements.map(|i| (noise(i) * f64::from(ids_below)) as i32).collect()),
+        };
+        memory.set(storage, tensor);
+    }
+    memory
 }
 
 fn heads(b: &mut Builder, x: Value, heads: i64) -> Value {
@@ -270,4 +266,35 @@ fn one_kernel_steps_a_parameter() {
         memory.set(Storage::SecondMoment(i), Tensor::f32(moment.shape, squares));
     }
     insta::assert_snapshot!(check(&graph, &sizes, &memory));
+}
+
+/// The loss over classes whose number is not known, so that a chunk is one block of rows; `square` makes the gradient depend on the loss.
+fn loss_of_many_rows(square: bool) -> Graph {
+    let (mut b, n) = builder("gradient");
+    let h = b.input("h", Type::f32(tokens(4)));
+    let labels = b.input("labels", Type::i32(tokens(4)[..2].to_vec()));
+    let seed = b.input("seed", Type::f32(vec![]));
+    let w = parameter(&mut b, 0, &[n, 4.into()]);
+    let loss = b.add(Op::VocabularyLoss, &[h, w, labels]);
+    let loss = if square { b.multiply(loss, loss) } else { loss };
+    let total = b.total(loss);
+    let gradients = differentiate(&mut b, total, seed, &[h, w]);
+    b.output("loss", total);
+    b.output("gradient of h", gradients[0]);
+    b.store("w", gradients[1], Storage::Gradient(0), true);
+    b.finish()
+}
+
+#[test]
+fn the_vocabulary_loss_in_several_chunks() {
+    for square in [false, true] {
+        let graph = optimized(&loss_of_many_rows(square));
+        let (sizes, _) = call(&graph, 7);
+        let sizes = sizes.with(Symbol::SEQUENCE, 300);
+        let memory = memory(&graph, &sizes, 7);
+        let program = check(&graph, &sizes, &memory);
+        let chunks = |step: &&Step| matches!(step, Step::Chunks { chunk: 576, .. });
+        let found = program.plans[0].steps.iter().filter(chunks).count();
+        assert_eq!(found, if square { 2 } else { 1 }, "the gradient is computed with the loss where it can be");
+    }
 }
