@@ -22,8 +22,8 @@ pub struct Known<'a> {
     pub evaluate: Option<&'a Graph>,
     /// Per stage, as [`crate::prove::prove`] gives them; may be empty.
     pub proofs: &'a [Option<GrowthProof>],
-    /// The peak of what a training step holds beside weights, gradients and moments, in bytes, at these sizes; None where no
-    /// plan is at hand.
+    /// The peak of what a training step holds beside weights, gradients and moments, in bytes, at these sizes: a whole sequence in a
+    /// micro-batch of one. None where no plan is at hand.
     pub activations: &'a dyn Fn(&Stage, &SizeValues) -> Option<u64>,
 }
 
@@ -82,6 +82,7 @@ pub struct Memory {
     pub weights: u64,
     pub gradients: u64,
     pub moments: u64,
+    /// For one sequence or input at a time.
     pub activations: Option<u64>,
 }
 
@@ -97,7 +98,8 @@ pub fn table(model: &Model, known: &Known) -> StageTable {
 
 fn row(model: &Model, known: &Known, index: usize) -> StageRow {
     let stage = &model.experiment.stages[index];
-    let sizes = model.stage_sizes(index);
+    let positions = model.context.unwrap_or(1);
+    let sizes = model.stage_sizes(index).with(Symbol::BATCH, 1).with(Symbol::SEQUENCE, positions);
     let parameters = model.parameter_count(&sizes);
     let weights = u64::try_from(parameters).unwrap_or(0).saturating_mul(F32);
     let trained = if stage.train.is_some() { weights } else { 0 };
@@ -118,10 +120,10 @@ fn row(model: &Model, known: &Known, index: usize) -> StageRow {
     }
 }
 
+/// `sizes` are those of one whole sequence.
 fn cost(model: &Model, evaluate: &Graph, stage: &Stage, sizes: &SizeValues) -> Option<Flops> {
     let positions = model.context.unwrap_or(1);
-    let one = sizes.clone().with(Symbol::BATCH, 1).with(Symbol::SEQUENCE, positions);
-    let forward = flops_for(evaluate, "loss", &one)? / positions as f64;
+    let forward = flops_for(evaluate, "loss", sizes)? / positions as f64;
     let training = 3.0 * forward;
     let examples = |train: &crate::model::TrainRecipe| {
         let by_steps = stage.end.steps.map(|steps| steps as f64 * train.batch as f64 * positions as f64);

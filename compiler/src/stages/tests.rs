@@ -10,7 +10,7 @@ use crate::prove::prove;
 fn table_of(model: &Model) -> StageTable {
     let (evaluate, gradient) = (lowered(model, &Entry::Evaluate), lowered(model, &Entry::Gradient));
     let (proofs, _) = prove(model, &evaluate, &gradient);
-    let activations = |_: &Stage, sizes: &SizeValues| Some(1000 * u64::try_from(model.parameter_count(sizes)).unwrap());
+    let activations = |_: &Stage, sizes: &SizeValues| Some(10 * u64::try_from(model.parameter_count(sizes)).unwrap());
     table(model, &Known { evaluate: Some(&evaluate), proofs: &proofs, activations: &activations })
 }
 

@@ -35,12 +35,11 @@ fn sizes(table: &StageTable) -> Vec<Vec<String>> {
 }
 
 fn costs(table: &StageTable) -> Vec<Vec<String>> {
-    let per = match table.per {
-        Example::Token => "token",
-        Example::Input => "input",
+    let (forward, held) = match table.per {
+        Example::Token => ("forward/token", "act./sequence"),
+        Example::Input => ("forward/input", "act./input"),
     };
-    let forward = format!("forward/{per}");
-    let header = ["stage", &forward, "training", "whole stage", "weights", "gradients", "moments", "activations"];
+    let header = ["stage", forward, "training", "whole stage", "weights", "gradients", "moments", held];
     let row = |row: &StageRow| {
         let none = || "-".to_string();
         let memory = row.memory;
