@@ -1,7 +1,8 @@
 //! Annotations of parameters: a shape `[.., d]` is compared with what is given and binds the sizes that have no name yet.
 
 use super::Elaborator;
-use super::value::{Axis, Frame, Tensor, Value, Word};
+use super::frame::Frame;
+use super::value::{Axis, Tensor, Value};
 use tfc_grammar::ast::{Expr, ExprKind, Param};
 use tfc_grammar::{Code, Diagnostic, Span, did_you_mean};
 
@@ -10,13 +11,13 @@ impl<'a> Elaborator<'a> {
     pub fn annotated(&mut self, param: &'a Param, value: &Value<'a>, span: Span, frame: &mut Frame<'a>) -> bool {
         let flag = param.default.as_ref().is_some_and(|default| matches!(default.kind, ExprKind::Flag(_)));
         if flag && !matches!(value, Value::Flag(_)) {
-            let near = |word: &Word| did_you_mean(&word.text, [param.name.text.as_str()]).map(String::from);
-            if let Value::Word(word) = value {
-                let meant = Word { near: near(word), ..word.clone() };
-                self.unknown_name(&meant, &format!("a flag for `{}`", param.name.text));
-                return false;
+            let needed = format!("a flag for `{}`", param.name.text);
+            match value {
+                Value::Word(word) => {
+                    self.unknown_word(word, &needed, did_you_mean(&word.text, [param.name.text.as_str()]));
+                }
+                other => self.wrong_kind(other, span, &needed),
             }
-            self.wrong_kind(value, span, &format!("a flag for `{}`", param.name.text));
             return false;
         }
         let Some(annotation) = &param.annotation else { return true };
@@ -28,7 +29,7 @@ impl<'a> Elaborator<'a> {
                     false
                 }
             },
-            _ if super::arguments::Formal::of(param).layer.is_some() => {
+            _ if super::matching::Formal::of(param).layer.is_some() => {
                 let fits = matches!(value, Value::Layer(_)) || value.is_none();
                 if !fits {
                     self.wrong_kind(value, span, &format!("a layer for `{}`", param.name.text));

@@ -2,11 +2,12 @@
 
 use super::Elaborator;
 use super::amount::{groups, substitute};
-use super::value::{Axis, Frame, Tensor, Value, Word, group_of};
+use super::frame::Frame;
+use super::value::{Axis, Tensor, Value, Word, group_of};
 use crate::model::Amount;
 use crate::size::Size;
 use tfc_grammar::ast::Expr;
-use tfc_grammar::{Code, Diagnostic, Span};
+use tfc_grammar::{Code, Diagnostic, Span, did_you_mean};
 
 impl<'a> Elaborator<'a> {
     /// The place in the user's text that is at fault for what happens at `span`: the innermost call outside the standard library.
@@ -73,10 +74,17 @@ impl<'a> Elaborator<'a> {
     }
 
     pub fn unknown_name(&self, word: &Word, needed: &str) {
+        let locals = word.frame.locals().iter().map(|local| local.name);
+        let near = did_you_mean(&word.text, locals.chain(self.names.visible(word.frame.scope)));
+        self.unknown_word(word, needed, near);
+    }
+
+    /// A word that nothing defines, and what it may have been meant to be.
+    pub fn unknown_word(&self, word: &Word, needed: &str, near: Option<&str>) {
         let place = self.place(word.span);
         let message = format!("`{}` is not known here", word.text);
         let diagnostic = Diagnostic::new(Code::UnknownName, message).at(place, format!("expected {needed}"));
-        let diagnostic = match &word.near {
+        let diagnostic = match near {
             Some(near) => diagnostic.suggest("there is a similar name", place, near),
             None => diagnostic,
         };
@@ -119,5 +127,17 @@ impl<'a> Elaborator<'a> {
 
     fn first_tokens(&self, symbol: crate::size::Symbol) -> Size {
         group_of(symbol).map_or(Size::symbol(symbol), |group| Size::constant(self.tokens[group]))
+    }
+
+    /// Reports shapes that an operation cannot take, with where the sizes at fault were declared.
+    pub fn wrong_shapes(&self, code: Code, message: &str, tensors: &[&Tensor], sizes: &[&Axis], span: Span) {
+        let shapes: Vec<String> = tensors.iter().map(|tensor| self.shape_text(tensor)).collect();
+        let what = if shapes.len() == 1 { "the shape is" } else { "the shapes are" };
+        let mut diagnostic =
+            Diagnostic::new(code, message).at(self.place(span), format!("{what} {}", shapes.join(" and ")));
+        if let Some(call) = self.calls.last().filter(|_| span.file != self.names.std) {
+            diagnostic = diagnostic.see(self.place(call.span), "in this call");
+        }
+        self.report(self.origins(diagnostic, sizes), span);
     }
 }

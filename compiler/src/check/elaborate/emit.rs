@@ -137,7 +137,8 @@ impl<'a> Elaborator<'a> {
     fn scale(&mut self, name: &str, rule: Amount, span: Span) -> usize {
         let instance = self.instance;
         let same = |s: &Scale| s.instance == instance && s.name == name && s.rule == rule;
-        if let Some(known) = self.scales.iter().position(same) {
+        let recent = self.scales.iter().enumerate().rev().take_while(|(_, s)| s.instance >= instance);
+        if let Some((known, _)) = recent.into_iter().find(|(_, s)| same(s)) {
             return known;
         }
         self.scales.push(Scale { instance, name: name.to_string(), rule, span: self.place(span) });

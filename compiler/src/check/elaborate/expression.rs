@@ -1,7 +1,8 @@
 //! Evaluates expressions and bodies.
 
+use super::frame::{Frame, Local};
 use super::instance::InstanceId;
-use super::value::{Callable, Closure, Field, Frame, Quantity, Value, Word, placeholder};
+use super::value::{Callable, Closure, Field, Quantity, Value, Word, placeholder};
 use super::{DEEPEST, Elaborator, MOST_STEPS};
 use crate::check::names::Meaning;
 use crate::check::value::ValueKind;
@@ -57,11 +58,8 @@ impl<'a> Elaborator<'a> {
             ExprKind::Flag(flag) => Value::Flag(*flag),
             ExprKind::Name(name) => self.name(name, span, frame),
             ExprKind::Negate(inner) => self.negate(inner, span, frame),
-            ExprKind::Binary { op, left, right } => self.binary(*op, left, right, span, frame),
-            ExprKind::Pipe { input, call } => {
-                let first = self.evaluate(input, frame, slot);
-                self.pipe((first, input.span), call, span, frame, slot)
-            }
+            ExprKind::Binary { .. } => self.chain(expr, frame),
+            ExprKind::Pipe { .. } => self.pipeline(expr, frame, slot),
             ExprKind::Call { callee, args } => self.call_expression(callee, args, span, frame, slot),
             ExprKind::Index { base, indices } if self.is_parameter(base, frame) => {
                 self.parameter(indices, &[], span, frame, slot)
@@ -96,7 +94,7 @@ impl<'a> Elaborator<'a> {
                 match self.names.constant(index).kind {
                     ValueKind::Number { value, .. } => Value::number(value, origin),
                     ValueKind::Flag(flag) => Value::Flag(flag),
-                    ValueKind::Word(text) => self.constant_word(index, text, span),
+                    ValueKind::Word(text) => self.constant_word(index, text, span, frame),
                     ValueKind::Text(_)
                     | ValueKind::Call { .. }
                     | ValueKind::Tuple(_)
@@ -112,28 +110,21 @@ impl<'a> Elaborator<'a> {
             None if name == "repeats" => Value::number(self.repeats, None),
             None => match super::builtin::Builtin::named(name) {
                 Some(builtin) => Value::Layer(Rc::new(Closure::bare(Callable::Builtin(builtin)))),
-                None => {
-                    // The library's own words are no mistakes, and guessing takes time.
-                    let near = if span.file == self.names.std { None } else { self.near(name, frame) };
-                    Value::Word(Word { text: name.to_string(), span, near })
-                }
+                None => Value::Word(Word { text: name.to_string(), span, frame: frame.clone() }),
             },
         }
     }
 
     /// `let norm = layernorm` names a layer; `let mask = causal` a word.
-    fn constant_word(&self, index: usize, text: String, span: Span) -> Value<'a> {
+    fn constant_word(&self, index: usize, text: String, span: Span, frame: &Frame<'a>) -> Value<'a> {
         let (_, scope) = self.names.constants[index].current();
         match (self.names.find(scope, &text), super::builtin::Builtin::named(&text)) {
             (Some(Meaning::Layer(layer)), _) => Value::Layer(Rc::new(Closure::bare(Callable::Layer(layer)))),
             (None, Some(builtin)) => Value::Layer(Rc::new(Closure::bare(Callable::Builtin(builtin)))),
-            (Some(Meaning::Constant(_) | Meaning::Tokens(_)) | None, _) => Value::Word(Word { text, span, near: None }),
+            (Some(Meaning::Constant(_) | Meaning::Tokens(_)) | None, _) => {
+                Value::Word(Word { text, span, frame: frame.clone() })
+            }
         }
-    }
-
-    fn near(&self, name: &str, frame: &Frame<'a>) -> Option<String> {
-        let locals = frame.locals.iter().map(|local| local.name);
-        did_you_mean(name, locals.chain(self.names.visible(frame.scope))).map(String::from)
     }
 
     /// `binding.weight`: a parameter of the call that a binding is named after; `init.keys`: a field of a tuple.
@@ -145,10 +136,13 @@ impl<'a> Elaborator<'a> {
                 None => self.no_member(name, fields.iter().filter_map(|field| field.name)),
             },
             Value::Tensor(tensor) => {
-                let own = self.parameters.iter().filter(|p| Some(p.instance) == tensor.owner);
-                match own.clone().find(|p| p.name == name.text) {
-                    Some(parameter) => Value::Tensor(parameter.value.clone()),
-                    None => self.no_member(name, own.map(|p| p.name.as_str())),
+                let found = tensor.owner.and_then(|owner| self.parameter_of.get(&(owner, name.text.clone())));
+                match found {
+                    Some(index) => Value::Tensor(self.parameters[*index].value.clone()),
+                    None => {
+                        let own = self.parameters.iter().filter(|p| Some(p.instance) == tensor.owner);
+                        self.no_member(name, own.map(|p| p.name.as_str()))
+                    }
                 }
             }
             Value::Error => Value::Error,
@@ -214,7 +208,7 @@ impl<'a> Elaborator<'a> {
 
     fn branch(&mut self, body: &'a Body, frame: &Frame<'a>, slot: &mut Slot<'a>) -> Value<'a> {
         let mut inner = frame.clone();
-        self.body(body, &mut inner, frame.locals.len(), slot).unwrap_or_else(|| {
+        self.body(body, &mut inner, frame.locals().len(), slot).unwrap_or_else(|| {
             self.fail(Code::NoResult, body.span, "a branch without a result", "its last line is no expression")
         })
     }
@@ -232,7 +226,7 @@ impl<'a> Elaborator<'a> {
             match &line.kind {
                 LineKind::Binding(binding) => {
                     let value = self.bound(&binding.name.text, &binding.value, frame);
-                    self.bind(&binding.name, value, frame, outer);
+                    self.bind(&binding.name, value, None, frame, outer);
                 }
                 LineKind::Result(expr) => result = Some(self.evaluate(expr, frame, slot)),
             }
@@ -252,13 +246,14 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Makes a name known; one that is in scope already may be hidden only if it is one of the first `outer`.
-    pub fn bind(&mut self, name: &'a Name, value: Value<'a>, frame: &mut Frame<'a>, outer: usize) {
-        if let Some(first) = frame.locals[outer..].iter().find(|local| local.name == name.text) {
+    /// `said` is where a call says it.
+    pub fn bind(&mut self, name: &'a Name, value: Value<'a>, said: Option<Span>, frame: &mut Frame<'a>, outer: usize) {
+        if let Some(first) = frame.locals()[outer..].iter().find(|local| local.name == name.text) {
             let diagnostic = Diagnostic::new(Code::DuplicateName, format!("`{}` is bound twice", name.text))
                 .at(self.place(name.span), "bound again")
                 .see(first.span, "first bound here");
             self.report(diagnostic, name.span);
         }
-        frame.bind(&name.text, value, name.span);
+        frame.add(Local { name: &name.text, value, span: name.span, said });
     }
 }

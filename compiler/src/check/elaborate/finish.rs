@@ -8,6 +8,7 @@ use crate::model::{
     self, Application, Constant, ConstantValue, Experiment, Model, Primitive, Program, TokenGroup, ValueId,
 };
 use crate::size::Symbols;
+use std::collections::BTreeMap;
 use tfc_grammar::{Code, Diagnostic};
 
 impl<'a> Elaborator<'a> {
@@ -50,10 +51,11 @@ impl<'a> Elaborator<'a> {
     /// The scales by their paths; two of one path and one rule are one.
     fn named_scales(&mut self) -> Vec<model::Scale> {
         let mut scales: Vec<model::Scale> = Vec::new();
+        let mut first_of: BTreeMap<String, usize> = BTreeMap::new();
         let mut index_of = Vec::with_capacity(self.scales.len());
         for scale in &self.scales {
             let path = join(&self.instances.path(scale.instance), &scale.name);
-            let first = scales.iter().position(|other| other.path == path);
+            let first = first_of.get(&path).copied();
             if let Some(first) = first.filter(|first| scales[*first].rule != scale.rule) {
                 let diagnostic = Diagnostic::new(Code::EqualPaths, format!("two scales would be named `{path}`"))
                     .at(scale.span, "this one follows another rule")
@@ -63,6 +65,7 @@ impl<'a> Elaborator<'a> {
             }
             index_of.push(first.unwrap_or(scales.len()));
             if first.is_none() {
+                first_of.insert(path.clone(), scales.len());
                 scales.push(model::Scale { path, rule: scale.rule.clone(), span: scale.span });
             }
         }

@@ -2,7 +2,8 @@
 
 use super::Elaborator;
 use super::expression::Slot;
-use super::value::{Axis, Frame, Tensor, Value};
+use super::frame::Frame;
+use super::value::{Axis, Tensor, Value};
 use crate::graph::DType;
 use crate::model::{InputKind, ModelInput, Primitive, ValueId};
 use crate::size::{Size, Symbol};
@@ -30,12 +31,12 @@ impl<'a> Elaborator<'a> {
             return None;
         };
         let forward = self.only_forward(ast)?;
-        let mut frame = Frame { scope, locals: Vec::new() };
+        let mut frame = Frame::new(scope);
         for param in &forward.params {
             let value = self.input(param, &frame).map_or(Value::Error, Value::Tensor);
-            self.bind(&param.name, value, &mut frame, 0);
+            self.bind(&param.name, value, None, &mut frame, 0);
         }
-        let inputs = frame.locals.len();
+        let inputs = frame.locals().len();
         if let Some(result) = forward.body.result() {
             let message = "a result of `forward` needs a name";
             self.fail(Code::ResultNotLast, result.span, message, "say `NAME = …`");
@@ -43,14 +44,14 @@ impl<'a> Elaborator<'a> {
         for line in &forward.body.statements {
             if let LineKind::Binding(binding) = &line.kind {
                 let value = self.bound(&binding.name.text, &binding.value, &frame);
-                self.bind(&binding.name, value, &mut frame, 0);
+                self.bind(&binding.name, value, None, &mut frame, 0);
             }
         }
-        let computed = frame.locals.len();
+        let computed = frame.locals().len();
         for member in &ast.members.statements {
             if let MemberKind::Binding(binding) = &member.kind {
                 let value = self.bound(&binding.name.text, &binding.value, &frame);
-                self.bind(&binding.name, value, &mut frame, 0);
+                self.bind(&binding.name, value, None, &mut frame, 0);
             }
         }
         self.named(ast, &frame, inputs, computed)
@@ -80,7 +81,7 @@ impl<'a> Elaborator<'a> {
     /// The names of the program: bindings of `forward` from `inputs` on, `loss` and metrics from `computed` on.
     fn named(&self, ast: &'a ast::Model, frame: &Frame<'a>, inputs: usize, computed: usize) -> Option<Named> {
         let mut named = Named { model: ast.name.text.clone(), names: Vec::new(), loss: None, metrics: Vec::new() };
-        for (index, local) in frame.locals.iter().enumerate().skip(inputs) {
+        for (index, local) in frame.locals().iter().enumerate().skip(inputs) {
             let Value::Tensor(tensor) = &local.value else {
                 if local.name == "loss" && index >= computed {
                     self.wrong_kind(&local.value, local.span, "a tensor");
@@ -101,7 +102,7 @@ impl<'a> Elaborator<'a> {
             }
         }
         let trains = self.names.experiment.sections.contains_key(&SectionKind::Train);
-        let has_loss = frame.locals[computed..].iter().any(|local| local.name == "loss");
+        let has_loss = frame.locals()[computed..].iter().any(|local| local.name == "loss");
         if trains && !has_loss {
             let message = format!("the model `{}` has no `loss`", ast.name.text);
             self.fail(Code::MissingLoss, ast.name.span, message, "training needs one, beside `forward`");
@@ -179,10 +180,10 @@ impl<'a> Elaborator<'a> {
             if self.called.contains(&index) || definition.ast.name.span.file == self.names.std {
                 continue;
             }
-            let mut frame = Frame { scope: definition.scope, locals: Vec::new() };
+            let mut frame = Frame::new(definition.scope);
             for param in &definition.ast.params {
                 if let Some(default) =
-                    param.default.as_ref().filter(|_| super::arguments::Formal::of(param).layer.is_none())
+                    param.default.as_ref().filter(|_| super::matching::Formal::of(param).layer.is_none())
                 {
                     self.value(default, &frame);
                 }
@@ -193,7 +194,7 @@ impl<'a> Elaborator<'a> {
                         }
                     }
                 }
-                self.bind(&param.name, Value::Error, &mut frame, 0);
+                self.bind(&param.name, Value::Error, None, &mut frame, 0);
             }
             if self.body(&definition.ast.body, &mut frame, 0, &mut Slot::default()).is_none() {
                 let message = format!("the layer `{}` has no result", definition.ast.name.text);

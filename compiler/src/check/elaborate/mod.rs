@@ -9,24 +9,20 @@
 
 mod amount;
 mod annotation;
-mod arguments;
-mod attention;
 mod blame;
 mod builtin;
 mod call;
-mod contraction;
+mod callee;
 mod emit;
 mod expression;
 mod finish;
 mod forward;
+mod frame;
 mod instance;
-mod losses;
-mod moving;
+mod layer;
+mod matching;
 mod operator;
 mod parameter;
-mod pointwise;
-mod reduce;
-mod repeat;
 mod slice;
 mod value;
 
@@ -39,9 +35,9 @@ use tfc_grammar::Span;
 use value::Tensor;
 
 /// Steps of evaluation, primitives of a program and nested expressions that no model needs. Reaching one ends the elaboration.
-const MOST_STEPS: usize = 2_000_000;
-const MOST_VALUES: usize = 200_000;
-const DEEPEST: usize = 300;
+const MOST_STEPS: usize = 500_000;
+const MOST_VALUES: usize = 100_000;
+const DEEPEST: usize = 150;
 
 /// The model without its experiment; None if there is no model, or nothing to make of it.
 pub(super) fn elaborate(names: &Names) -> Option<Model> {
@@ -65,6 +61,7 @@ struct Elaborator<'a> {
     context: Option<i64>,
     next_of: Option<usize>,
     parameters: Vec<Parameter>,
+    parameter_of: BTreeMap<(InstanceId, String), usize>,
     scales: Vec<Scale>,
     values: Vec<Application>,
     /// The instance each value belongs to.
@@ -132,6 +129,7 @@ impl<'a> Elaborator<'a> {
             context: None,
             next_of: None,
             parameters: Vec::new(),
+            parameter_of: BTreeMap::new(),
             scales: Vec::new(),
             values: Vec::new(),
             instance_of: Vec::new(),

@@ -2,23 +2,38 @@
 
 use super::Elaborator;
 use super::amount::{self, Computed};
-use super::value::{Frame, Quantity, Tensor, Value};
+use super::frame::Frame;
+use super::value::{Quantity, Tensor, Value};
 use crate::graph::DType;
 use crate::model::Primitive;
 use crate::scalar::Binary;
-use tfc_grammar::ast::{BinaryOp, Expr};
+use tfc_grammar::ast::{BinaryOp, Expr, ExprKind};
 use tfc_grammar::{Code, Span};
 
 impl<'a> Elaborator<'a> {
-    pub fn binary(
+    /// `a + b - c` is one loop, not a nest: sums may be long.
+    pub fn chain(&mut self, expr: &'a Expr, frame: &Frame<'a>) -> Value<'a> {
+        let (mut first, mut links) = (expr, Vec::new());
+        while let ExprKind::Binary { op, left, right } = &first.kind {
+            links.push((*op, &**left, &**right, first.span));
+            first = left;
+        }
+        let mut value = self.value(first, frame);
+        for (op, left, right, span) in links.into_iter().rev() {
+            value = self.binary(op, (value, left), right, span, frame);
+        }
+        value
+    }
+
+    fn binary(
         &mut self,
         op: BinaryOp,
-        left: &'a Expr,
+        (a, left): (Value<'a>, &'a Expr),
         right: &'a Expr,
         span: Span,
         frame: &Frame<'a>,
     ) -> Value<'a> {
-        let (a, b) = (self.value(left, frame), self.value(right, frame));
+        let b = self.value(right, frame);
         match (&a, &b) {
             (Value::Error, _) | (_, Value::Error) => Value::Error,
             (Value::Amount(a), Value::Amount(b)) => self.combine(op, a, b, span),

@@ -1,8 +1,11 @@
 //! `parameter[shape](init = …, role = …)`: the only thing that makes parameters.
 
-use super::arguments::{Arguments, Formal, Written};
+use super::builtin::Arguments;
 use super::expression::Slot;
-use super::value::{Axis, Distribution, Field, Frame, Tensor, Value};
+use super::frame::Frame;
+use super::instance::InstanceId;
+use super::matching::{Formal, Written};
+use super::value::{Axis, Distribution, Field, Tensor, Value};
 use super::{Elaborator, Parameter};
 use crate::graph::DType;
 use crate::model::{Amount, Init, Primitive, Role};
@@ -72,12 +75,14 @@ impl<'a> Elaborator<'a> {
         let name = slot.binding.take().unwrap_or("parameter");
         let role = self.role(&args, name)?;
         let init = self.init(&args, name, role)?;
-        if let Some(first) = self.parameters.iter().find(|p| p.instance == self.instance && p.name == name) {
-            self.equal_paths(name, span, first.span, super::call::Naming::Call);
+        let key = (self.instance, name.to_string());
+        if let Some(first) = self.parameter_of.get(&key) {
+            self.equal_paths(name, span, self.parameters[*first].span, super::call::Naming::Call);
             return None;
         }
         self.instances.hold(self.instance);
         let index = self.parameters.len();
+        self.parameter_of.insert(key, index);
         let axes: Vec<Axis> = axes.into_iter().map(|(axis, _)| axis).collect();
         let value = self.emit(Primitive::Parameter(index), &[], DType::F32, axes, span);
         self.parameters.push(Parameter {
@@ -91,6 +96,12 @@ impl<'a> Elaborator<'a> {
             value: value.clone(),
         });
         Some(value)
+    }
+
+    /// The parameters that a call just made itself.
+    pub fn own_parameters(&self, instance: InstanceId) -> impl Iterator<Item = &Parameter> {
+        // Those of an instance are made after it, and so are the instances in it.
+        self.parameters.iter().rev().take_while(move |p| p.instance >= instance).filter(move |p| p.instance == instance)
     }
 
     /// One size of a parameter: what varies from batch to batch cannot be one.

@@ -2,7 +2,8 @@
 
 use super::Elaborator;
 use super::annotation::is_ellipsis;
-use super::value::{Axis, Frame, Quantity, Tensor, Value};
+use super::frame::Frame;
+use super::value::{Axis, Quantity, Tensor, Value};
 use crate::model::Primitive;
 use crate::size::Size;
 use tfc_grammar::ast::{Expr, ExprKind};

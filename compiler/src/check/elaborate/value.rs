@@ -1,5 +1,6 @@
 //! What an expression of a layer stands for while the model is elaborated.
 
+use super::frame::Frame;
 use super::instance::InstanceId;
 use crate::graph::DType;
 use crate::model::{Amount, ValueId, ValueType};
@@ -15,7 +16,7 @@ pub(super) enum Value<'a> {
     Amount(Quantity),
     Flag(bool),
     /// A name that nothing defines: an option such as `causal`, or a mistake.
-    Word(Word),
+    Word(Word<'a>),
     Layer(Rc<Closure<'a>>),
     Distribution(Distribution),
     /// `window(n)`: a mask for attention.
@@ -49,11 +50,11 @@ pub(super) struct Quantity {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Word {
+pub(super) struct Word<'a> {
     pub text: String,
     pub span: Span,
-    /// The name it may have been meant to be.
-    pub near: Option<String>,
+    /// The names it was written among: it may have been meant to be one of them.
+    pub frame: Frame<'a>,
 }
 
 #[derive(Clone, Debug)]
@@ -103,34 +104,6 @@ pub(super) struct Given<'a> {
     pub frame: Frame<'a>,
     /// Names that the arguments may use besides: the parameter's annotation `layer(n, active)` lists them.
     pub sees: Vec<&'a str>,
-}
-
-/// The names of a body and their values.
-#[derive(Clone, Debug)]
-pub(super) struct Frame<'a> {
-    /// Where names that are not local are looked up.
-    pub scope: crate::check::names::ScopeId,
-    pub locals: Vec<Local<'a>>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Local<'a> {
-    pub name: &'a str,
-    pub value: Value<'a>,
-    /// Where it is bound.
-    pub span: Span,
-    /// Where a call says it, if it is a parameter that is given.
-    pub said: Option<Span>,
-}
-
-impl<'a> Frame<'a> {
-    pub fn find(&self, name: &str) -> Option<&Local<'a>> {
-        self.locals.iter().rev().find(|local| local.name == name)
-    }
-
-    pub fn bind(&mut self, name: &'a str, value: Value<'a>, span: Span) {
-        self.locals.push(Local { name, value, span, said: None });
-    }
 }
 
 impl Value<'_> {
@@ -216,4 +189,9 @@ pub(super) fn placeholder(group: usize) -> Symbol {
 /// The group that a placeholder stands for.
 pub(super) fn group_of(symbol: Symbol) -> Option<usize> {
     symbol.0.checked_sub(PLACEHOLDERS).map(|group| group as usize)
+}
+
+/// The sizes alone.
+pub(super) fn sizes(axes: &[Axis]) -> Vec<Size> {
+    axes.iter().map(|axis| axis.size.clone()).collect()
 }

@@ -4,7 +4,7 @@ use super::{Definition, Experiment, Group, LayerDefinition, Meaning, Names, Scop
 use crate::check::Report;
 use crate::check::files::{Files, Unit};
 use crate::check::settings::{Setting, Settings};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use tfc_grammar::ast::{self, Assign, EntryKind, Expr, ItemKind, MemberKind};
 use tfc_grammar::{Code, Diagnostic, Span, did_you_mean};
@@ -31,6 +31,7 @@ impl<'a> Names<'a> {
             experiment: Experiment::new(ScopeId(0)),
             scopes: Vec::new(),
             states: RefCell::default(),
+            depth: Cell::new(0),
             group_order: Vec::new(),
         };
         let mut builder = Builder { files, names };

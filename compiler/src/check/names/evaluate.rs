@@ -1,10 +1,12 @@
 //! Evaluates constant expressions.
 
-use super::groups::LONGEST_CHAIN;
 use super::{Meaning, Names, ScopeId, State};
 use crate::check::value::{Argument, Outcome, Value, ValueKind, calculate, percentage};
 use tfc_grammar::ast::{self, BinaryOp, Expr, ExprKind};
 use tfc_grammar::{Code, Diagnostic, Span, did_you_mean};
+
+/// How deep expressions and the constants in them nest.
+const DEEPEST: usize = 400;
 
 /// Where an expression stands.
 #[derive(Clone, Copy)]
@@ -39,13 +41,7 @@ impl Names<'_> {
     }
 
     fn first_evaluation(&self, index: usize, expr: &Expr, scope: ScopeId) -> Value {
-        let running = self.states.borrow().iter().filter(|state| matches!(state, State::Running)).count();
         let name = &self.constants[index].name;
-        if running > LONGEST_CHAIN {
-            let message = format!("`{}` depends on too long a chain of constants", name.text);
-            self.report.error(Code::NestingTooDeep, name.span, message, "");
-            return Value::error(expr.span);
-        }
         let value = self.evaluate(expr, Context { scope, tokens: None });
         match value.kind {
             ValueKind::Number { .. } | ValueKind::Word(_) | ValueKind::Flag(_) | ValueKind::Error => value,
@@ -59,6 +55,18 @@ impl Names<'_> {
 
     /// What a constant expression says. Names that nothing defines stay words; whatever is wrong is reported and becomes an error value.
     pub fn evaluate(&self, expr: &Expr, context: Context) -> Value {
+        if self.depth.get() == DEEPEST {
+            let message = "constants and their expressions depend on each other in too long a chain";
+            self.report.error(Code::NestingTooDeep, expr.span, message, "its last link");
+            return Value::error(expr.span);
+        }
+        self.depth.set(self.depth.get() + 1);
+        let value = self.expression(expr, context);
+        self.depth.set(self.depth.get() - 1);
+        value
+    }
+
+    fn expression(&self, expr: &Expr, context: Context) -> Value {
         let span = expr.span;
         let kind = match &expr.kind {
             ExprKind::Number(number) => ValueKind::Number { value: number.value, percent: number.percent },

@@ -14,8 +14,8 @@ enum Mark {
     Ordered,
 }
 
-/// Definitions that depend on each other in longer chains are refused: nobody writes them, and following them takes stack.
-pub(super) const LONGEST_CHAIN: usize = 100;
+/// Tokens that follow each other in longer chains are refused: nobody writes them, and following them takes stack.
+const LONGEST_CHAIN: usize = 100;
 
 impl Names<'_> {
     /// Finds out which groups are derived, and an order in which each comes after those it follows.

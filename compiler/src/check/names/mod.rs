@@ -12,7 +12,7 @@ pub(super) use evaluate::Context;
 use super::Report;
 use super::settings::Setting;
 use super::value::Value;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use tfc_grammar::ast::{self, Expr, SectionKind};
 use tfc_grammar::{FileId, Span};
@@ -94,6 +94,8 @@ pub(super) struct Names<'a> {
     pub experiment: Experiment<'a>,
     scopes: Vec<Scope<'a>>,
     states: RefCell<Vec<State>>,
+    /// How deep the evaluation of constants is.
+    depth: Cell<usize>,
     /// The order in which derived groups can be computed.
     group_order: Vec<usize>,
 }

@@ -1,8 +1,10 @@
 //! Whole files through the checker: what they become, and what their mistakes are answered.
 
 mod codes;
+mod limits;
 mod mistakes;
 mod models;
+mod mutations;
 mod zoo;
 
 pub(crate) use zoo::spec;

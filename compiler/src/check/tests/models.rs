@@ -5,7 +5,7 @@ use crate::model::{Init, Model, Primitive};
 use crate::scalar::Unary;
 use crate::size::Size;
 
-const TINY: &str = "
+pub(super) const TINY: &str = "
 model tiny {
   let vocab = 64
   let context = 16

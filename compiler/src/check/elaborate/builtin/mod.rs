@@ -2,8 +2,19 @@
 //!
 //! To add one: an entry in the table, an arm in [`Elaborator::apply`], a function beside its like.
 
+mod arguments;
+mod attention;
+mod contraction;
+mod losses;
+mod moving;
+mod pointwise;
+mod reduce;
+mod repeat;
+
+pub(super) use arguments::Arguments;
+
 use super::Elaborator;
-use super::arguments::{Arguments, Formal};
+use super::matching::Formal;
 use super::value::Value;
 use tfc_grammar::Code;
 
@@ -161,7 +172,7 @@ mod tests {
     /// With its arguments, in their order.
     #[test]
     fn every_operation_is_documented() {
-        let page = include_str!("../../../../docs/language.md");
+        let page = include_str!("../../../../../docs/language.md");
         for builtin in Builtin::ALL {
             let start = format!("| `{}(", builtin.name());
             let row = page.lines().find(|line| line.starts_with(&start));

@@ -1,10 +1,11 @@
 //! `repeat(n, layer, x)`: n instances of a layer, each taking what the one before gives.
 
-use super::Elaborator;
-use super::arguments::Arguments;
-use super::call::{Naming, Site};
-use super::expression::Slot;
-use super::value::{Frame, Value};
+use super::Arguments;
+use crate::check::elaborate::Elaborator;
+use crate::check::elaborate::call::{Naming, Site};
+use crate::check::elaborate::expression::Slot;
+use crate::check::elaborate::frame::Frame;
+use crate::check::elaborate::value::Value;
 use crate::check::names::ScopeId;
 
 impl<'a> Elaborator<'a> {
@@ -16,7 +17,7 @@ impl<'a> Elaborator<'a> {
             return None;
         };
         // What waits in the closure was written elsewhere and sees the names of that place.
-        let frame = Frame { scope: ScopeId::STD, locals: Vec::new() };
+        let frame = Frame::new(ScopeId::STD);
         let (mut value, mut place) = args.values[2][0].clone();
         let outer = self.repeats;
         self.repeats *= count as f64;

@@ -1,8 +1,8 @@
 //! Operations that move elements: concatenation, patches, and the broadcasting they share with arithmetic.
 
-use super::Elaborator;
-use super::arguments::Arguments;
-use super::value::{Axis, Tensor};
+use super::Arguments;
+use crate::check::elaborate::Elaborator;
+use crate::check::elaborate::value::{Axis, Tensor};
 use crate::graph::DType;
 use crate::model::Primitive;
 use crate::size::Size;

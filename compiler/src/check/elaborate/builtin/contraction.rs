@@ -1,12 +1,12 @@
 //! Contractions, and rows of tables.
 
-use super::Elaborator;
-use super::arguments::Arguments;
-use super::value::{Axis, Tensor};
+use super::Arguments;
+use crate::check::elaborate::Elaborator;
+use crate::check::elaborate::value::{Tensor, sizes};
 use crate::graph::DType;
 use crate::model::Primitive;
 use crate::size::{Size, Symbol};
-use tfc_grammar::{Code, Diagnostic, Span};
+use tfc_grammar::Code;
 
 impl<'a> Elaborator<'a> {
     /// `[.., k] × [k, n]` → `[.., n]`, or both of one rank with equal leading axes.
@@ -110,44 +110,4 @@ impl<'a> Elaborator<'a> {
         let axes = vec![positions.clone(), table.axes[1].clone()];
         Some(self.emit(Primitive::Positions, &[&table], DType::F32, axes, args.span))
     }
-
-    /// A tensor of real numbers.
-    pub fn floats(&mut self, args: &Arguments<'a>, index: usize) -> Option<Tensor> {
-        let tensor = self.tensor(args, index)?;
-        self.of_dtype(tensor, DType::F32, args.values[index][0].1)
-    }
-
-    /// A tensor of ids.
-    pub fn integers(&mut self, args: &Arguments<'a>, index: usize) -> Option<Tensor> {
-        let tensor = self.tensor(args, index)?;
-        self.of_dtype(tensor, DType::I32, args.values[index][0].1)
-    }
-
-    pub fn of_dtype(&self, tensor: Tensor, dtype: DType, span: Span) -> Option<Tensor> {
-        if tensor.dtype == dtype {
-            return Some(tensor);
-        }
-        let (needed, found) = match dtype {
-            DType::F32 => ("real numbers are", "ids"),
-            DType::I32 => ("ids are", "real numbers"),
-        };
-        self.fail(Code::WrongType, span, format!("{needed} needed here"), format!("this is a tensor of {found}"));
-        None
-    }
-
-    /// Reports shapes that an operation cannot take, with where the sizes at fault were declared.
-    pub fn wrong_shapes(&self, code: Code, message: &str, tensors: &[&Tensor], sizes: &[&Axis], span: Span) {
-        let shapes: Vec<String> = tensors.iter().map(|tensor| self.shape_text(tensor)).collect();
-        let what = if shapes.len() == 1 { "the shape is" } else { "the shapes are" };
-        let mut diagnostic =
-            Diagnostic::new(code, message).at(self.place(span), format!("{what} {}", shapes.join(" and ")));
-        if let Some(call) = self.calls.last().filter(|_| span.file != self.names.std) {
-            diagnostic = diagnostic.see(self.place(call.span), "in this call");
-        }
-        self.report(self.origins(diagnostic, sizes), span);
-    }
-}
-
-pub(super) fn sizes(axes: &[Axis]) -> Vec<Size> {
-    axes.iter().map(|axis| axis.size.clone()).collect()
 }

@@ -1,9 +1,9 @@
 //! What compares logits with labels, and the labels of a language model.
 
-use super::Elaborator;
-use super::arguments::Arguments;
-use super::contraction::sizes;
-use super::value::Tensor;
+use super::Arguments;
+use crate::check::elaborate::Elaborator;
+use crate::check::elaborate::value::Tensor;
+use crate::check::elaborate::value::sizes;
 use crate::graph::DType;
 use crate::model::{InputKind, Primitive};
 use tfc_grammar::Code;

@@ -1,8 +1,8 @@
 //! Functions of each element, and of each row that keep its shape.
 
-use super::Elaborator;
-use super::arguments::Arguments;
-use super::value::{Axis, Distribution, Quantity, Tensor, Value};
+use super::Arguments;
+use crate::check::elaborate::Elaborator;
+use crate::check::elaborate::value::{Axis, Distribution, Quantity, Tensor, Value};
 use crate::graph::DType;
 use crate::model::{Amount, Primitive};
 use crate::scalar::Unary;

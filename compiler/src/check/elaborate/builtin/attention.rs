@@ -1,9 +1,9 @@
 //! Attention between positions, and the heads and rotations it works on.
 
-use super::Elaborator;
-use super::arguments::Arguments;
-use super::contraction::sizes;
-use super::value::{Axis, Tensor, Value};
+use super::Arguments;
+use crate::check::elaborate::Elaborator;
+use crate::check::elaborate::value::sizes;
+use crate::check::elaborate::value::{Axis, Tensor, Value};
 use crate::graph::{AttentionMask, DType};
 use crate::model::Primitive;
 use crate::size::Size;
