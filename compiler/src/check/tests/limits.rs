@@ -30,7 +30,8 @@ fn long_chains_of_layers_and_definitions() {
 #[test]
 fn the_deepest_expressions_in_the_deepest_layers() {
     let chain = format!("x{}", " + x".repeat(250));
-    let layers = repeated(100, |i| format!("layer f{i}(x) {{ {} }}", chain.replacen('x', &format!("f{}(x)", i + 1), 1)));
+    let layers =
+        repeated(100, |i| format!("layer f{i}(x) {{ {} }}", chain.replacen('x', &format!("f{}(x)", i + 1), 1)));
     let text = format!("{layers}\nlayer f100(x) {{ x }}\nmodel m {{\n  forward(x: [4]) {{\n    y = f0(x)\n  }}\n}}\n");
     assert_eq!(codes(&text), [Code::NestingTooDeep]);
 }

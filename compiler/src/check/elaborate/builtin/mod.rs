@@ -16,7 +16,7 @@ pub(super) use arguments::Arguments;
 use super::Elaborator;
 use super::matching::Formal;
 use super::value::Value;
-use tfc_grammar::Code;
+use tfc_grammar::{Code, Diagnostic};
 
 /// How an operation takes an argument.
 #[derive(Clone, Copy)]
@@ -135,7 +135,8 @@ impl<'a> Elaborator<'a> {
             Builtin::Standardize => self.standardize(args),
             Builtin::RmsNormalize => self.rms_normalize(args),
             Builtin::Softmax => self.softmax(args),
-            Builtin::TopK | Builtin::DropPath => self.not_yet(builtin, args),
+            Builtin::TopK => self.not_yet(builtin, "mask by `first`, or weigh by `softmax`", args),
+            Builtin::DropPath => self.not_yet(builtin, "`dropout` drops single numbers", args),
             Builtin::First => self.first(args),
             Builtin::Gelu => self.gelu(args),
             Builtin::Silu => self.function(crate::scalar::Unary::Silu, args),
@@ -158,9 +159,10 @@ impl<'a> Elaborator<'a> {
         tensor.map(Value::Tensor)
     }
 
-    fn not_yet(&mut self, builtin: Builtin, args: &Arguments<'a>) -> Option<super::value::Tensor> {
+    fn not_yet(&mut self, builtin: Builtin, instead: &str, args: &Arguments<'a>) -> Option<super::value::Tensor> {
         let message = format!("`{}` is not yet supported", builtin.name());
-        self.fail(Code::NotYetSupported, args.span, message, "the language can say it, the compiler cannot do it yet");
+        let diagnostic = Diagnostic::new(Code::NotYetSupported, message).at(self.place(args.span), "").help(instead);
+        self.report(diagnostic, args.span);
         None
     }
 }
