@@ -5,7 +5,6 @@
 
 use crate::device::{HostTensor, Session, shape_at};
 use crate::random::{Purpose, Stream};
-use crate::reals::Reals;
 use crate::rows::Layout;
 use std::num::NonZero;
 use std::ops::Range;
@@ -15,18 +14,14 @@ use tfc_compiler::size::SizeValues;
 use tfc_compiler::storage::Storage;
 
 /// Writes every parameter as its init draws it.
-pub fn initialize(model: &Model, seed: u64, reals: Reals, session: &mut dyn Session) {
+pub fn initialize(model: &Model, seed: u64, session: &mut dyn Session) {
     for (i, parameter) in model.parameters.iter().enumerate() {
         let shape = shape_at(&parameter.shape, session.sizes());
         let layout = layout(parameter, &shape);
         let stream = Stream::new(seed, Purpose::Init, &parameter.path, 0);
         let mut numbers = vec![0f32; shape.iter().product()];
         draw(&parameter.init, session.sizes(), &stream, layout, 0..layout.rows, &mut numbers);
-        let tensor = match reals {
-            Reals::F32 => HostTensor::F32 { shape, data: numbers },
-            Reals::F64 => HostTensor::F64 { shape, data: numbers.into_iter().map(f64::from).collect() },
-        };
-        session.write(Storage::Parameter(i as u32), &tensor);
+        session.write(Storage::Parameter(i as u32), &HostTensor::F32 { shape, data: numbers });
     }
 }
 

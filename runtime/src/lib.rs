@@ -11,7 +11,6 @@ pub mod grow;
 mod init;
 pub mod metrics;
 pub mod random;
-mod reals;
 pub mod record;
 pub mod report;
 pub mod rows;

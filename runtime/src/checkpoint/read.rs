@@ -2,7 +2,6 @@
 
 use super::{MODEL, OPTIMIZER, State, moment_names};
 use crate::device::{HostTensor, Session, shape_at};
-use crate::reals::Reals;
 use crate::storage::{Dtype, TensorFile};
 use crate::{Failure, Kind, Result};
 use std::path::Path;
@@ -40,12 +39,11 @@ pub fn load(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Session, s
 /// As [`load`] without the moments: for evaluating and generating.
 pub fn load_for_use(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Session, state: &State) -> Result<()> {
     load_parameters(checkpoint, compiled, session)?;
-    let reals = Reals::of(compiled, session);
     if state.scales.len() != compiled.model.scales.len() {
         return Err(Failure::broken(checkpoint, "has another number of scales than the model"));
     }
     for (i, scale) in state.scales.iter().enumerate() {
-        session.write(Storage::Scale(i as u32), &reals.scalar(scale.value));
+        session.write(Storage::Scale(i as u32), &HostTensor::scalar(scale.value));
     }
     Ok(())
 }
@@ -63,7 +61,7 @@ pub fn load_weights(path: &Path, compiled: &Compiled, session: &mut dyn Session)
         storage: Storage::Parameter(i as u32),
     };
     let wanted: Vec<Wanted> = compiled.model.parameters.iter().enumerate().map(wanted).collect();
-    load_tensors(path, &wanted, compiled, session)
+    load_tensors(path, &wanted, session)
 }
 
 /// Fills the moments alone.
@@ -75,26 +73,24 @@ pub fn load_moments(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Se
             wanted.push(Wanted { name, shape: shape_at(&parameter.shape, session.sizes()), storage });
         }
     }
-    load_tensors(&checkpoint.join(OPTIMIZER), &wanted, compiled, session)
+    load_tensors(&checkpoint.join(OPTIMIZER), &wanted, session)
 }
 
-fn load_tensors(path: &Path, wanted: &[Wanted], compiled: &Compiled, session: &mut dyn Session) -> Result<()> {
+fn load_tensors(path: &Path, wanted: &[Wanted], session: &mut dyn Session) -> Result<()> {
     let file = TensorFile::open(path)?;
     verify(path, &file, wanted)?;
-    let reals = Reals::of(compiled, session);
     for Wanted { name, shape, storage } in wanted {
-        session.write(*storage, &tensor(&file, name, shape, reals)?);
+        session.write(*storage, &tensor(&file, name, shape)?);
     }
     Ok(())
 }
 
-/// One tensor in the numbers of the session.
-fn tensor(file: &TensorFile, name: &str, shape: &[usize], reals: Reals) -> Result<HostTensor> {
+/// One tensor, in the numbers of the file; the device converts them to its own.
+fn tensor(file: &TensorFile, name: &str, shape: &[usize]) -> Result<HostTensor> {
     let shape = shape.to_vec();
-    Ok(match (file.dtype(name)?, reals) {
-        (Dtype::F32, Reals::F32) => HostTensor::F32 { shape, data: file.values::<f32>(name)?.into_owned() },
-        (Dtype::F64, reals) => reals.tensor(shape, file.values::<f64>(name)?.into_owned()),
-        (_, reals) => reals.tensor(shape, file.values::<f32>(name)?.iter().map(|x| f64::from(*x)).collect()),
+    Ok(match file.dtype(name)? {
+        Dtype::F64 => HostTensor::F64 { shape, data: file.values(name)?.into_owned() },
+        _ => HostTensor::F32 { shape, data: file.values(name)?.into_owned() },
     })
 }
 

@@ -2,7 +2,6 @@
 
 use super::{CONFIG, MODEL, OPTIMIZER, STATE, State, TOKENIZER, config, moment_names};
 use crate::device::{HostTensor, Session, shape_at};
-use crate::reals::Reals;
 use crate::storage::{Dtype, NewFile, NewFolder, TensorEntry, write_tensors};
 use crate::{Failure, Kind, Result};
 use std::borrow::Cow;
@@ -44,9 +43,9 @@ fn write_files(
         moments.push((first, Storage::FirstMoment(i), shape.clone()));
         moments.push((second, Storage::SecondMoment(i), shape));
     }
-    let reals = Reals::of(compiled, session);
-    tensors(&folder.join(MODEL), reals, session, &parameters)?;
-    tensors(&folder.join(OPTIMIZER), reals, session, &moments)?;
+    let dtype = dtype(session, &parameters);
+    tensors(&folder.join(MODEL), dtype, session, &parameters)?;
+    tensors(&folder.join(OPTIMIZER), dtype, session, &moments)?;
     NewFile::write(&folder.join(CONFIG), config::json(&compiled.model, session.sizes(), state).as_bytes())?;
     if let Some(tokenizer) = tokenizer {
         NewFile::write(&folder.join(TOKENIZER), tokenizer.as_bytes())?;
@@ -55,11 +54,16 @@ fn write_files(
     folder.commit()
 }
 
-fn tensors(path: &Path, reals: Reals, session: &dyn Session, tensors: &[(String, Storage, Vec<usize>)]) -> Result<()> {
-    let dtype = match reals {
-        Reals::F32 => Dtype::F32,
-        Reals::F64 => Dtype::F64,
-    };
+/// The numbers that the session hands out, seen on its smallest parameter.
+fn dtype(session: &dyn Session, parameters: &[(String, Storage, Vec<usize>)]) -> Dtype {
+    let smallest = parameters.iter().min_by_key(|(_, _, shape)| shape.iter().product::<usize>());
+    match smallest.map(|(_, storage, _)| session.read(*storage)) {
+        Some(HostTensor::F64 { .. }) => Dtype::F64,
+        Some(HostTensor::F32 { .. } | HostTensor::I32 { .. }) | None => Dtype::F32,
+    }
+}
+
+fn tensors(path: &Path, dtype: Dtype, session: &dyn Session, tensors: &[(String, Storage, Vec<usize>)]) -> Result<()> {
     let entry = |(name, _, shape): &(String, Storage, Vec<usize>)| TensorEntry {
         name: name.clone(),
         dtype,

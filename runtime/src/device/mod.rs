@@ -23,7 +23,8 @@ use tfc_compiler::graph::{DType, Input};
 use tfc_compiler::size::{Size, SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 
-/// A tensor in the memory of the host. The reference device hands out and takes f64, the others f32.
+/// A tensor in the memory of the host. A device takes real numbers in either width; the reference device hands out f64, the
+/// others f32.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HostTensor {
     F32 { shape: Vec<usize>, data: Vec<f32> },
@@ -79,9 +80,8 @@ impl HostTensor {
         }
     }
 
-    /// A scalar of f32.
-    pub fn scalar(value: f32) -> HostTensor {
-        HostTensor::F32 { shape: Vec::new(), data: vec![value] }
+    pub fn scalar(value: f64) -> HostTensor {
+        HostTensor::F64 { shape: Vec::new(), data: vec![value] }
     }
 
     /// The numbers as f64, whatever the type.

@@ -2,7 +2,6 @@
 
 use super::{BIAS, KEYS, VALUES};
 use crate::device::{HostTensor, Named, Session, SessionMemory, shape_at};
-use crate::reals::Reals;
 use crate::{Failure, Result};
 use std::collections::BTreeMap;
 use tfc_compiler::compiled::Compiled;
@@ -48,7 +47,7 @@ impl FakeSession {
 
     fn put(&mut self, storage: Storage, numbers: Vec<f64>) {
         let shape = self.shape(storage, &self.sizes);
-        self.tensors.insert(storage, Reals::F32.tensor(shape, numbers));
+        self.tensors.insert(storage, f32_tensor(shape, numbers));
     }
 
     fn parameter(&self, i: usize) -> Vec<f64> {
@@ -151,7 +150,7 @@ impl Session for FakeSession {
             if let Some(old) = self.tensors.get(&storage) {
                 numbers.iter_mut().zip(old.to_f64()).for_each(|(to, from)| *to = from);
             }
-            self.tensors.insert(storage, Reals::F32.tensor(new, numbers));
+            self.tensors.insert(storage, f32_tensor(new, numbers));
         }
         self.sizes = sizes.clone();
         Ok(())
@@ -163,11 +162,10 @@ impl Session for FakeSession {
 
     fn write(&mut self, storage: Storage, tensor: &HostTensor) {
         assert_eq!(tensor.shape(), self.shape(storage, &self.sizes), "{storage:?}");
-        assert!(matches!(tensor, HostTensor::F32 { .. }), "this session works in f32");
         if matches!(storage, Storage::Rows(..) | Storage::Scale(_)) {
             self.writes.push(storage);
         }
-        self.tensors.insert(storage, tensor.clone());
+        self.tensors.insert(storage, f32_tensor(tensor.shape().to_vec(), tensor.to_f64()));
     }
 
     fn read(&self, storage: Storage) -> HostTensor {
@@ -187,7 +185,7 @@ impl Session for FakeSession {
             let found = inputs.iter().find(|(n, _)| n == name);
             found.map(|(_, tensor)| tensor.to_f64()).ok_or_else(|| Failure::mistake(format!("no input `{name}`")))
         };
-        let scalar = |name: &str, number: f64| (name.to_string(), HostTensor::scalar(number as f32));
+        let scalar = |name: &str, number: f64| (name.to_string(), f32_tensor(Vec::new(), vec![number]));
         if entry == "update" {
             let norm = self.update(|name| input(name).expect("the optimizer's numbers")[0]);
             return Ok(vec![scalar("gradient_norm", norm)]);
@@ -212,7 +210,7 @@ impl Session for FakeSession {
                 let batch = products.len() as f64;
                 Ok(vec![scalar("loss", error(2) / batch), scalar("error", error(1) / batch)])
             }
-            "named" => Ok(vec![("p".to_string(), Reals::F32.tensor(vec![batch as usize, 2], self.predict(&x).0))]),
+            "named" => Ok(vec![("p".to_string(), f32_tensor(vec![batch as usize, 2], self.predict(&x).0))]),
             _ => Err(Failure::mistake(format!("no entry `{entry}`"))),
         }
     }
@@ -227,4 +225,9 @@ impl Session for FakeSession {
     fn memory(&self) -> SessionMemory {
         SessionMemory::default()
     }
+}
+
+/// Numbers as a device of f32 keeps them.
+fn f32_tensor(shape: Vec<usize>, numbers: Vec<f64>) -> HostTensor {
+    HostTensor::F32 { shape, data: numbers.into_iter().map(|x| x as f32).collect() }
 }

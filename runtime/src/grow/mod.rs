@@ -24,7 +24,6 @@ mod tests;
 use crate::Result;
 use crate::checkpoint::State;
 use crate::device::Session;
-use crate::reals::Reals;
 use crate::rows::{self, Segment};
 use crate::sizes::{sizes_at, tokens_by_path};
 use crate::train::Batches;
@@ -69,7 +68,6 @@ pub fn grow(compiled: &Compiled, session: &mut dyn Session, state: &mut State, i
     let model = &compiled.model;
     let stage = &model.experiment.stages[index];
     let Some(growth) = &stage.growth else { return Ok(()) };
-    let reals = Reals::of(compiled, session);
     let before = session.sizes().clone();
     let after = sizes_at(model, before.get(Symbol::BATCH) as u64, &stage.tokens);
     if let GrowthInit::Split { .. } = growth.init {
@@ -77,18 +75,18 @@ pub fn grow(compiled: &Compiled, session: &mut dyn Session, state: &mut State, i
     }
 
     state.seed = stage.seed;
-    shrink::shrink(model, session, state, reals, &after);
+    shrink::shrink(model, session, state, &after);
     session.resize(&after)?;
     if !growth.keep_optimizer {
         reset_optimizer(model, session, state);
     }
     match &growth.init {
-        GrowthInit::New { keys, values } => new_rows::draw(model, session, state, reals, &before, [keys, values]),
-        GrowthInit::Split { noise } => split::split(model, session, state, reals, &before, *noise),
+        GrowthInit::New { keys, values } => new_rows::draw(model, session, state, &before, [keys, values]),
+        GrowthInit::Split { noise } => split::split(model, session, state, &before, *noise),
     }
     extend_lineages(state, model, index, growth, [&before, &after]);
     scales::at_growth(model, session, state, growth.scale);
-    scales::write(session, state, reals);
+    scales::write(session, state);
     state.tokens = tokens_by_path(model, &after);
     if grows(model, stage, &before) {
         state.last_growth = Some(index);

@@ -1,9 +1,8 @@
 //! New rows drawn from the distributions that a stage gives for keys and values, or from the model's own.
 
 use crate::checkpoint::State;
-use crate::device::{Session, shape_at};
+use crate::device::{HostTensor, Session, shape_at};
 use crate::random::{Purpose, Stream};
-use crate::reals::Reals;
 use crate::{init, rows};
 use tfc_compiler::model::{Init, Model, Role};
 use tfc_compiler::size::SizeValues;
@@ -14,7 +13,6 @@ pub fn draw(
     model: &Model,
     session: &mut dyn Session,
     state: &State,
-    reals: Reals,
     before: &SizeValues,
     [keys, values]: [&Option<Init>; 2],
 ) {
@@ -46,6 +44,6 @@ pub fn draw(
         for place in new.flat_map(|row| layout.pieces(row)).flatten() {
             numbers[place] = f64::from(drawn[place]);
         }
-        session.write(storage, &reals.tensor(shape, numbers));
+        session.write(storage, &HostTensor::F64 { shape, data: numbers });
     }
 }

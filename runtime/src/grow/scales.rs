@@ -1,8 +1,7 @@
 //! The multipliers τ as state: their rule at the start, kept or retuned at growth, on their way from step to step.
 
 use crate::checkpoint::{Ramp, ScaleState, State};
-use crate::device::Session;
-use crate::reals::Reals;
+use crate::device::{HostTensor, Session};
 use tfc_compiler::model::{Model, ScalePolicy};
 use tfc_compiler::size::SizeValues;
 use tfc_compiler::storage::Storage;
@@ -30,19 +29,19 @@ pub fn at_growth(model: &Model, session: &dyn Session, state: &mut State, policy
 }
 
 /// Moves the scales that are on their way to where they belong for the next update.
-pub fn step(model: &Model, session: &mut dyn Session, state: &mut State, reals: Reals) {
+pub fn step(model: &Model, session: &mut dyn Session, state: &mut State) {
     for (i, (scale, definition)) in state.scales.iter_mut().zip(&model.scales).enumerate() {
         if scale.ramp.is_some() {
             advance(scale, definition.rule.eval(session.sizes()), state.done.steps);
-            session.write(Storage::Scale(i as u32), &reals.scalar(scale.value));
+            session.write(Storage::Scale(i as u32), &HostTensor::scalar(scale.value));
         }
     }
 }
 
 /// Writes all scales.
-pub fn write(session: &mut dyn Session, state: &State, reals: Reals) {
+pub fn write(session: &mut dyn Session, state: &State) {
     for (i, scale) in state.scales.iter().enumerate() {
-        session.write(Storage::Scale(i as u32), &reals.scalar(scale.value));
+        session.write(Storage::Scale(i as u32), &HostTensor::scalar(scale.value));
     }
 }
 

@@ -4,21 +4,20 @@
 //! of its rows (‖key‖ · ‖value‖ in a Pattention). All parameters of an axis keep the same tokens, in the order they had.
 
 use crate::checkpoint::State;
-use crate::device::{Session, shape_at};
+use crate::device::{HostTensor, Session, shape_at};
 use crate::init;
-use crate::reals::Reals;
 use std::collections::BTreeMap;
 use tfc_compiler::model::Model;
 use tfc_compiler::size::SizeValues;
 use tfc_compiler::storage::Storage;
 
 /// Moves the rows that stay to the front, wherever `after` has fewer than there are, and takes the others out of the segments.
-pub fn shrink(model: &Model, session: &mut dyn Session, state: &mut State, reals: Reals, after: &SizeValues) {
+pub fn shrink(model: &Model, session: &mut dyn Session, state: &mut State, after: &SizeValues) {
     for (axis, token_axis) in model.token_axes.iter().enumerate() {
         let [now, then] = [session.sizes(), after].map(|sizes| sizes.get(token_axis.symbol).max(0) as usize);
         if then < now {
             let kept = most_important(&importance(model, session, axis, now), then);
-            keep(model, session, state, reals, axis, &kept);
+            keep(model, session, state, axis, &kept);
         }
     }
 }
@@ -52,7 +51,7 @@ fn most_important(weights: &[f64], count: usize) -> Vec<usize> {
     order
 }
 
-fn keep(model: &Model, session: &mut dyn Session, state: &mut State, reals: Reals, axis: usize, kept: &[usize]) {
+fn keep(model: &Model, session: &mut dyn Session, state: &mut State, axis: usize, kept: &[usize]) {
     for (i, layout) in parameters(model, session, axis) {
         for storage in [Storage::Parameter, Storage::FirstMoment, Storage::SecondMoment].map(|of| of(i as u32)) {
             let mut numbers = session.read(storage).to_f64();
@@ -60,7 +59,7 @@ fn keep(model: &Model, session: &mut dyn Session, state: &mut State, reals: Real
                 layout.copy(&mut numbers, *from, to);
             }
             let shape = shape_at(&model.parameters[i].shape, session.sizes());
-            session.write(storage, &reals.tensor(shape, numbers));
+            session.write(storage, &HostTensor::F64 { shape, data: numbers });
         }
         let mut end = 0;
         for segment in &mut state.rows[i].segments {

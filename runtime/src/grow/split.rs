@@ -6,9 +6,8 @@
 //! 1 + noise · z, z normal, and leaves the originals alone: without it the copies would stay equal for ever.
 
 use crate::checkpoint::State;
-use crate::device::{Session, shape_at};
+use crate::device::{HostTensor, Session, shape_at};
 use crate::random::{Purpose, Stream};
-use crate::reals::Reals;
 use crate::rows::{self, Layout};
 use crate::{Failure, Result, init};
 use tfc_compiler::model::{Model, Role};
@@ -28,7 +27,7 @@ pub fn check(model: &Model, before: &SizeValues, after: &SizeValues) -> Result<(
 }
 
 /// Fills the rows that `before` did not have with copies of those it had.
-pub fn split(model: &Model, session: &mut dyn Session, state: &State, reals: Reals, before: &SizeValues, noise: f64) {
+pub fn split(model: &Model, session: &mut dyn Session, state: &State, before: &SizeValues, noise: f64) {
     for (i, parameter) in model.parameters.iter().enumerate() {
         let old = rows::rows(parameter, before) as usize;
         let shape = shape_at(&parameter.shape, session.sizes());
@@ -49,7 +48,7 @@ pub fn split(model: &Model, session: &mut dyn Session, state: &State, reals: Rea
                 let stream = Stream::new(state.seed, Purpose::Growth, &parameter.path, state.done.steps);
                 disturb(&mut numbers, layout, old, &stream, noise);
             }
-            session.write(storage, &reals.tensor(shape.clone(), numbers));
+            session.write(storage, &HostTensor::F64 { shape: shape.clone(), data: numbers });
         };
         let key_noise = if parameter.role == Role::Keys { noise } else { 0.0 };
         change(Storage::Parameter(i), weight, key_noise);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::checkpoint::{Ramp, RunFolder};
+use crate::device::HostTensor;
 use crate::fake::{self, BIAS, FakeSession, KEYS, Numbers, VALUES};
 use crate::random::{Purpose, Stream};
 use crate::train::Batches;
@@ -23,13 +24,13 @@ fn grown_up(n: i64, then: i64, growth: Growth) -> (Compiled, FakeSession, State)
             let name = format!("{storage:?} {}", parameter.path);
             let mut numbers = vec![0f32; shape.iter().product()];
             Stream::new(1, Purpose::Sampling, &name, 0).fill_uniform(0, 1.0, &mut numbers);
-            session.write(storage, &crate::device::HostTensor::F32 { shape, data: numbers });
+            session.write(storage, &HostTensor::F32 { shape, data: numbers });
         }
     }
     let mut state = State::new(&compiled.model, &sizes, 3);
     state.done.steps = 40;
     state.rows.iter_mut().for_each(|lineage| lineage.segments[0].updates = 40);
-    scales::write(&mut session, &state, Reals::F32);
+    scales::write(&mut session, &state);
     (compiled, session, state)
 }
 
@@ -134,7 +135,7 @@ fn splitting_copies_in_blocks_and_divides_values() {
 fn gradients_split_as_the_moments_do() {
     let gradients = |session: &mut FakeSession| {
         let mut inputs = Numbers::new("probe", 5).inputs(0, 5).unwrap();
-        inputs.push(("loss_weight".to_string(), crate::device::HostTensor::scalar(1.0)));
+        inputs.push(("loss_weight".to_string(), HostTensor::scalar(1.0)));
         (0..3).for_each(|i| session.zero(Storage::Gradient(i)));
         session.run("gradient", &[(Symbol::BATCH, 5)], &inputs).unwrap();
         [KEYS, VALUES].map(|i| numbers(session, Storage::Gradient, i))
@@ -168,7 +169,7 @@ fn shrinking_keeps_what_weighs_most() {
     let (compiled, mut session, mut state) = grown_up(4, 2, fake::zero_keys());
     let write = |session: &mut FakeSession, of: fn(u32) -> Storage, i: usize, width: usize, rows: &[f64]| {
         let numbers = rows.iter().flat_map(|x| vec![*x; width]).collect();
-        session.write(of(i as u32), &Reals::F32.tensor(vec![rows.len(), width], numbers));
+        session.write(of(i as u32), &HostTensor::F64 { shape: vec![rows.len(), width], data: numbers });
     };
     // Weights ∝ |key · value|: 6, 1, 8, 8 of the products below; the first of equals would win.
     write(&mut session, Storage::Parameter, KEYS, 3, &[3.0, -1.0, 4.0, 2.0]);
@@ -195,7 +196,7 @@ fn a_scale_goes_to_its_rule_at_once_or_in_a_straight_line() {
         grow(&compiled, &mut session, &mut state, 1).unwrap();
         let mut values = vec![session.numbers(Storage::Scale(0))[0]];
         for _ in 0..6 {
-            scales::step(&compiled.model, &mut session, &mut state, Reals::F32);
+            scales::step(&compiled.model, &mut session, &mut state);
             values.push(session.numbers(Storage::Scale(0))[0]);
             state.done.steps += 1;
         }
@@ -264,8 +265,7 @@ fn the_row_states_are_as_long_as_the_rows() {
     let (compiled, mut session, mut state) = grown_up(4, 7, fake::zero_keys());
     grow(&compiled, &mut session, &mut state, 1).unwrap();
     let recipe = compiled.model.experiment.stages[1].train.as_ref().unwrap();
-    let mut states =
-        rows::RowStates::write(&compiled.model, &state.rows, state.last_growth, recipe, Reals::F32, &mut session);
+    let mut states = rows::RowStates::write(&compiled.model, &state.rows, state.last_growth, recipe, &mut session);
     states.before_update(&compiled.model, &state.rows, &mut session);
     let corrections = session.numbers(Storage::Rows(KEYS as u32, RowState::FirstCorrection));
     let [old, new] = [41, 1].map(|t| f64::from((1.0 - 0.9f64.powi(t)) as f32));

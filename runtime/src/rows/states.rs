@@ -1,14 +1,12 @@
 //! The row states of a session: what the rules of a stage say, and the bias corrections, which change from step to step.
 
 use super::{Age, Lineage, Segment, Treatment, treatment};
-use crate::device::{Session, shape_at};
-use crate::reals::Reals;
+use crate::device::{HostTensor, Session, shape_at};
 use tfc_compiler::model::{Model, TrainRecipe};
 use tfc_compiler::storage::{RowState, Storage};
 
 /// Keeps a session's row states in step with the segments during one stage.
 pub struct RowStates {
-    reals: Reals,
     betas: [f64; 2],
     /// By parameter, then by segment.
     treatments: Vec<Vec<Treatment>>,
@@ -24,7 +22,6 @@ impl RowStates {
         lineages: &[Lineage],
         last_growth: Option<usize>,
         recipe: &TrainRecipe,
-        reals: Reals,
         session: &mut dyn Session,
     ) -> RowStates {
         let treatments_of = |(index, lineage): (usize, &Lineage)| {
@@ -34,7 +31,7 @@ impl RowStates {
         };
         let betas = [recipe.optimizer.beta1, recipe.optimizer.beta2];
         let treatments: Vec<Vec<Treatment>> = lineages.iter().enumerate().map(treatments_of).collect();
-        let states = RowStates { reals, betas, treatments, corrections: vec![Vec::new(); lineages.len()] };
+        let states = RowStates { betas, treatments, corrections: vec![Vec::new(); lineages.len()] };
         for (index, lineage) in lineages.iter().enumerate() {
             let mut put = |state, of: fn(&Treatment) -> f64| {
                 let values: Vec<f64> = states.treatments[index].iter().map(of).collect();
@@ -50,7 +47,7 @@ impl RowStates {
     /// Writes the bias corrections of the coming update. Frozen rows get those they would have, never the 0 of no update.
     pub fn before_update(&mut self, model: &Model, lineages: &[Lineage], session: &mut dyn Session) {
         for (index, lineage) in lineages.iter().enumerate() {
-            let correction = |updates| self.betas.map(|beta| self.reals.round(1.0 - libm::pow(beta, updates as f64)));
+            let correction = |updates| self.betas.map(|beta| 1.0 - libm::pow(beta, updates as f64));
             let now: Vec<[f64; 2]> = lineage.segments.iter().map(|segment| correction(segment.updates + 1)).collect();
             if now == self.corrections[index] {
                 continue;
@@ -85,6 +82,6 @@ impl RowStates {
         let repeated = |(segment, value): (&Segment, &f64)| std::iter::repeat_n(*value, segment.rows as usize);
         let rows: Vec<f64> = lineage.segments.iter().zip(values).flat_map(repeated).collect();
         let shape = shape_at(&model.row_shape(index), session.sizes());
-        session.write(Storage::Rows(index as u32, state), &self.reals.tensor(shape, rows));
+        session.write(Storage::Rows(index as u32, state), &HostTensor::F64 { shape, data: rows });
     }
 }

@@ -4,7 +4,6 @@ use super::end::{curve, length};
 use super::{StageData, micro_batch, untrainable};
 use crate::checkpoint::{Done, State};
 use crate::device::Session;
-use crate::reals::Reals;
 use crate::rows::RowStates;
 use crate::schedule::Curve;
 use crate::sizes::sizes_at;
@@ -46,9 +45,8 @@ impl<'a> Course<'a> {
 
         let micro_batch = micro_batch(recipe.batch, state.plan.micro_batch);
         session.resize(&sizes_at(model, micro_batch, &stage.tokens))?;
-        let reals = Reals::of(compiled, session);
-        grow::scales::write(session, state, reals);
-        let rows = RowStates::write(model, &state.rows, state.last_growth, recipe, reals, session);
+        grow::scales::write(session, state);
+        let rows = RowStates::write(model, &state.rows, state.last_growth, recipe, session);
         let length = length(&stage.end, each(index));
         Ok(Course { stage, recipe, data, micro_batch, each: each(index), length, curve, rows })
     }

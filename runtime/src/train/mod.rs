@@ -30,7 +30,6 @@ pub(crate) mod tests;
 
 use crate::checkpoint::{self, Change, RunFolder, State};
 use crate::device::Session;
-use crate::reals::Reals;
 use crate::{Failure, Kind, Result};
 use run::Run;
 use std::path::PathBuf;
@@ -98,8 +97,7 @@ pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Res
     if setup.folder.spec()? != spec {
         setup.folder.replace_spec(spec)?;
     }
-    let reals = Reals::of(setup.compiled, setup.session);
-    Run::new(setup, reals, state, accept).go_on()
+    Run::new(setup, state, accept).go_on()
 }
 
 /// A latest checkpoint that is broken is not passed over in silence; this says how to.

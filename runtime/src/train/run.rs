@@ -7,7 +7,6 @@ use super::{Event, Outcome, Setup, StageData, from, micro_batch};
 use crate::checkpoint::{StageState, State};
 use crate::evaluate::{Evaluation, evaluate};
 use crate::grow::{self, Measure};
-use crate::reals::Reals;
 use crate::sizes::sizes_at;
 use crate::{Failure, Result, init};
 use std::path::PathBuf;
@@ -16,7 +15,6 @@ use tfc_compiler::model::{Cadence, Stage, Until};
 
 pub struct Run<'a> {
     setup: Setup<'a>,
-    reals: Reals,
     pub state: State,
     /// Whether changed data is taken when the present stage goes on.
     accept: bool,
@@ -31,18 +29,17 @@ impl<'a> Run<'a> {
         };
         let sizes = sizes_at(model, 1, &first.tokens);
         setup.session.resize(&sizes)?;
-        let reals = Reals::of(setup.compiled, setup.session);
         let mut state = State::new(model, &sizes, setup.micro_batch);
         match &first.from {
             Some(path) => from::load(path, setup.compiled, setup.session, &mut state)?,
-            None => init::initialize(model, model.experiment.seed, reals, setup.session),
+            None => init::initialize(model, model.experiment.seed, setup.session),
         }
-        Ok(Run { setup, reals, state, accept: true })
+        Ok(Run { setup, state, accept: true })
     }
 
     /// A run whose session and state have been loaded.
-    pub fn new(setup: Setup<'a>, reals: Reals, state: State, accept: bool) -> Run<'a> {
-        Run { setup, reals, state, accept }
+    pub fn new(setup: Setup<'a>, state: State, accept: bool) -> Run<'a> {
+        Run { setup, state, accept }
     }
 
     /// Through all stages that are left.
@@ -108,8 +105,8 @@ impl<'a> Run<'a> {
                 let checkpoint = self.save(&course)?;
                 return Ok(Outcome::Stopped { step: self.state.done.steps, checkpoint });
             }
-            let (session, state, reals) = (&mut *self.setup.session, &mut self.state, self.reals);
-            let update = Update { compiled, session, state, course: &mut course, reals };
+            let (session, state) = (&mut *self.setup.session, &mut self.state);
+            let update = Update { compiled, session, state, course: &mut course };
             let step = update.run().map_err(|failure| self.with_last_good(failure))?;
             self.setup.observer.see(&Event::Step(step))?;
             if due(course.recipe.evaluate, step.step) {

@@ -7,7 +7,6 @@ use crate::call;
 use crate::checkpoint::State;
 use crate::device::{HostTensor, Named, Session};
 use crate::random::{Purpose, Stream};
-use crate::reals::Reals;
 use crate::{Failure, Result, grow};
 use std::time::Instant;
 use tfc_compiler::compiled::Compiled;
@@ -20,7 +19,6 @@ pub struct Update<'a, 'c> {
     pub session: &'a mut dyn Session,
     pub state: &'a mut State,
     pub course: &'a mut Course<'c>,
-    pub reals: Reals,
 }
 
 impl Update<'_, '_> {
@@ -31,7 +29,7 @@ impl Update<'_, '_> {
     /// everything as it is where the norm is not finite.
     pub fn run(mut self) -> Result<Step> {
         let start = Instant::now();
-        grow::scales::step(&self.compiled.model, self.session, self.state, self.reals);
+        grow::scales::step(&self.compiled.model, self.session, self.state);
         let loss = self.gradient()?;
         let learning_rate = self.course.learning_rate(self.state);
         let gradient_norm = self.optimize(learning_rate)?;
@@ -80,7 +78,7 @@ impl Update<'_, '_> {
             ("eps", optimizer.eps),
             ("clip", optimizer.clip.unwrap_or(f64::INFINITY)),
         ];
-        let inputs = numbers.map(|(name, number)| (name.to_string(), self.reals.scalar(number)));
+        let inputs = numbers.map(|(name, number)| (name.to_string(), HostTensor::scalar(number)));
         call::scalar(&self.session.run("update", &[], &inputs)?, "gradient_norm")
     }
 
@@ -97,7 +95,7 @@ impl Update<'_, '_> {
         let mut inputs = self.course.data.train.inputs(self.state.data.cursor + first, rows)?;
         let bits = Stream::new(self.state.seed, Purpose::Dropout, "", self.state.done.steps).bits(first);
         let seed = HostTensor::I32 { shape: vec![2], data: vec![bits as i32, (bits >> 32) as i32] };
-        inputs.push(("loss_weight".to_string(), self.reals.scalar(share)));
+        inputs.push(("loss_weight".to_string(), HostTensor::scalar(share)));
         inputs.push(("seed".to_string(), seed));
         call::inputs(call::graph(self.compiled, "gradient")?, self.session, rows, inputs)
     }

@@ -6,10 +6,9 @@ mod documented;
 mod killed;
 
 use super::*;
-use crate::device::Session;
+use crate::device::{HostTensor, Session};
 use crate::fake::{self, FakeSession};
 use crate::random::{Purpose, Stream};
-use crate::reals::Reals;
 use crate::sizes::sizes_at;
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -26,7 +25,7 @@ pub fn sample(n: i64, steps: u64) -> (Compiled, FakeSession, State) {
         let shape = session.tensors[&storage].shape().to_vec();
         let mut numbers = vec![0f32; shape.iter().product()];
         Stream::new(steps, Purpose::Sampling, &format!("{storage:?}"), 0).fill_normal(0, 1.0, &mut numbers);
-        session.tensors.insert(storage, crate::device::HostTensor::F32 { shape, data: numbers });
+        session.tensors.insert(storage, HostTensor::F32 { shape, data: numbers });
     }
     let mut state = State::new(&compiled.model, &sizes, 3);
     state.done.steps = steps;
@@ -89,7 +88,8 @@ fn numbers_are_converted_to_the_sessions() {
     let (compiled, mut session, state) = sample(2, 40);
     let path = folder.path().join("checkpoint");
     for tensor in session.tensors.values_mut() {
-        *tensor = Reals::F64.tensor(tensor.shape().to_vec(), tensor.to_f64().iter().map(|x| x / 3.0).collect());
+        let data = tensor.to_f64().iter().map(|x| x / 3.0).collect();
+        *tensor = HostTensor::F64 { shape: tensor.shape().to_vec(), data };
     }
     write(&path, &compiled, &session, &state, None).unwrap();
     let mut single = FakeSession::new(&compiled);

@@ -1,12 +1,16 @@
 //! How two models differ as functions: what their parameters are and what is computed from them.
 
-use tfc_compiler::model::{Application, Model, Parameter};
+use tfc_compiler::model::{Application, Constant, ConstantValue, Model, Parameter};
 use tfc_grammar::did_you_mean::did_you_mean;
 
 /// Nothing if every tensor of one model means the same in the other. Where a text came to stand and how new rows are drawn do
 /// not matter.
 pub fn differences(before: &Model, after: &Model) -> Vec<String> {
     let mut differences = parameters(before, after);
+    if !differences.is_empty() {
+        // What the user wrote comes before what became of it.
+        differences.splice(0..0, constants(before, after));
+    }
     if before.context != after.context {
         let text = |context: Option<i64>| context.map_or("none".to_string(), |context| context.to_string());
         differences.push(format!("context = {} (was {})", text(after.context), text(before.context)));
@@ -20,6 +24,19 @@ pub fn differences(before: &Model, after: &Model) -> Vec<String> {
         differences.extend(layers(before, after));
     }
     differences
+}
+
+fn constants(before: &Model, after: &Model) -> Vec<String> {
+    let changed = |new: &Constant| {
+        let old = before.constants.iter().find(|old| old.name == new.name)?;
+        let [was, is] = [&old.value, &new.value].map(|value| match value {
+            ConstantValue::Number(number) => number.to_string(),
+            ConstantValue::Name(name) => name.clone(),
+            ConstantValue::Flag(flag) => flag.to_string(),
+        });
+        (was != is).then(|| format!("{} = {is} (was {was})", new.name))
+    };
+    after.constants.iter().filter_map(changed).collect()
 }
 
 fn parameters(before: &Model, after: &Model) -> Vec<String> {

@@ -20,6 +20,9 @@ pub struct Changes {
     pub impossible: Vec<String>,
 }
 
+/// The most differences that an error lists.
+const LINES: usize = 12;
+
 /// What a recipe's field may do while its stage goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
@@ -59,7 +62,11 @@ pub fn compare(before: &Model, after: &Model, present: usize) -> Changes {
 impl Changes {
     /// What is taken, to be recorded; an error with everything that is refused.
     pub fn take(self, accept: bool) -> Result<Vec<String>> {
-        let list = |changes: &[String]| changes.iter().map(|change| format!("\n  {change}")).collect::<String>();
+        let list = |changes: &[String]| {
+            let more = changes.len().saturating_sub(LINES);
+            let said = changes.iter().take(LINES).map(|change| format!("\n  {change}")).collect::<String>();
+            if more == 0 { said } else { format!("{said}\n  and {more} more") }
+        };
         if !self.impossible.is_empty() {
             let why = "the run cannot be resumed with another model";
             let way_out = "start a new run with a stage that says `from = CHECKPOINT`";

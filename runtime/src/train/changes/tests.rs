@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::fake;
-use tfc_compiler::model::{Amount, Cadence, Corpus, Init, Rows, Rule, ScheduleSpan};
+use tfc_compiler::model::{
+    Amount, Cadence, Constant, ConstantValue, Corpus, Init, Parameter, Rows, Rule, ScheduleSpan,
+};
 use tfc_compiler::size::Size;
 
 fn model() -> Model {
@@ -141,6 +143,26 @@ fn another_model_is_refused() {
         "the run cannot be resumed with another model; start a new run with a stage that says `from = CHECKPOINT`. What \
          changed:\n  stage `second`, which the run has begun, is gone"
     );
+}
+
+/// A model whose `width` is what a parameter's second axis has.
+fn wide(width: i64) -> Model {
+    let mut model = model();
+    let value = ConstantValue::Number(width as f64);
+    model.constants = vec![Constant { name: "width".to_string(), value, span: fake::span() }];
+    for i in 0..20 {
+        let path = format!("block.{i}.weight");
+        model.parameters.push(Parameter { path, shape: vec![Size::constant(width)], ..model.parameters[2].clone() });
+    }
+    model
+}
+
+#[test]
+fn the_cause_is_named_first_and_the_list_is_short() {
+    let refused = compare(&wide(8), &wide(9), 1).take(true).unwrap_err().message;
+    let lines: Vec<&str> = refused.lines().collect();
+    assert_eq!(lines[1..3], ["  width = 9 (was 8)", "  `block.0.weight` is [9] (was [8])"]);
+    assert_eq!((lines.len(), lines[13]), (14, "  and 9 more"));
 }
 
 #[test]
