@@ -2,14 +2,32 @@
 //!
 //! Each f32 operation is rounded from f64, so that the numbers do not depend on a machine's f32 library.
 
+use std::f64::consts::PI;
+
 /// cos(position · base^(−2·pair/channels)).
 pub fn cosine(position: i64, pair: usize, channels: usize, base: f64) -> f32 {
-    libm::cos(angle(position, pair, channels, base)) as f32
+    let angle = angle(position, pair, channels, base);
+    let odd = 2.0 * libm::rint(angle / PI - 0.5) + 1.0;
+    let sign = if odd.rem_euclid(4.0) == 1.0 { -1.0 } else { 1.0 };
+    sine_of_reduced(sign * (angle - odd * (PI / 2.0)))
 }
 
 /// sin(position · base^(−2·pair/channels)).
 pub fn sine(position: i64, pair: usize, channels: usize, base: f64) -> f32 {
-    libm::sin(angle(position, pair, channels, base)) as f32
+    let angle = angle(position, pair, channels, base);
+    let turns = libm::rint(angle / PI);
+    let sign = if turns.rem_euclid(2.0) == 1.0 { -1.0 } else { 1.0 };
+    sine_of_reduced(sign * (angle - turns * PI))
+}
+
+/// The sine of an angle in [−π/2, π/2] by the polynomial of SLEEF's f32 functions of one unit in the last place, which PyTorch
+/// uses: so the tables are the official ones to the bit, not only to rounding.
+fn sine_of_reduced(angle: f64) -> f32 {
+    let square = angle * angle;
+    let s = square as f32;
+    let tail = 2.608_316e-6_f32.mul_add(s, -0.000_198_106_91).mul_add(s, 0.008_333_078);
+    let series = 1.0 + square * (-0.166_666_597_127_914_43 + f64::from(tail * s));
+    (angle * series) as f32
 }
 
 fn angle(position: i64, pair: usize, channels: usize, base: f64) -> f64 {

@@ -178,7 +178,15 @@ fn train_step(
     let scalar = |name: &str, value: f64| (name.to_string(), HostTensor::F64 { shape: Vec::new(), data: vec![value] });
     let gradient = session.run("gradient", &[], &[ids.clone(), scalar("loss_weight", 1.0)]).expect("the gradient runs");
     inspect(session);
-    let recipe = [("learning_rate", 1e-3), ("beta1", 0.9), ("beta2", 0.95), ("eps", 1e-8), ("clip", 1.0)];
+    let recipe = [
+        ("learning_rate", 1e-3),
+        ("beta1", 0.9),
+        ("one_minus_beta1", 1.0 - 0.9),
+        ("beta2", 0.95),
+        ("one_minus_beta2", 1.0 - 0.95),
+        ("eps", 1e-8),
+        ("clip", 1.0),
+    ];
     let update = session.run("update", &[], &recipe.map(|(name, value)| scalar(name, value))).expect("the update runs");
     let number = |outputs: &[(String, HostTensor)], name: &str| {
         outputs.iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("no output {name}")).1.to_f64()[0]

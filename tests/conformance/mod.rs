@@ -9,7 +9,7 @@ use crate::support::Device;
 
 /// The three thetas: the name in the golden files and the spelling in a spec.
 const THETAS: [(&str, &str); 3] =
-    [("l2_norm_gelu", "l2_gelu()"), ("gelu_l2_norm", "gelu_l2()"), ("softmax", "softmax()")];
+    [("l2_norm_gelu", "l2_gelu()"), ("gelu_l2_norm", "gelu_l2()"), ("softmax", "scaled_softmax()")];
 
 /// The golden type, and where it is computed.
 const DEVICES: [(&str, Device); 2] = [("f64", Device::Reference), ("f32", Device::Cpu { threads: 2 })];
