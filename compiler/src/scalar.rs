@@ -9,7 +9,7 @@ pub enum Unary {
     Exp,
     Log,
     Sqrt,
-    /// 1/x, and 0 where x is 0; the largest finite number where 1/x overflows. The scale of a row whose norm is x.
+    /// 1/x, and 0 where x is 0; never infinite: at most the largest finite number, in f32 at most 2¹²⁰. The scale of a row whose norm is x.
     ReciprocalOrZero,
     /// x/2 · (1 + erf(x/√2)).
     Gelu,

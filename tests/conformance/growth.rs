@@ -52,9 +52,7 @@ fn check(kind: &str, theta: &str, dtype: &str, device: Device) {
     let gradients = session.run("grad", &[], &[ids]).expect("the gradient runs");
     for (path, gradient) in gradients.iter().filter(|(name, _)| name != "loss") {
         let name = format!("g_keep.{}", golden_name(path));
-        let want = numbers(&file, &name);
-        // The reference's rotary tables are off by up to a unit in the last place of f32; gradients feel it twice.
-        assert_close(&format!("{kind} {dtype} {name}"), &gradient.to_f64(), &want, largest(&want), 2.0 * tolerance);
+        close(&name, &gradient.to_f64(), &numbers(&file, &name));
     }
     retune(session.as_mut(), &model, &sizes);
     close("logits_new_tau", &logits(session.as_mut()), &numbers(&file, "logits_new_tau"));

@@ -62,8 +62,7 @@ fn check(file: &tfc_runtime::storage::TensorFile, kind: &str, theta: &str, dtype
     let sets = [format!("rows={rows}"), format!("width={width}"), format!("out={out}"), format!("n={n}")];
     let model = model(&spec(theta), &sets);
     let parameter = |path: &str| model.parameter(path).unwrap_or_else(|| panic!("no parameter {path}")) as u32;
-    let places =
-        [("x", &x), ("gy", &gy), ("y.keys", &k), ("y.values", &v)].map(|(p, t)| (parameter(p), t));
+    let places = [("x", &x), ("gy", &gy), ("y.keys", &k), ("y.values", &v)].map(|(p, t)| (parameter(p), t));
     let unused = ("unused".to_string(), tfc_runtime::device::HostTensor::F32 { shape: vec![1, 1], data: vec![0.0] });
 
     let mut session = session(model, &[Entry::Named(vec!["y".into()]), Entry::Grad], device, 1, 1);

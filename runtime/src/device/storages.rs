@@ -11,6 +11,9 @@ use tfc_compiler::size::SizeValues;
 use tfc_compiler::storage::Storage;
 
 pub struct Storages {
+    /// Of every storage of the model.
+    types: BTreeMap<Storage, Type>,
+    /// Those that an entry uses.
     tensors: BTreeMap<Storage, Tensor>,
 }
 
@@ -33,8 +36,10 @@ impl Storages {
             let memory = Memory::new(0).expect("bug in tfc: no memory for nothing");
             Tensor { shape: vec![0; ty.rank()], ty, memory }
         };
-        let all = compiled.storages().into_iter().filter(|(storage, _)| used.contains(storage));
-        Storages { tensors: all.map(|(storage, ty)| (storage, tensor(ty))).collect() }
+        let types: BTreeMap<Storage, Type> = compiled.storages().into_iter().collect();
+        let all = types.iter().filter(|(storage, _)| used.contains(storage));
+        let tensors = all.map(|(storage, ty)| (*storage, tensor(ty.clone()))).collect();
+        Storages { types, tensors }
     }
 
     /// All or nothing: the new memory of every tensor whose shape changes is made before any is replaced.
@@ -65,9 +70,16 @@ impl Storages {
         &self.tensor(storage).memory
     }
 
+    /// Zeros where no entry uses the storage.
     pub fn read(&self, storage: Storage, sizes: &SizeValues) -> HostTensor {
-        let tensor = self.tensor(storage);
-        to_host(&tensor.memory, &tensor.ty, sizes)
+        match self.tensors.get(&storage) {
+            Some(tensor) => to_host(&tensor.memory, &tensor.ty, sizes),
+            None => {
+                let ty = self.types.get(&storage).unwrap_or_else(|| panic!("bug in tfc: the model has no {storage:?}"));
+                let shape = shape_at(&ty.shape, sizes);
+                HostTensor::F32 { data: vec![0.0; shape.iter().product()], shape }
+            }
+        }
     }
 
     /// Nothing happens where no entry uses the storage.

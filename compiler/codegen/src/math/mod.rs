@@ -59,9 +59,10 @@ pub fn binary<'f, K: Float>(function: Binary, a: Value<'f, K>, b: Value<'f, K>) 
     }
 }
 
-/// 1/x; 0 for 0, and the largest finite number where 1/x is larger.
+/// 1/x; 0 for 0. Where 1/x is larger than 2¹²⁰, that: x is then all but denormal, its last bits are lost, and the products that follow
+/// stay finite.
 fn reciprocal_or_zero<K: Float>(x: Value<K>) -> Value<K> {
-    let largest = x.constant(f32::MAX);
+    let largest = x.constant(f32::from_bits((127 + 120) << 23));
     let reciprocal = (x.constant(1.0) / x).or_at_most(largest).or_at_least(-largest);
     x.equals(x.constant(0.0)).select(x.constant(0.0), reciprocal)
 }

@@ -68,12 +68,12 @@ fn truth(function: Unary, x: f64) -> f64 {
     let inner = 2.0 * (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x);
     match function {
         Unary::GeluTanh => x * sigmoid(inner),
+        Unary::ReciprocalOrZero => function.eval(x).clamp(-(2f64.powi(120)), 2f64.powi(120)),
         Unary::Negate
         | Unary::Absolute
         | Unary::Exp
         | Unary::Log
         | Unary::Sqrt
-        | Unary::ReciprocalOrZero
         | Unary::Gelu
         | Unary::GeluDerivative
         | Unary::GeluTanhDerivative

@@ -42,6 +42,12 @@ impl Corpus {
         if sound { Ok(corpus) } else { Err(damaged("has a damaged index of documents")) }
     }
 
+    /// What errors name: the text, not the file in which its tokens are kept.
+    pub(super) fn named(mut self, path: &Path) -> Self {
+        self.path = path.to_owned();
+        self
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

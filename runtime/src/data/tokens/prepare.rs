@@ -38,7 +38,7 @@ impl Corpus {
                 if !tokens.exists() {
                     write_file(&texts, tokenizer, &tokens)?;
                 }
-                Corpus::open(&tokens)?
+                Corpus::open(&tokens)?.named(path)
             }
             (None, None) => {
                 let memory = |error: &io::Error| Failure::io("tokenise", path, error);
