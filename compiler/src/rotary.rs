@@ -25,7 +25,7 @@ pub fn sine(position: i64, pair: usize, channels: usize, base: f64) -> f32 {
 fn sine_of_reduced(angle: f64) -> f32 {
     let square = angle * angle;
     let s = square as f32;
-    let tail = 2.608_316e-6_f32.mul_add(s, -0.000_198_106_91).mul_add(s, 0.008_333_078);
+    let tail = 2.608_316e-6_f32.mul_add(s, -0.000_198_106_9).mul_add(s, 0.008_333_078);
     let series = 1.0 + square * (-0.166_666_597_127_914_43 + f64::from(tail * s));
     (angle * series) as f32
 }

@@ -93,6 +93,8 @@ fn the_language_model_equals_the_official_one() {
 
 fn check(kind: &str, spec: &str, dtype: &str, device: Device) {
     let file = golden(&format!("lm_{kind}_{dtype}.safetensors"));
+    // The same weights and ids: what f32 gradients should be. PyTorch's own in f32 are off by up to 6e-6 of the largest.
+    let exact = golden(&format!("lm_{kind}_f64.safetensors"));
     let tolerance = if dtype == "f64" { 1e-7 } else { 1e-5 };
     let close = |name: &str, got: &[f64], want: &[f64]| {
         assert_close(&format!("{kind} {dtype} {name}"), got, want, largest(want), tolerance);
@@ -112,7 +114,7 @@ fn check(kind: &str, spec: &str, dtype: &str, device: Device) {
             if step == 0 {
                 for (i, parameter) in model.parameters.iter().enumerate() {
                     let name = format!("g.{}", golden_name(&parameter.path));
-                    close(&name, &session.read(Storage::Gradient(i as u32)).to_f64(), &numbers(&file, &name));
+                    close(&name, &session.read(Storage::Gradient(i as u32)).to_f64(), &numbers(&exact, &name));
                 }
             }
         });
@@ -132,13 +134,10 @@ fn check(kind: &str, spec: &str, dtype: &str, device: Device) {
     }
 }
 
-fn compare_parameters(
-    session: &dyn Session,
-    model: &Model,
-    file: &TensorFile,
-    prefix: &str,
-    close: &dyn Fn(&str, &[f64], &[f64]),
-) {
+/// Compares what a name stands for with what it should be.
+type Close<'a> = dyn Fn(&str, &[f64], &[f64]) + 'a;
+
+fn compare_parameters(session: &dyn Session, model: &Model, file: &TensorFile, prefix: &str, close: &Close) {
     for (i, parameter) in model.parameters.iter().enumerate() {
         let name = format!("{prefix}{}", golden_name(&parameter.path));
         close(&name, &session.read(Storage::Parameter(i as u32)).to_f64(), &numbers(file, &name));

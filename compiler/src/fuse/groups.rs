@@ -212,7 +212,13 @@ impl Groups {
 
     /// Until nothing joins any more: what only one group needs may be seen only when that group is whole.
     fn join(&mut self) {
-        while (0..self.members.len()).fold(false, |joined, member| self.join_makers(member) || joined) {}
+        let mut joined = true;
+        while joined {
+            joined = false;
+            for member in 0..self.members.len() {
+                joined |= self.join_makers(member);
+            }
+        }
     }
 
     /// Joins the group of a member with those that make what it reads, as far as they may; whether any did.
