@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Add, Mul, Sub};
+use std::sync::Arc;
 
 /// A number that is known only at run time; an index into [`Symbols`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,7 +88,8 @@ impl Symbols {
 /// An integer polynomial in symbols, in normal form: no zero coefficients, the symbols of a product sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Size {
-    terms: BTreeMap<Vec<Symbol>, i64>,
+    /// Shared: graphs and plans hold the same sizes in thousands of places.
+    terms: Arc<BTreeMap<Vec<Symbol>, i64>>,
 }
 
 impl Size {
@@ -146,7 +148,7 @@ impl Size {
             return (self == divisor).then(|| Size::constant(1));
         }
         let mut quotient = Size::default();
-        for (term, value) in &self.terms {
+        for (term, value) in self.terms.iter() {
             let mut rest = term.clone();
             for symbol in product {
                 rest.remove(rest.iter().position(|s| s == symbol)?);
@@ -186,9 +188,9 @@ impl Size {
     fn plus_term(mut self, product: Vec<Symbol>, coefficient: i64) -> Size {
         let sum = self.terms.get(&product).copied().unwrap_or(0).saturating_add(coefficient);
         if sum == 0 {
-            self.terms.remove(&product);
+            Arc::make_mut(&mut self.terms).remove(&product);
         } else {
-            self.terms.insert(product, sum);
+            Arc::make_mut(&mut self.terms).insert(product, sum);
         }
         self
     }
@@ -209,7 +211,7 @@ impl From<Symbol> for Size {
 impl Add for Size {
     type Output = Size;
     fn add(self, other: Size) -> Size {
-        other.terms.into_iter().fold(self, |sum, (product, c)| sum.plus_term(product, c))
+        other.terms.iter().fold(self, |sum, (product, c)| sum.plus_term(product.clone(), *c))
     }
 }
 
@@ -224,8 +226,8 @@ impl Mul for Size {
     type Output = Size;
     fn mul(self, other: Size) -> Size {
         let mut result = Size::default();
-        for (left, a) in &self.terms {
-            for (right, b) in &other.terms {
+        for (left, a) in self.terms.iter() {
+            for (right, b) in other.terms.iter() {
                 let mut product = [left.as_slice(), right.as_slice()].concat();
                 product.sort();
                 result = result.plus_term(product, a.saturating_mul(*b));
