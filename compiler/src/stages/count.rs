@@ -15,7 +15,7 @@ pub(super) fn groups(model: &Model, sizes: &SizeValues) -> Vec<GroupRow> {
         })?;
         let grows =
             model.parameters.iter().filter(|p| p.grows.is_some_and(|(_, a)| model.token_axes[a].group == index));
-        let parameters = grows.map(|p| Size::product(&p.shape).eval(sizes)).sum();
+        let parameters = grows.map(|p| Size::product(&p.shape).eval(sizes)).fold(0, i64::saturating_add);
         Some(GroupRow { name: group.name.clone(), tokens: range, parameters })
     };
     model.token_groups.iter().enumerate().filter_map(row).collect()

@@ -27,7 +27,7 @@ fn sizes(table: &StageTable) -> Vec<Vec<String>> {
         let mut cells = vec![row.name.clone(), grouped(row.parameters), trainable];
         let tokens = |(low, high): (i64, i64)| if low == high { low.to_string() } else { format!("{low}-{high}") };
         cells.extend(row.groups.iter().flat_map(|group| [tokens(group.tokens), short(group.parameters)]));
-        let grown: i64 = row.groups.iter().map(|group| group.parameters).sum();
+        let grown = row.groups.iter().map(|group| group.parameters).fold(0, i64::saturating_add);
         cells.push(short(row.parameters - grown));
         cells
     };

@@ -1,6 +1,6 @@
 //! Every mistake, with what is said of it.
 
-use super::{answers, resolve_around};
+use super::{Outcome, answers, resolve, resolve_around};
 use insta::assert_snapshot;
 use tfc_grammar::Code;
 
@@ -215,4 +215,43 @@ grow {
 }"#;
     let codes: Vec<Code> = resolve_around(None, recipe, &[]).diagnostics.iter().map(|d| d.code).collect();
     assert_eq!(codes, [Code::ValueOutOfRange, Code::UnknownField, Code::DerivedSize]);
+}
+
+const EVERYTHING: &str = r#"
+data {
+  train = ( "a" , "b" )
+  validate = ( books = "books" , rest = hold_out( 0.5% ) )
+  tokenizer = "20B_tokenizer.json"
+  documents = join( end = "<|endoftext|>" )
+}
+train {
+  batch = 2 * width
+  optimizer = adamw( lr = 6e-4 , betas = ( 0.8 , 0.9 ) , clip = none )
+  schedule = wsd( warmup = 1% , decay = 100 , continue )
+  evaluate = every( 1K , batches = 100 )
+  tokens = 3B
+  until = plateau( loss , patience = 3 , delta = 0.2% )
+  on block [ 1 .. 3 ] .ffn { lr *= 0.1 }
+}
+grow {
+  init = ( keys = zero , values = normal( 0.02 ) )
+  stage "8K" { }
+  stage "all" { qkv = 2 * extra  extra += 6  block [ 2 .. ] .qkv *= 2  expect preserve( 1e-6 ) }
+  stage "split" { qkv *= 2  init = split( noise = 1% )  scale = retune( over = 2K )  from = "run" }
+}
+"#;
+
+/// Every word in turn is left out, doubled, or another: something is said of it, or it is an experiment all the same.
+#[test]
+fn damaged_recipes_are_answered() {
+    const OTHERS: [&str; 11] = ["", "0 ", "-1 ", "1e300 ", "50% ", "x ", "qkv ", "\"\" ", "( ", "} ", "* "];
+    let words: Vec<&str> = EVERYTHING.split_inclusive([' ', '\n']).collect();
+    for (i, word) in words.iter().enumerate().filter(|(_, word)| !word.trim().is_empty()) {
+        let twice = [*word, word].concat();
+        for other in [OTHERS[i % OTHERS.len()], &twice] {
+            let damaged = [&words[..i], &[other], &words[i + 1..]].concat().concat();
+            let Outcome { experiment, diagnostics, .. } = resolve(&damaged, &[]);
+            assert!(!diagnostics.is_empty() || experiment.stages.len() == 3, "{damaged}");
+        }
+    }
 }
