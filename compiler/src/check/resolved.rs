@@ -28,17 +28,26 @@ fn in_order(files: &Files, unit: usize) -> Vec<usize> {
     used.chain([unit]).collect()
 }
 
-/// An item as it stands in the one text; None for a `use`.
+/// An item as it stands in the one text; None for a `use`, and for a model or a section in whose place another file has its own.
 fn resolve(item: &ItemKind, names: &Names, sections: &Sections) -> Option<ItemKind> {
     Some(match item {
         ItemKind::Use(_) => return None,
         ItemKind::Let(definition) => ItemKind::Let(replaced(definition, &names.constants)),
         ItemKind::Tokens(definition) => ItemKind::Tokens(replaced(definition, group_definitions(names))),
         ItemKind::Layer(layer) => ItemKind::Layer(layer.clone()),
-        ItemKind::Model(model) => ItemKind::Model(resolve_model(model, names)),
+        ItemKind::Model(model) => {
+            let (chosen, _) = names.experiment.model?;
+            if chosen.name.span != model.name.span {
+                return None;
+            }
+            ItemKind::Model(resolve_model(model, names))
+        }
         ItemKind::Section(section) => {
-            let overridden = sections.get(&section.kind).map(|(section, _)| section.clone());
-            ItemKind::Section(overridden.unwrap_or_else(|| section.clone()))
+            let (chosen, _) = sections.get(&section.kind)?;
+            if chosen.keyword != section.keyword {
+                return None;
+            }
+            ItemKind::Section(chosen.clone())
         }
     })
 }

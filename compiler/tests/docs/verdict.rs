@@ -15,6 +15,8 @@ pub struct Files(pub BTreeMap<String, String>);
 
 pub struct Verdict {
     pub model: Option<Model>,
+    /// The one text that a run keeps.
+    pub resolved: String,
     /// By stage.
     pub proofs: Vec<Option<GrowthProof>>,
     pub diagnostics: Vec<Diagnostic>,
@@ -43,7 +45,7 @@ impl Files {
         let (proofs, proven) = checked.model.as_ref().map(proofs).unwrap_or_default();
         let diagnostics = [checked.diagnostics, proven].concat();
         let rendered = render_all(&sources, &diagnostics, Color::Never);
-        Verdict { model: checked.model, proofs, diagnostics, rendered }
+        Verdict { model: checked.model, resolved: checked.resolved, proofs, diagnostics, rendered }
     }
 }
 
