@@ -21,27 +21,23 @@ impl<'a> Elaborator<'a> {
             return false;
         }
         let Some(annotation) = &param.annotation else { return true };
-        match &annotation.kind {
-            ExprKind::List(elements) => match value {
-                Value::Tensor(tensor) => self.unify(elements, annotation.span, tensor, span, frame),
-                other => {
-                    self.wrong_kind(other, span, "a tensor");
-                    false
-                }
-            },
-            _ if super::matching::Formal::of(param).layer.is_some() => {
-                let fits = matches!(value, Value::Layer(_)) || value.is_none();
-                if !fits {
-                    self.wrong_kind(value, span, &format!("a layer for `{}`", param.name.text));
-                }
-                fits
+        if let ExprKind::List(elements) = &annotation.kind {
+            if let Value::Tensor(tensor) = value {
+                return self.unify(elements, annotation.span, tensor, span, frame);
             }
-            _ => {
-                let message = "an annotation is a shape such as `[.., d]`, or `layer`";
-                self.fail(Code::WrongType, annotation.span, message, "neither of the two");
-                false
-            }
+            self.wrong_kind(value, span, "a tensor");
+            return false;
         }
+        if super::matching::Formal::of(param).layer.is_none() {
+            let message = "an annotation is a shape such as `[.., d]`, or `layer`";
+            self.fail(Code::WrongType, annotation.span, message, "neither of the two");
+            return false;
+        }
+        let fits = matches!(value, Value::Layer(_)) || value.is_none();
+        if !fits {
+            self.wrong_kind(value, span, &format!("a layer for `{}`", param.name.text));
+        }
+        fits
     }
 
     fn unify(

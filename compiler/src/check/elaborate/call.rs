@@ -4,7 +4,7 @@ use super::Elaborator;
 use super::builtin::Arguments;
 use super::expression::Slot;
 use super::frame::Frame;
-use super::matching::{Actual, Formal, Written};
+use super::matching::{Actual, Formal, Written, called};
 use super::value::{Callable, Closure, Value};
 use tfc_grammar::Span;
 use tfc_grammar::ast::{Arg, Expr, ExprKind};
@@ -62,10 +62,7 @@ impl<'a> Elaborator<'a> {
     }
 
     fn pipe(&mut self, first: (Value<'a>, Span), call: &'a Expr, frame: &Frame<'a>, slot: &mut Slot<'a>) -> Value<'a> {
-        let (callee, args): (&Expr, &[Arg]) = match &call.kind {
-            ExprKind::Call { callee, args } => (callee, args),
-            _ => (call, &[]),
-        };
+        let (callee, args) = called(call).unwrap_or((call, &[]));
         // A call is marked by its own text, without what is piped into it.
         let site = Site { first: Some(first), args, frame, span: call.span, naming: Naming::Call };
         self.call_named(callee, site, slot)

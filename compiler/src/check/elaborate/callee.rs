@@ -3,10 +3,11 @@
 use super::Elaborator;
 use super::builtin::Builtin;
 use super::frame::Frame;
+use super::matching::called;
 use super::value::{Callable, Closure, Given, Value};
 use crate::check::names::Meaning;
 use std::rc::Rc;
-use tfc_grammar::ast::{Arg, Expr, ExprKind};
+use tfc_grammar::ast::Expr;
 use tfc_grammar::{Code, Diagnostic, Span, did_you_mean};
 
 impl<'a> Elaborator<'a> {
@@ -61,22 +62,16 @@ impl<'a> Elaborator<'a> {
 
     /// A layer, or a call of one without its first argument; anything else (`none`) as it is.
     pub fn waiting(&mut self, expr: &'a Expr, frame: &Frame<'a>, sees: &[&'a str]) -> Value<'a> {
-        let (callee, args): (&Expr, &[Arg]) = match &expr.kind {
-            ExprKind::Call { callee, args } => (callee, args),
-            ExprKind::Name(_) => match self.value(expr, frame) {
-                Value::Layer(closure) => {
-                    let mut closure = Closure::clone(&closure);
-                    closure.given.iter_mut().for_each(|given| given.sees.extend(sees));
-                    return Value::Layer(Rc::new(closure));
-                }
-                other => return other,
-            },
-            _ => return self.value(expr, frame),
+        let Some((callee, args)) = called(expr) else {
+            let mut value = self.value(expr, frame);
+            if let Value::Layer(closure) = &mut value {
+                Rc::make_mut(closure).given.iter_mut().for_each(|given| given.sees.extend(sees));
+            }
+            return value;
         };
-        let Some(closure) = self.callee(callee, frame) else { return Value::Error };
-        let mut closure = Closure::clone(&closure);
-        closure.given.insert(0, Given { args, frame: frame.clone(), sees: sees.to_vec() });
-        Value::Layer(Rc::new(closure))
+        let Some(mut closure) = self.callee(callee, frame) else { return Value::Error };
+        Rc::make_mut(&mut closure).given.insert(0, Given { args, frame: frame.clone(), sees: sees.to_vec() });
+        Value::Layer(closure)
     }
 
     /// The names that waiting arguments were written among, with those the place of the call lends them.

@@ -11,6 +11,8 @@ use tfc_grammar::{Code, Diagnostic, Span, did_you_mean};
 pub(super) struct Formal<'a> {
     pub name: &'a str,
     pub required: bool,
+    /// Where a layer of the user's declares it.
+    pub place: Option<Span>,
     /// Said by its name alone: `bias` is `bias = true`.
     pub flag: bool,
     /// Takes every argument given by position.
@@ -40,19 +42,21 @@ impl<'a> Formal<'a> {
     pub fn of(param: &'a Param) -> Formal<'a> {
         let flag = param.default.as_ref().is_some_and(|default| matches!(default.kind, ExprKind::Flag(_)));
         let layer = param.annotation.as_ref().and_then(waiting_names);
-        Formal { name: &param.name.text, required: param.default.is_none(), flag, many: false, layer }
+        let (name, place) = (&param.name.text, Some(param.name.span));
+        Formal { name, required: param.default.is_none(), place, flag, many: false, layer }
     }
+}
+
+/// What is called and with what, if an expression is a call.
+pub(super) fn called(expr: &Expr) -> Option<(&Expr, &[Arg])> {
+    if let ExprKind::Call { callee, args } = &expr.kind { Some((callee, args)) } else { None }
 }
 
 /// The names in the annotation `layer(n, active)`; None in any other annotation.
 fn waiting_names(annotation: &Expr) -> Option<Vec<&str>> {
-    match &annotation.kind {
-        ExprKind::Name(name) if name == "layer" => Some(Vec::new()),
-        ExprKind::Call { callee, args } if callee.as_name() == Some("layer") => {
-            Some(args.iter().filter_map(|arg| arg.value.as_name()).collect())
-        }
-        _ => None,
-    }
+    let (callee, args) = called(annotation).unwrap_or((annotation, &[]));
+    let names = || args.iter().filter_map(|arg| arg.value.as_name()).collect();
+    (callee.as_name() == Some("layer")).then(names)
 }
 
 impl<'a> Elaborator<'a> {
@@ -134,7 +138,12 @@ impl<'a> Matching<'_, 'a> {
         for (formal, actual) in self.formals.iter().zip(&self.actuals) {
             if formal.required && actual.is_empty() && self.fits {
                 let message = format!("`{}` needs `{}`", self.callee, formal.name);
-                self.made.fail(Code::WrongArgumentCount, span, message, format!("`{}` is missing", formal.name));
+                let mut diagnostic = Diagnostic::new(Code::WrongArgumentCount, message)
+                    .at(self.made.place(span), format!("`{}` is missing", formal.name));
+                if let Some(place) = formal.place.filter(|place| place.file != self.made.names.std) {
+                    diagnostic = diagnostic.see(place, "declared here, without a default");
+                }
+                self.made.report(diagnostic, span);
                 self.fits = false;
             }
         }

@@ -60,7 +60,8 @@ impl<'a> Elaborator<'a> {
     ) -> Option<Tensor> {
         let axes: Vec<Option<(Axis, Span)>> =
             shape.iter().map(|element| self.fixed_or_tokens(element, frame)).collect();
-        let formals = FORMALS.map(|name| Formal { name, required: false, flag: false, many: false, layer: None });
+        let formals =
+            FORMALS.map(|name| Formal { name, required: false, place: None, flag: false, many: false, layer: None });
         let actuals = self.matched("parameter", &formals, None, &[Written { args, frame }], span)?;
         let values = formals.iter().zip(actuals).map(|(formal, actuals)| {
             actuals.into_iter().map(|actual| self.actual(formal, actual, &[Written { args, frame }])).collect()

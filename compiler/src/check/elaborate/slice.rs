@@ -24,18 +24,17 @@ impl<'a> Elaborator<'a> {
         let mut result = x.clone();
         let mut taken = Vec::new();
         for (axis, index) in self.spread_out(&x, indices, span)? {
+            if is_ellipsis(index) {
+                continue;
+            }
             let whole = &x.axes[axis];
-            let (start, length) = match &index.kind {
-                ExprKind::Range { start: None, end: None } => continue,
-                ExprKind::Range { start, end } => {
-                    let start = start.as_ref().map_or(Some(Size::constant(0)), |start| self.bound_of(start, frame))?;
-                    let end = end.as_ref().map_or(Some(whole.size.clone()), |end| self.bound_of(end, frame))?;
-                    (start.clone(), end - start)
-                }
-                _ => {
-                    taken.push(axis);
-                    (self.bound_of(index, frame)?, Size::constant(1))
-                }
+            let (start, length) = if let ExprKind::Range { start, end } = &index.kind {
+                let start = start.as_ref().map_or(Some(Size::constant(0)), |start| self.bound_of(start, frame))?;
+                let end = end.as_ref().map_or(Some(whole.size.clone()), |end| self.bound_of(end, frame))?;
+                (start.clone(), end - start)
+            } else {
+                taken.push(axis);
+                (self.bound_of(index, frame)?, Size::constant(1))
             };
             self.within(&start, &length, whole, index.span)?;
             let mut axes = result.axes.clone();

@@ -75,12 +75,11 @@ impl Names<'_> {
             ExprKind::Name(name) => return self.named(name, span, context),
             ExprKind::Negate(inner) => {
                 let inner = self.evaluate(inner, context);
-                match inner.kind {
-                    ValueKind::Number { value, percent } => ValueKind::Number { value: -value, percent },
-                    _ => {
-                        self.not_a_number(&inner, context.scope);
-                        ValueKind::Error
-                    }
+                if let ValueKind::Number { value, percent } = inner.kind {
+                    ValueKind::Number { value: -value, percent }
+                } else {
+                    self.not_a_number(&inner, context.scope);
+                    ValueKind::Error
                 }
             }
             ExprKind::Binary { op, left, right } => return self.binary(*op, left, right, span, context),

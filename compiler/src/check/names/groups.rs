@@ -81,7 +81,7 @@ impl Names<'_> {
             sizes[index] = if group.is_derived() {
                 let (value, scope) = group.definition.current();
                 let known = |followed: usize| sizes[followed];
-                self.size(&self.evaluate(value, Context { scope, tokens: Some(&known) }))
+                self.size_said(value, Context { scope, tokens: Some(&known) })
             } else {
                 free(index)
             };
@@ -93,8 +93,17 @@ impl Names<'_> {
     pub fn declared_sizes(&self) -> Vec<Option<i64>> {
         self.group_sizes(&|index| {
             let (value, scope) = self.groups[index].definition.current();
-            self.size(&self.evaluate(value, Context { scope, tokens: None }))
+            self.size_said(value, Context { scope, tokens: None })
         })
+    }
+
+    fn size_said(&self, expr: &Expr, context: Context) -> Option<i64> {
+        let value = self.evaluate(expr, context);
+        if let ValueKind::Word(word) = &value.kind {
+            self.unknown_name(word, value.span, context.scope);
+            return None;
+        }
+        self.size(&value)
     }
 
     /// A value as a size; what is none is reported where it stands.

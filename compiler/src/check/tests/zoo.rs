@@ -6,13 +6,15 @@ use crate::size::Size;
 use tfc_grammar::{Color, Sources, render_all};
 
 /// Every spec, and the parameters of its stages where they are known.
-const ZOO: [(&str, &[i64]); 16] = [
+const ZOO: [(&str, &[i64]); 18] = [
     ("bench-small124", &[123_569_664]),
     ("bench-tiny", &[]),
     ("gpt2-124m", &[124_439_808]),
     ("growth-124m-to-1.4b", &[123_569_664, 354_190_848, 757_040_640, 1_399_948_800]),
     ("growth-354m-to-757m", &[353_503_232, 756_156_416]),
     ("growth-354m-to-757m-released", &[353_503_232, 756_156_416]),
+    // 4 blocks get 3072 feed-forward tokens of 2 * 768 each.
+    ("growth-new-only", &[151_881_216, 151_881_216 + 4 * 3072 * 2 * 768]),
     ("jax-variant", &[123_569_664 + 50_304 * 768]),
     ("llama-151m", &[151_309_056]),
     ("nested-dropout", &[]),
@@ -21,6 +23,8 @@ const ZOO: [(&str, &[i64]); 16] = [
     ("tokenformer-150m", &[151_881_216]),
     ("tokenformer-450m", &[454_166_528]),
     ("tokenformer-900m", &[903_252_480]),
+    // 5 Pattentions in 12 blocks get 64 tokens each.
+    ("tuned-medical", &[151_881_216, 151_881_216 + 5 * 12 * 64 * 2 * 768]),
     ("vision-imagenet", &[]),
     ("vision-mnist", &[]),
 ];
@@ -61,4 +65,22 @@ fn every_spec_checks_and_has_its_size() {
             assert_eq!(parameters(&model, stage), *expected, "{name}, stage {stage}");
         }
     }
+}
+
+#[test]
+fn the_zoo_is_all_of_the_specs() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../specs");
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut specs: Vec<String> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
+    specs.sort();
+    let mut zoo = ZOO.map(|(name, _)| format!("{name}.tfm")).to_vec();
+    zoo.sort();
+    assert_eq!(specs, zoo);
+}
+
+#[test]
+fn an_experiment_as_text() {
+    let text = spec("growth-124m-to-1.4b").to_string();
+    let (_, stages) = text.split_once("\nstages\n").unwrap();
+    insta::assert_snapshot!(stages);
 }

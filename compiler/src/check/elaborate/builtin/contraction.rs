@@ -93,7 +93,7 @@ impl<'a> Elaborator<'a> {
         if positions.size == table.axes[0].size {
             return Some(table);
         }
-        let long_enough = self.context.is_some_and(|context| table.axes[0].size == Size::constant(context));
+        let long_enough = self.context.zip(table.axes[0].size.as_constant()).is_some_and(|(most, rows)| rows >= most);
         if positions.size != Size::symbol(Symbol::SEQUENCE) || !long_enough {
             let message = format!(
                 "{} positions where there are {}",

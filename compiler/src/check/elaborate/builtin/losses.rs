@@ -5,7 +5,7 @@ use crate::check::elaborate::Elaborator;
 use crate::check::elaborate::value::Tensor;
 use crate::check::elaborate::value::sizes;
 use crate::graph::DType;
-use crate::model::{InputKind, Primitive};
+use crate::model::{InputKind, ModelInput, Primitive};
 use tfc_grammar::Code;
 
 impl<'a> Elaborator<'a> {
@@ -37,14 +37,13 @@ impl<'a> Elaborator<'a> {
     /// The same sequence one place later.
     pub fn next(&mut self, args: &Arguments<'a>) -> Option<Tensor> {
         let ids = self.tensor(args, 0)?;
-        let input = match self.values[ids.id.0 as usize].primitive {
-            Primitive::Input(input) if matches!(self.inputs[input].kind, InputKind::TokenIds { .. }) => input,
-            _ => {
-                let message = "`next` takes an input of token ids";
-                self.fail(Code::WrongType, args.values[0][0].1, message, "this is none");
-                return None;
-            }
+        let is_ids = |input: &ModelInput| matches!(input.kind, InputKind::TokenIds { .. });
+        let Primitive::Input(input) = self.values[ids.id.0 as usize].primitive else {
+            return self.no_ids(args);
         };
+        if !is_ids(&self.inputs[input]) {
+            return self.no_ids(args);
+        }
         if self.next_of.is_some_and(|other| other != input) {
             let message = "`next` of a second input is not yet supported";
             self.fail(Code::NotYetSupported, args.span, message, "the other is asked of elsewhere");
@@ -52,5 +51,10 @@ impl<'a> Elaborator<'a> {
         }
         self.next_of = Some(input);
         Some(self.emit(Primitive::Next(input), &[], DType::I32, ids.axes.clone(), args.span))
+    }
+
+    fn no_ids(&self, args: &Arguments<'a>) -> Option<Tensor> {
+        self.fail(Code::WrongType, args.values[0][0].1, "`next` takes an input of token ids", "this is none");
+        None
     }
 }

@@ -110,6 +110,7 @@ impl Builtin {
         let formal = |(name, takes): &(&'static str, Takes)| Formal {
             name,
             required: matches!(takes, Takes::One | Takes::Many | Takes::Layer),
+            place: None,
             flag: matches!(takes, Takes::Flag),
             many: matches!(takes, Takes::Many),
             layer: matches!(takes, Takes::Layer).then(Vec::new),

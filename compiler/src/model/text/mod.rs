@@ -1,5 +1,7 @@
 //! A model as text: what `tfc compile --emit model` prints and snapshots compare.
 
+mod stages;
+
 use super::{
     Application, Constant, ConstantValue, Init, InputKind, Model, ModelInput, Parameter, Primitive, Role, ValueType,
 };
@@ -27,7 +29,8 @@ impl fmt::Display for Model {
         section(f, "program", values.map(|(index, value)| self.application(index, value)))?;
         section(f, "names", self.program.names.iter().map(|(name, id)| format!("{name} = %{}", id.0)))?;
         section(f, "loss", self.program.loss.iter().map(|id| format!("%{}", id.0)))?;
-        section(f, "metrics", self.program.metrics.iter().map(|(name, id)| format!("{name} = %{}", id.0)))
+        section(f, "metrics", self.program.metrics.iter().map(|(name, id)| format!("{name} = %{}", id.0)))?;
+        section(f, "stages", self.experiment.stages.iter().flat_map(|stage| self.stage_text(stage)))
     }
 }
 
@@ -71,17 +74,21 @@ impl Model {
     }
 
     fn parameter_text(&self, Parameter { path, shape, role, init, .. }: &Parameter) -> String {
+        let init = self.init_text(init);
+        format!("{path} {} {} {init}", self.shape_text(shape), role.name())
+    }
+
+    fn init_text(&self, init: &Init) -> String {
         let amount = |amount: &super::Amount| match amount.as_constant() {
             Some(number) => number.to_string(),
             None => amount.display(&|size| self.size(size)),
         };
-        let init = match init {
+        match init {
             Init::Zero => "zero".to_string(),
             Init::One => "one".to_string(),
             Init::Normal { std } => format!("normal({})", amount(std)),
             Init::Uniform { bound } => format!("uniform({})", amount(bound)),
-        };
-        format!("{path} {} {} {init}", self.shape_text(shape), role.name())
+        }
     }
 
     fn application(&self, index: usize, value: &Application) -> String {
