@@ -23,7 +23,7 @@ mod write;
 
 pub use read::{load, load_for_use, load_moments, load_parameters, load_weights};
 pub use run::{Checkpoint, RunFolder, locate, spec_of};
-pub use state::{Change, DataState, Done, PlanState, Plateau, Ramp, ScaleState, StageState, State, VERSION};
+pub use state::{Change, DataState, Done, Evaluated, PlanState, Plateau, Ramp, ScaleState, StageState, State, VERSION};
 pub use write::write;
 
 #[cfg(test)]

@@ -56,9 +56,17 @@ pub struct StageState {
     pub done: Done,
     /// The learning-rate schedule, with its spans in steps; None before the stage has trained.
     pub schedule: Option<Curve>,
-    /// The last evaluation of the first validation set in this stage, and after how many updates of the run.
-    pub evaluation: Option<(u64, Vec<(String, f64)>)>,
+    /// The last evaluation of the first validation set in this stage.
+    pub evaluation: Option<Evaluated>,
     pub plateau: Plateau,
+}
+
+/// The loss and the metrics that were finite, after `step` updates of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluated {
+    pub step: u64,
+    pub values: BTreeMap<String, f64>,
 }
 
 /// How long a metric has not improved.

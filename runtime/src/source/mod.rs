@@ -19,7 +19,7 @@ pub fn open(model: &Model, stage: &Stage, cache: Option<&Path>) -> Result<StageD
             stage.name
         ))
     })?;
-    let order = Order::Shuffled { seed: model.experiment.seed };
+    let order = Order::Shuffled { seed: stage.seed };
     if model.inputs.iter().any(|input| matches!(input.kind, InputKind::Image { .. })) {
         return images::open(model, recipe, order);
     }

@@ -22,10 +22,7 @@ pub fn over(end: &End, stage: &StageState) -> bool {
 }
 
 fn reached(until: &Until, stage: &StageState) -> bool {
-    let last = |Metric(name): &Metric| {
-        let (_, values) = stage.evaluation.as_ref()?;
-        values.iter().find(|(n, _)| n == name).map(|(_, value)| *value)
-    };
+    let last = |Metric(name): &Metric| stage.evaluation.as_ref()?.values.get(name).copied();
     match until {
         Until::Plateau { patience, .. } => stage.plateau.evaluations_since >= *patience,
         Until::AtMost { metric, value } => last(metric).is_some_and(|last| last <= *value),
@@ -75,6 +72,7 @@ pub fn curve(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::Evaluated;
 
     const EACH: Done = Done { steps: 1, tokens: 100, flops: 6e3 };
 
@@ -110,9 +108,13 @@ mod tests {
         let at_least = until(Until::AtLeast { metric: Metric("accuracy".to_string()), value: 0.5 });
         let mut stage = stage(10);
         assert!(!over(&at_most, &stage) && !over(&at_least, &stage));
-        stage.evaluation = Some((10, vec![("loss".to_string(), 2.91), ("accuracy".to_string(), 0.49)]));
+        let evaluated = |loss, accuracy| {
+            let values = [("loss", loss), ("accuracy", accuracy)].map(|(name, value)| (name.to_string(), value));
+            Some(Evaluated { step: 10, values: values.into() })
+        };
+        stage.evaluation = evaluated(2.91, 0.49);
         assert!(!over(&at_most, &stage) && !over(&at_least, &stage));
-        stage.evaluation = Some((10, vec![("loss".to_string(), 2.9), ("accuracy".to_string(), 0.5)]));
+        stage.evaluation = evaluated(2.9, 0.5);
         assert!(over(&at_most, &stage) && over(&at_least, &stage));
     }
 

@@ -4,7 +4,7 @@ use super::course::Course;
 use super::end::{higher_is_better, over};
 use super::update::Update;
 use super::{Event, Outcome, Setup, StageData, from, micro_batch};
-use crate::checkpoint::{StageState, State};
+use crate::checkpoint::{Evaluated, StageState, State};
 use crate::evaluate::{Evaluation, evaluate};
 use crate::grow::{self, Measure};
 use crate::sizes::sizes_at;
@@ -116,7 +116,7 @@ impl<'a> Run<'a> {
                 self.save(&course)?;
             }
         }
-        if self.state.stage.evaluation.as_ref().is_none_or(|(step, _)| *step != self.state.done.steps) {
+        if self.state.stage.evaluation.as_ref().is_none_or(|last| last.step != self.state.done.steps) {
             self.evaluate(&course)?;
         }
         Ok(Outcome::Finished { checkpoint: Some(self.save(&course)?) })
@@ -195,10 +195,10 @@ impl State {
         {
             self.stage.plateau.see(value, *delta, higher_is_better(metric));
         }
-        let mut values = vec![("loss".to_string(), evaluation.loss)];
-        values.extend(evaluation.metrics.iter().cloned());
+        let loss = ("loss".to_string(), evaluation.loss);
+        let values = evaluation.metrics.iter().cloned().chain([loss]);
         // JSON has no NaN, and a condition on one would never be met.
-        values.retain(|(_, value)| value.is_finite());
-        self.stage.evaluation = Some((self.done.steps, values));
+        let values = values.filter(|(_, value)| value.is_finite()).collect();
+        self.stage.evaluation = Some(Evaluated { step: self.done.steps, values });
     }
 }
