@@ -93,12 +93,15 @@ fn the_language_model_equals_the_official_one() {
 
 fn check(kind: &str, spec: &str, dtype: &str, device: Device) {
     let file = golden(&format!("lm_{kind}_{dtype}.safetensors"));
-    // The same weights and ids: what f32 gradients should be. PyTorch's own in f32 are off by up to 6e-6 of the largest.
+    // The same weights and ids: what f32 should come to. PyTorch's own f32 is off by up to 1e-5 in gradients and weights and
+    // 1.6e-5 in moments, so it can only be held to the forward pass.
     let exact = golden(&format!("lm_{kind}_f64.safetensors"));
     let tolerance = if dtype == "f64" { 1e-7 } else { 1e-5 };
     let close = |name: &str, got: &[f64], want: &[f64]| {
         assert_close(&format!("{kind} {dtype} {name}"), got, want, largest(want), tolerance);
     };
+    // Under softmax the steps feel f32 most (the norm is 17): PyTorch's own moments are off by 1.6e-5 there, ours by as much.
+    let later = if kind == "softmax" && dtype == "f32" { 2.0 * tolerance } else { tolerance };
     let model = model(spec, &[]);
     let entries = [Entry::Named(vec!["logits".into()]), Entry::Gradient, Entry::Update];
     let mut session = session(model.clone(), &entries, device, 2, 16);
@@ -121,7 +124,7 @@ fn check(kind: &str, spec: &str, dtype: &str, device: Device) {
         close("loss", &[loss], &losses[step..=step]);
         close("norm", &[norm], &norms[step..=step]);
         if step != 1 {
-            let after = After { file: &file, gradients: &exact, steps: step + 1, norm: norms[0], tolerance };
+            let after = After { exact: &exact, steps: step + 1, norm: norms[0], tolerance: later };
             after.compare(session.as_ref(), &model, &format!("{kind} {dtype}"));
         }
     }
@@ -130,15 +133,21 @@ fn check(kind: &str, spec: &str, dtype: &str, device: Device) {
         let moments = [("m3", Storage::FirstMoment(i as u32)), ("v3", Storage::SecondMoment(i as u32))];
         for (prefix, storage) in moments {
             let name = format!("{prefix}.{name}");
-            close(&name, &session.read(storage).to_f64(), &numbers(&file, &name));
+            let want = numbers(&exact, &name);
+            assert_close(
+                &format!("{kind} {dtype} {name}"),
+                &session.read(storage).to_f64(),
+                &want,
+                largest(&want),
+                later,
+            );
         }
     }
 }
 
 /// The golden weights after some steps.
 struct After<'a> {
-    file: &'a TensorFile,
-    gradients: &'a TensorFile,
+    exact: &'a TensorFile,
     steps: usize,
     norm: f64,
     tolerance: f64,
@@ -151,14 +160,14 @@ impl After<'_> {
         for (i, parameter) in model.parameters.iter().enumerate() {
             let name = golden_name(&parameter.path);
             let got = session.read(Storage::Parameter(i as u32)).to_f64();
-            let want = numbers(self.file, &format!("w{}.{name}", self.steps));
-            let gradients = numbers(self.gradients, &format!("g.{name}"));
+            let want = numbers(self.exact, &format!("w{}.{name}", self.steps));
+            let gradients = numbers(self.exact, &format!("g.{name}"));
             let clip = 1.0 / self.norm.max(1.0);
             let root: Vec<f64> = match self.steps {
                 1 => gradients.iter().map(|g| g.abs() * clip).collect(),
                 t => {
                     let correction = 1.0 - 0.95_f64.powi(t as i32);
-                    numbers(self.file, &format!("v{t}.{name}")).iter().map(|v| (v / correction).sqrt()).collect()
+                    numbers(self.exact, &format!("v{t}.{name}")).iter().map(|v| (v / correction).sqrt()).collect()
                 }
             };
             let (scale, rounding) = (largest(&want), self.tolerance * largest(&gradients) * clip);
