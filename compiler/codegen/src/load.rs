@@ -1,5 +1,6 @@
 //! Object files into this process, by LLVM's ORC: no linker, no file, a fraction of a millisecond.
 
+use inkwell::targets::{InitializationConfig, Target};
 use llvm_sys::core::LLVMCreateMemoryBufferWithMemoryRangeCopy;
 use llvm_sys::error::{LLVMConsumeError, LLVMDisposeErrorMessage, LLVMErrorRef, LLVMGetErrorMessage};
 use llvm_sys::orc2::lljit::{
@@ -21,6 +22,9 @@ unsafe impl Sync for LoadedObjects {}
 
 impl LoadedObjects {
     pub fn new(objects: &[&[u8]]) -> Result<LoadedObjects, BackendError> {
+        // Code may be loaded by a process that has generated none.
+        Target::initialize_native(&InitializationConfig::default())
+            .map_err(|e| BackendError(format!("LLVM does not know this processor: {e}")))?;
         let mut jit = null_mut();
         // SAFETY: a null builder asks for the default one; `jit` receives an owned pointer.
         check(unsafe { LLVMOrcCreateLLJIT(&mut jit, null_mut()) })?;

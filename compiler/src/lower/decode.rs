@@ -56,11 +56,18 @@ fn at_last_position(forward: &mut Forward, id: ValueId) -> Value {
     let program = &forward.model.program;
     let has_positions =
         |v: ValueId| program.values[v.0 as usize].ty.shape.get(1) == Some(&Size::symbol(Symbol::SEQUENCE));
+    let follows =
+        |v: &ValueId| program.values[v.0 as usize].ty.shape.iter().any(|s| s.symbols().contains(&Symbol::SEQUENCE));
+    // A table of positions `[positions, width]` that is added to all sequences has them at another axis: such a sum is taken whole.
+    let is_position_wise = |application: &Application| {
+        let mut operands = application.operands.iter();
+        primitive::is_position_wise(&application.primitive) && operands.all(|o| has_positions(*o) || !follows(o))
+    };
     let mut wanted = vec![false; id.0 as usize + 1];
     wanted[id.0 as usize] = true;
     for index in (0..wanted.len()).rev() {
         let application = &program.values[index];
-        if wanted[index] && primitive::is_position_wise(&application.primitive) {
+        if wanted[index] && is_position_wise(application) {
             for operand in application.operands.iter().filter(|o| has_positions(**o)) {
                 wanted[operand.0 as usize] = true;
             }
@@ -69,7 +76,7 @@ fn at_last_position(forward: &mut Forward, id: ValueId) -> Value {
     let mut last: BTreeMap<ValueId, Value> = BTreeMap::new();
     for index in (0..wanted.len()).filter(|i| wanted[*i]) {
         let application = &program.values[index];
-        let value = if primitive::is_position_wise(&application.primitive) {
+        let value = if is_position_wise(application) {
             let mut operands = Vec::new();
             for operand in &application.operands {
                 operands.push(match last.get(operand) {
