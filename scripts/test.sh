@@ -16,4 +16,4 @@ else
 fi
 cargo test --workspace --locked --doc --quiet
 scripts/orphans.sh "$INSTA_SNAPSHOT_REFERENCES_FILE"
-RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --locked --quiet
+RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet

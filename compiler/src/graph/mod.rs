@@ -10,7 +10,7 @@
 //! - Nothing is updated in place. What outlives the call is named by [`Op::Load`] and by [`Output`]s, which write
 //!   or add into a [`crate::storage::Storage`].
 //! - Rows means all axes but the last.
-//! - Nodes are made only by [`Builder`], which infers the type of every result ([`infer`]); a pass rebuilds, it never edits.
+//! - Nodes are made only by [`Builder`], which infers the type of every result ([`infer()`]); a pass rebuilds, it never edits.
 
 #[cfg(test)]
 pub(crate) mod arbitrary;

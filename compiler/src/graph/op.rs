@@ -151,7 +151,7 @@ pub enum Op {
     /// (cache `[B, S, G, C]`, new `[B, T, G, C]`, position i32 `[]`) → the cache with the new rows from `position` on.
     CacheWrite,
 
-    /// (logits `[…, V]`, labels i32 `[…]`) → (loss `[…, 1]`, log-sum-exp `[…, 1]`), the loss of a row −log softmax(logits)[label].
+    /// (logits `[…, V]`, labels i32 `[…]`) → (loss `[…, 1]`, log-sum-exp `[…, 1]`), the loss of a row −log of the softmax at its label.
     CrossEntropy,
     /// (logits, labels, log-sum-exp, gradient of loss `[…, 1]`) → gradient of logits.
     CrossEntropyBackward,

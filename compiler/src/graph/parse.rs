@@ -1,6 +1,6 @@
 //! Reads the text form of a graph: the inverse of [`super::text`].
 //!
-//! Any text gets an answer: a graph that [`verify`] accepts, or the first line that is wrong and why.
+//! Any text gets an answer: a graph that [`verify()`] accepts, or the first line that is wrong and why.
 
 use super::{AttentionMask, Builder, DType, Graph, Input, Node, NodeId, Op, Origin, Reduction, Type, Value, verify};
 use crate::scalar::{Binary, Unary};

@@ -1,4 +1,4 @@
-//! Graphs as text, one line a node; [`super::parse`] reads it back.
+//! Graphs as text, one line a node; [`super::parse()`] reads it back.
 //!
 //! ```text
 //! graph gradient

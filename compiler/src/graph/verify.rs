@@ -1,7 +1,7 @@
 //! What holds for every graph. Run after every pass and on every graph that was read from text; collects all violations.
 //!
 //! 1. Operands are results of nodes that stand before, and fill the places 0, 1, 2, … once each.
-//! 2. The types of the results are those that [`infer`] gives; sources have the type that their sentence in [`Op`] says.
+//! 2. The types of the results are those that [`infer()`] gives; sources have the type that their sentence in [`Op`] says.
 //! 3. A load of an input names one that exists, with its type; a graph does not load an output of the call.
 //! 4. Whatever is loaded or stored under one name has one type; so do a parameter, its gradient and its moments.
 //! 5. Outputs are values of the graph; those handed back are numbered 0, 1, 2, … and have different names.

@@ -1,6 +1,6 @@
 //! Kernels that move rows: by index, into a cache, and turned by an angle.
 
-/// out[r, :] = table[ids[r], :]. Operands: ids i32, table, out. Sizes: rows, width. Extent: rows.
+/// `out[r, :] = table[ids[r], :]`. Operands: ids i32, table, out. Sizes: rows, width. Extent: rows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Gather;
 
@@ -10,7 +10,7 @@ impl Gather {
     }
 }
 
-/// out[ids[r], :] += gradient[r, :], r ascending; `out` is zeroed first unless its access is `Update`. Operands: ids i32, gradient, out. Sizes: rows, width, classes. Extent:
+/// `out[ids[r], :] += gradient[r, :]`, r ascending; `out` is zeroed first unless its access is `Update`. Operands: ids i32, gradient, out. Sizes: rows, width, classes. Extent:
 /// ⌈width / COLUMN_BLOCK⌉ (threads divide the columns, so that the order of additions is fixed).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ScatterAdd;
@@ -36,7 +36,7 @@ impl Rope {
     }
 }
 
-/// cache[b, position + t, :] = new[b, t, :]. Operands: new `[B, T, W]`, position i32, cache `[B, S, W]`. Sizes: B, T, S, W. Extent: B · T.
+/// `cache[b, position + t, :] = new[b, t, :]`. Operands: new `[B, T, W]`, position i32, cache `[B, S, W]`. Sizes: B, T, S, W. Extent: B · T.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CacheWrite;
 

@@ -43,7 +43,7 @@ impl RowProgram {
     }
 }
 
-/// out[c] (+)= Σ over rows of program(row, c): what a broadcast over leading axes becomes in the backward pass.
+/// `out[c] (+)= Σ over rows of program(row, c)`: what a broadcast over leading axes becomes in the backward pass.
 ///
 /// Operands: as in a [`RowProgram`], the last is the output, addressed by the column alone. Rows are added in order. An output with
 /// `Access::Update` is added to. No program of a column reduction reduces, and the output is loaded by none. Sizes: outer dimensions, inner

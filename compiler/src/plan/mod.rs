@@ -1,6 +1,6 @@
 //! The plan: kernels in order, every buffer and its lifetime, sizes as expressions in the symbols.
 //!
-//! One plan is one entry. It is data: [`layout`] turns it and one number per symbol into offsets in an arena and the peak, and
+//! One plan is one entry. It is data: [`layout()`] turns it and one number per symbol into offsets in an arena and the peak, and
 //! is called at the start and at each growth; nothing else depends on the sizes.
 
 mod cost;

@@ -1,6 +1,6 @@
 //! The table of the stages that `tfc check` prints: how large each is, what it costs, and what its growth does to the function.
 //!
-//! [`table`] is plain data, for whoever wants JSON; [`text`] renders it.
+//! [`table`] is plain data, for whoever wants JSON; [`text()`] renders it.
 
 mod count;
 mod flops;
