@@ -17,4 +17,4 @@ mod vectors;
 
 pub use backend::CpuBackend;
 pub use host::Host;
-pub use peak::measure_peak_flops;
+pub use peak::Peak;

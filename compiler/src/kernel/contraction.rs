@@ -47,7 +47,7 @@ pub enum ContractionAccess {
 
 impl Contraction {
     /// Rows and columns of C in one work item. The column block is a multiple of every micro-tile's width.
-    pub const ROW_BLOCK: i64 = 576;
+    pub const ROW_BLOCK: i64 = 768;
     pub const COLUMN_BLOCK: i64 = 384;
 
     pub fn extent(&self, sizes: &[i64]) -> i64 {

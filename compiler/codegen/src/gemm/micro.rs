@@ -1,36 +1,42 @@
 //! The micro-kernel: a tile of C in registers.
 
-use crate::mlir::{Function, Index, Pointer, Vector};
+use super::layout::Layout;
+use crate::mlir::{Bool, Function, Index, Pointer, Vector};
 
 /// Steps of k in one turn of the loop.
 const UNROLL: i64 = 4;
 
+/// How many steps of k ahead the panels are asked for.
+const AHEAD: i64 = 14;
+/// f32 of a cache line.
+const LINE: usize = 16;
+
 /// What the micro-kernel reads and writes.
+#[derive(Clone, Copy)]
 pub struct Panels<'f> {
-    /// `[k, rows]`.
     pub a: Pointer<'f>,
-    /// `[k, columns]`, rows `b_stride` apart.
     pub b: Pointer<'f>,
-    pub b_stride: Index<'f>,
+    /// Steps of k.
     pub k: Index<'f>,
     /// `[rows, columns]`.
     pub tile: Pointer<'f>,
-    /// Whether to add to the tile, 1, or to overwrite it, 0.
-    pub accumulate: Index<'f>,
+    /// Whether to add to the tile, else it is overwritten.
+    pub accumulate: Bool<'f>,
 }
 
-/// tile (+)= Aᵀ-panel · B-panel.
-pub fn multiply<'f>(f: &'f Function<'f>, panels: &Panels<'f>) {
-    let Panels { a, b, b_stride, k, tile, accumulate } = *panels;
-    f.call("multiply", &[a, b, tile], &[b_stride, k, accumulate], |f, pointers, indices| {
-        let (&[a, b, tile], &[b_stride, k, accumulate]) = (pointers, indices) else { return };
+/// tile (+)= A-panel · B-panel.
+pub fn multiply<'f>(f: &'f Function<'f>, panels: Panels<'f>) {
+    let Panels { a, b, k, tile, accumulate } = panels;
+    let accumulate = accumulate.select(f.index(1), f.index(0));
+    f.call("multiply", &[a, b, tile], &[k, accumulate], |f, pointers, indices| {
+        let (&[a, b, tile], &[k, accumulate]) = (pointers, indices) else { return };
         let zeros = || vec![f.vector(0.0); f.vectors().rows * f.vectors().registers];
         let tile_of = |register: usize| f.index((register * f.vectors().width) as i64);
         let loads = || (0..zeros().len()).map(|r| tile.load_vector(tile_of(r))).collect::<Vec<_>>();
         let sums = f.either(accumulate.equals(f.index(0)), zeros, loads);
         let whole = k - k % UNROLL;
-        let sums = f.carry(f.index(0), whole, UNROLL, sums, |k, sums| steps(f, a, b, b_stride, k, UNROLL, sums));
-        let sums = f.carry(whole, k, 1, sums, |k, sums| steps(f, a, b, b_stride, k, 1, sums));
+        let sums = f.carry(f.index(0), whole, UNROLL, sums, |k, sums| steps(f, a, b, k, UNROLL, sums));
+        let sums = f.carry(whole, k, 1, sums, |k, sums| steps(f, a, b, k, 1, sums));
         sums.iter().enumerate().for_each(|(r, sum)| tile.store_vector(tile_of(r), *sum));
     });
 }
@@ -40,20 +46,25 @@ fn steps<'f>(
     f: &'f Function<'f>,
     a: Pointer<'f>,
     b: Pointer<'f>,
-    b_stride: Index<'f>,
     k: Index<'f>,
     count: i64,
     mut sums: Vec<Vector<'f>>,
 ) -> Vec<Vector<'f>> {
-    let (rows, registers, width) = (f.vectors().rows, f.vectors().registers, f.vectors().width as i64);
-    let (a, b) = (a.at(k * rows as i64), b.at(k * b_stride));
+    let (vectors, a_pitch, b_pitch) = (f.vectors(), Layout::of_a(f.vectors()).pitch, Layout::of_b(f.vectors()).pitch);
+    let (a, b) = (a.at(k * a_pitch), b.at(k * b_pitch));
     for step in 0..count {
-        let row = b.at(b_stride * step);
-        let columns: Vec<_> = (0..registers as i64).map(|v| row.load_vector(f.index(v * width))).collect();
-        for r in 0..rows {
-            let element = a.load(f.index(step * rows as i64 + r as i64)).splat();
-            for (v, column) in columns.iter().enumerate() {
-                let sum = &mut sums[r * registers + v];
+        // The panels come from the second cache, the next of A's from further away.
+        a.prefetch(f.index((step + AHEAD) * a_pitch), false);
+        for line in (0..b_pitch).step_by(LINE) {
+            b.prefetch(f.index((step + AHEAD) * b_pitch + line), false);
+        }
+        let columns: Vec<Vector> = (0..vectors.registers)
+            .map(|register| b.load_vector(f.index(step * b_pitch + (register * vectors.width) as i64)))
+            .collect();
+        for row in 0..vectors.rows {
+            let element = a.load(f.index(step * a_pitch + row as i64)).splat();
+            for (register, column) in columns.iter().enumerate() {
+                let sum = &mut sums[row * vectors.registers + register];
                 *sum = element.times_plus(*column, *sum);
             }
         }

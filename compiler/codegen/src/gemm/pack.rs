@@ -1,67 +1,80 @@
-//! Copying a block of a matrix into a panel.
+//! Copying a block of a matrix into panels.
 
+use super::layout::Layout;
 use crate::mlir::{Function, Index, Lanes, Pointer, transpose};
 
-/// A matrix whose rows become the lanes of a panel: `width` rows at most, k along each.
-///
-/// `destination[k · stride + row] = source[row · leading + k]` for all `k < length` and the first register of rows. Rows past `rows`, which is at least 1, repeat the
-/// last. A multiple of the register's width is written along k, and a register's width along the rows: the caller fills panels in
-/// ascending order.
-pub fn pack_transposed<'f>(
-    f: &'f Function<'f>,
-    source: Pointer<'f>,
-    leading: Index<'f>,
-    rows: Index<'f>,
-    length: Index<'f>,
-    destination: Pointer<'f>,
-    stride: Index<'f>,
-) {
-    f.call("pack_transposed", &[source, destination], &[leading, rows, length, stride], |f, pointers, indices| {
-        let (&[source, destination], &[leading, rows, length, stride]) = (pointers, indices) else { return };
+/// A block to be packed: where its first element is, the distance of its stored rows, its lanes (at least one) and its steps of k.
+#[derive(Clone, Copy)]
+pub struct Block<'f> {
+    pub source: Pointer<'f>,
+    pub leading: Index<'f>,
+    pub lanes: Index<'f>,
+    pub depth: Index<'f>,
+}
+
+/// Packs a matrix whose stored rows are lanes: k runs along them.
+pub fn pack_rows<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
+    let name = format!("pack_rows_{}", layout.lanes);
+    f.call(&name, &[block.source, destination], &[block.leading, block.lanes, block.depth], |f, pointers, indices| {
+        let (&[source, destination], &[leading, lanes, depth]) = (pointers, indices) else { return };
+        f.each(f.index(0), lanes, layout.lanes, |first| {
+            let panel = destination.at(first / layout.lanes * layout.distance(depth));
+            let block = Block { source: source.at(first * leading), leading, lanes: lanes - first, depth };
+            pack_panel(f, layout, block, panel);
+        });
+    });
+}
+
+/// The same for the first panel alone.
+pub fn pack_panel<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
+    f.each(f.index(0), f.index(layout.lanes), f.vectors().width as i64, |first| {
+        // A group wholly beyond the edge repeats the last row.
+        let there = first.or_at_most(block.lanes - 1);
+        let group = Block { source: block.source.at(there * block.leading), lanes: block.lanes - there, ..block };
+        pack_group(f, group, destination.at(first), f.index(layout.pitch));
+    });
+}
+
+/// … for one register of lanes: `destination[k · pitch + lane] = source[lane · leading + k]`. Lanes beyond those of the block repeat its last.
+pub fn pack_group<'f>(f: &'f Function<'f>, block: Block<'f>, destination: Pointer<'f>, pitch: Index<'f>) {
+    let Block { source, leading, lanes, depth } = block;
+    f.call("pack_group", &[source, destination], &[leading, lanes, depth, pitch], |f, pointers, indices| {
+        let (&[source, destination], &[leading, lanes, depth, pitch]) = (pointers, indices) else { return };
         let width = f.vectors().width as i64;
-        let row = |r: i64| source.at(f.index(r).or_at_most(rows - 1) * leading);
-        let sources: Vec<_> = (0..width).map(row).collect();
-        f.strips(f.index(0), length, |k, lanes| {
-            let columns = transpose(&sources.iter().map(|row| row.load_lanes(k, lanes)).collect::<Vec<_>>());
+        let row = |r: i64| source.at(f.index(r).or_at_most(lanes - 1) * leading);
+        let rows: Vec<_> = (0..width).map(row).collect();
+        f.strips(f.index(0), depth, |k, edge| {
+            let columns = transpose(&rows.iter().map(|row| row.load_lanes(k, edge)).collect::<Vec<_>>());
             for (i, column) in columns.iter().enumerate() {
-                destination.store_vector((k + i as i64) * stride, *column);
+                destination.store_vector((k + i as i64) * pitch, *column);
             }
         });
     });
 }
 
-/// A matrix whose columns are the lanes of a panel.
-///
-/// `destination[k · stride + column] = source[k · leading + column]` for all `k < length` and the first `stride` columns, of which `columns` are there.
-pub fn pack_straight<'f>(
-    f: &'f Function<'f>,
-    source: Pointer<'f>,
-    leading: Index<'f>,
-    columns: Index<'f>,
-    length: Index<'f>,
-    destination: Pointer<'f>,
-    stride: i64,
-) {
-    f.call(
-        &format!("pack_straight_{stride}"),
-        &[source, destination],
-        &[leading, columns, length],
-        |f, pointers, indices| {
-            let (&[source, destination], &[leading, columns, length]) = (pointers, indices) else { return };
-            let width = f.vectors().width as i64;
-            let registers = (stride + width - 1) / width;
-            let copy = |lanes: &[Lanes]| {
-                f.times(length, |k| {
-                    let (from, to) = (source.at(k * leading), destination.at(k * stride));
-                    for (register, lanes) in lanes.iter().enumerate() {
-                        let at = f.index(register as i64 * width);
-                        to.store_vector(at, from.load_lanes(at, *lanes));
-                    }
-                });
-            };
-            let whole = f.index(registers * width).at_most(columns);
-            let edge: Vec<Lanes> = (0..registers).map(|r| Lanes::Some((columns - r * width).lanes())).collect();
-            f.either(whole, || copy(&vec![Lanes::All; edge.len()]), || copy(&edge));
-        },
-    );
+/// Packs a matrix whose stored rows are steps of k: lanes lie side by side. A row of the matrix is read through before the next is begun.
+pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
+    let name = format!("pack_columns_{}", layout.lanes);
+    f.call(&name, &[block.source, destination], &[block.leading, block.lanes, block.depth], |f, pointers, indices| {
+        let (&[source, destination], &[leading, lanes, depth]) = (pointers, indices) else { return };
+        let distance = layout.distance(depth);
+        // Panels whose registers all lie within the row.
+        let whole = (lanes + (layout.lanes - layout.pitch)).or_at_least(f.index(0)) / layout.lanes;
+        f.times(depth, |k| {
+            let (from, to) = (source.at(k * leading), destination.at(k * layout.pitch));
+            f.times(whole, |panel| copy_panel(f, layout, from.at(panel * layout.lanes), to.at(panel * distance), None));
+            f.each(whole, lanes.ceiling_division(layout.lanes), 1, |panel| {
+                let first = panel * layout.lanes;
+                copy_panel(f, layout, from.at(first), to.at(panel * distance), Some(lanes - first));
+            });
+        });
+    });
+}
+
+/// Copies the registers of a panel, those lanes that are there.
+fn copy_panel<'f>(f: &'f Function<'f>, layout: Layout, from: Pointer<'f>, to: Pointer<'f>, there: Option<Index<'f>>) {
+    for first in (0..layout.pitch).step_by(f.vectors().width) {
+        let lanes = there.map_or(Lanes::All, |there| Lanes::Some((there - first).lanes()));
+        to.store_vector(f.index(first), from.load_lanes(f.index(first), lanes));
+    }
 }

@@ -12,7 +12,7 @@ mod sizes;
 use crate::mlir::Emission;
 use crate::vectors::Vectors;
 use tfc_compiler::executable::BackendError;
-use tfc_compiler::kernel::{Attention, Body, CachedAttention, Kernel};
+use tfc_compiler::kernel::{Body, Kernel};
 
 /// Refuses a kernel that is not well-formed: the emitters rely on it.
 pub fn check(kernel: &Kernel) -> Result<(), BackendError> {
@@ -41,17 +41,17 @@ pub fn emit(emission: &Emission, name: &str, kernel: &Kernel) {
 
 /// The scratch that each thread must hand to a kernel.
 pub fn scratch_bytes(kernel: &Kernel, vectors: Vectors) -> usize {
-    match &kernel.body {
-        Body::Contraction(_) => contraction::scratch_bytes(vectors),
-        Body::Attention(Attention { channels, .. }) | Body::CachedAttention(CachedAttention { channels, .. }) => {
-            4 * attention::scratch_elements(*channels, vectors) as usize
-        }
-        Body::AttentionBackward(body) => 4 * attention::backward_scratch_elements(body.channels, vectors) as usize,
+    let elements = match &kernel.body {
+        Body::Contraction(_) => contraction::scratch_elements(vectors),
+        Body::Attention(body) => attention::scratch_elements(body.channels, vectors),
+        Body::CachedAttention(body) => attention::scratch_elements(body.channels, vectors),
+        Body::AttentionBackward(body) => attention::backward_scratch_elements(body.channels, vectors),
         Body::Rows(_)
         | Body::Columns(_)
         | Body::Gather(_)
         | Body::ScatterAdd(_)
         | Body::Rope(_)
         | Body::CacheWrite(_) => 0,
-    }
+    };
+    4 * elements as usize
 }

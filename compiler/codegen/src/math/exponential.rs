@@ -23,9 +23,11 @@ pub fn exp<K: Float>(x: Value<K>) -> Value<K> {
     reduced.mantissa * power_of_two(reduced.exponent + shift) * unshift
 }
 
-/// eˣ for x at most a little above 0: cheaper than [`exp`].
-pub fn exp_below_zero<K: Float>(x: Value<K>) -> Value<K> {
-    exp_of_negative(x.or_at_least(x.constant(-105.0)), x.constant(0.0))
+/// eˣ for x at most a little above 0, and 0 below −87, where denormal numbers begin: they would slow down a softmax, to which they do not matter.
+pub fn exp_or_zero<K: Float>(x: Value<K>) -> Value<K> {
+    let lowest = x.constant(-87.0);
+    let reduced = reduce(x.or_at_least(lowest), x.constant(0.0));
+    x.less(lowest).select(x.constant(0.0), reduced.mantissa * power_of_two(reduced.exponent))
 }
 
 /// e^(x + tail), for x in [−105, 0] and a tail far below x: the tail makes good what was lost in rounding x.

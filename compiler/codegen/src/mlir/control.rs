@@ -68,7 +68,18 @@ impl<'f> Function<'f> {
         carried: C,
         body: impl FnOnce(Index<'f>, C) -> C,
     ) -> C {
-        let step = self.index(step);
+        self.carry_by(begin, end, self.index(step), carried, body)
+    }
+
+    /// The same with a step that is known only at run time; above 0.
+    pub fn carry_by<C: Carried<'f>>(
+        &'f self,
+        begin: Index<'f>,
+        end: Index<'f>,
+        step: Index<'f>,
+        carried: C,
+        body: impl FnOnce(Index<'f>, C) -> C,
+    ) -> C {
         let initial = flat(&carried);
         let types = types(&initial);
         let region = Region::new();
@@ -92,6 +103,11 @@ impl<'f> Function<'f> {
     /// `for i in begin..end step step`.
     pub fn each(&'f self, begin: Index<'f>, end: Index<'f>, step: i64, body: impl FnOnce(Index<'f>)) {
         self.carry(begin, end, step, (), |i, ()| body(i));
+    }
+
+    /// `for i in begin..end step step`, the step above 0.
+    pub fn each_by(&'f self, begin: Index<'f>, end: Index<'f>, step: Index<'f>, body: impl FnOnce(Index<'f>)) {
+        self.carry_by(begin, end, step, (), |i, ()| body(i));
     }
 
     /// `for i in 0..end`.

@@ -91,6 +91,13 @@ impl<'f> Pointer<'f> {
         self.write_lanes(offset, value, lanes);
     }
 
+    /// Asks for the cache line of an element that will be read soon, or written. There need be none.
+    pub fn prefetch(self, offset: Index<'f>, write: bool) {
+        let hint = |value| self.function.integer(self.function.ty::<I32>(), value);
+        let hints = [("rw", hint(write.into())), ("hint", hint(3)), ("cache", hint(1))];
+        self.function.append("llvm.intr.prefetch", &[self.at(offset).raw], &[], &hints);
+    }
+
     /// Elements `stride` apart.
     pub fn gather(self, stride: Index<'f>, lanes: Lanes<'f>) -> Vector<'f> {
         self.read_apart(stride, lanes)

@@ -4,12 +4,12 @@
 //! forward pass queries are lanes; P and dS are turned once for the products that sum over queries.
 
 use super::KEYS;
-use super::head::{Panelled, Rows, Shape, round_up};
+use super::head::{Panelled, Rows, Shape};
 use super::softmax::Scoring;
-use crate::gemm::{Panels, multiply};
+use crate::gemm::{Block, Panels, multiply, pack_panel};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sizes::Sizes;
-use crate::math::exp_below_zero;
+use crate::math::exp_or_zero;
 use crate::mlir::{Function, Index, Launch, Pointer};
 use crate::vectors::Vectors;
 use tfc_compiler::kernel::AttentionBackward;
@@ -18,7 +18,7 @@ use tfc_compiler::kernel::AttentionBackward;
 const QUERIES: i64 = 128;
 
 fn queries(shape: Shape) -> i64 {
-    QUERIES / shape.columns * shape.columns
+    QUERIES / shape.b.lanes * shape.b.lanes
 }
 
 /// f32 of scratch.
@@ -27,29 +27,23 @@ pub fn scratch_elements(channels: u32, vectors: Vectors) -> i64 {
 }
 
 fn parts(shape: Shape) -> [i64; 14] {
-    let count = queries(shape);
-    let turned = KEYS / shape.rows * turned_distance(shape);
+    let (Shape { a, b, channels, .. }, count) = (shape, queries(shape));
     [
-        shape.lanes_of_b_elements(count),
-        shape.lanes_of_b_elements(count),
-        shape.channels_of_b_elements(count),
-        shape.channels_of_b_elements(count),
+        b.elements(count, channels),
+        b.elements(count, channels),
+        b.elements(channels, count),
+        b.elements(channels, count),
         count,
         count,
         count * shape.channel_rows(),
-        shape.lanes_of_a_elements(KEYS),
-        shape.lanes_of_a_elements(KEYS),
-        shape.channels_of_a_elements(KEYS),
+        a.elements(KEYS, channels),
+        a.elements(KEYS, channels),
+        a.elements(channels, KEYS),
         shape.score_elements(),
         shape.score_elements(),
-        turned,
-        turned,
+        a.elements(KEYS, count),
+        a.elements(KEYS, count),
     ]
-}
-
-/// The distance of panels of turned tiles: they are filled a panel of queries after the other, and each writes a little too far.
-fn turned_distance(shape: Shape) -> i64 {
-    queries(shape) * shape.rows + round_up(shape.width, shape.rows)
 }
 
 /// A work item is a group of heads of one sequence: they share the gradients of its keys and values.
@@ -140,7 +134,7 @@ impl<'f> Backward<'f> {
             d_scores,
             turned_weights,
             turned_d_scores,
-            tile: f.stack(shape.rows * shape.columns),
+            tile: f.stack(shape.a.lanes * shape.b.lanes),
         }
     }
 
@@ -161,16 +155,16 @@ impl<'f> Backward<'f> {
             let (begin, end) = self.scoring.key_range(first, count, head.positions, KEYS);
             f.each(begin, end, KEYS, |key| {
                 let keys = (end - key).or_at_most(f.index(KEYS));
-                shape.lanes_of_a(f, head.k, key, keys, self.k_lanes);
-                shape.lanes_of_a(f, head.v, key, keys, self.v_lanes);
-                shape.channels_of_a(f, head.k, key, keys, self.k_channels);
-                f.each(f.index(0), count, shape.columns, |query| self.panel(first, query, count, key, keys));
+                shape.as_lanes(f, shape.a, head.k.from(key), keys, self.k_lanes);
+                shape.as_lanes(f, shape.a, head.v.from(key), keys, self.v_lanes);
+                shape.as_steps(f, shape.a, head.k.from(key), keys, self.k_channels);
+                f.each(f.index(0), count, shape.b.lanes, |query| self.panel(first, query, count, key, keys));
                 self.add_products(self.turned_weights, self.d_out_channels, count, keys, head.d_v.from(key));
                 self.add_products(self.turned_d_scores, self.q_channels, count, keys, head.d_k.from(key));
             });
             f.each(f.index(0), count, shape.width, |query| {
                 let lanes =
-                    self.d_q.at(query / shape.columns * shape.columns * shape.channel_rows() + query % shape.columns);
+                    self.d_q.at(query / shape.b.lanes * shape.b.lanes * shape.channel_rows() + query % shape.b.lanes);
                 let there = (count - query).or_at_most(f.index(shape.width));
                 shape.store_lanes(f, lanes, None, head.d_q.from(first + query), there);
             });
@@ -180,48 +174,59 @@ impl<'f> Backward<'f> {
     /// What belongs to a block of queries.
     fn begin(&self, head: &Head<'f>, first: Index<'f>, count: Index<'f>) {
         let (f, shape) = (self.f, self.shape);
-        shape.lanes_of_b(f, head.q, first, count, self.q_lanes);
-        shape.lanes_of_b(f, head.d_out, first, count, self.d_out_lanes);
-        shape.channels_of_b(f, head.q, first, count, self.q_channels);
-        shape.channels_of_b(f, head.d_out, first, count, self.d_out_channels);
+        let (q, d_out) = (head.q.from(first), head.d_out.from(first));
+        shape.as_lanes(f, shape.b, q, count, self.q_lanes);
+        shape.as_lanes(f, shape.b, d_out, count, self.d_out_lanes);
+        shape.as_steps(f, shape.b, q, count, self.q_channels);
+        shape.as_steps(f, shape.b, d_out, count, self.d_out_channels);
         f.times(count, |i| {
-            let (out, d_out) = (head.out.row(first + i), head.d_out.row(first + i));
+            let (out, d_out) = (head.out.row(first + i), d_out.row(i));
             let dot = f.carry_strips(f.index(0), f.index(shape.channels), f.vector(0.0), |c, lanes, sum| {
                 out.load_lanes(c, lanes).times_plus(d_out.load_lanes(c, lanes), sum)
             });
             self.through_out.store(i, dot.sum());
             self.lse.store(i, head.lse.row(first + i).load(f.index(0)));
         });
-        let elements = count.round_up(shape.columns) * shape.channel_rows();
+        let elements = count.round_up(shape.b.lanes) * shape.channel_rows();
         f.each(f.index(0), elements, shape.width, |i| self.d_q.store_vector(i, f.vector(0.0)));
     }
 
     /// P and dS of a panel of queries and a block of keys, and what they add to dQ.
     fn panel(&self, first: Index<'f>, query: Index<'f>, count: Index<'f>, key: Index<'f>, keys: Index<'f>) {
         let (f, shape) = (self.f, self.shape);
-        let lanes = query * shape.packed_channels();
-        shape.product(f, shape.of_lanes(f, self.k_lanes), keys, self.q_lanes.at(lanes), self.weights, false);
-        shape.product(f, shape.of_lanes(f, self.v_lanes), keys, self.d_out_lanes.at(lanes), self.d_scores, false);
-        f.each(f.index(0), f.index(shape.columns), shape.width, |lane| {
+        let panel = query / shape.b.lanes;
+        let [q, d_out] = [self.q_lanes, self.d_out_lanes].map(|packed| shape.lanes(f, shape.b, packed).panel(panel));
+        let [k, v] = [self.k_lanes, self.v_lanes].map(|packed| shape.lanes(f, shape.a, packed));
+        shape.product(f, k, keys, q, self.weights, false);
+        shape.product(f, v, keys, d_out, self.d_scores, false);
+        f.each(f.index(0), f.index(shape.b.lanes), shape.width, |lane| {
             let positions = (first + query + lane).counting();
             let (lse, through_out) = (self.lse.load_vector(query + lane), self.through_out.load_vector(query + lane));
             f.times(keys, |row| {
-                let at = row * shape.columns + lane;
-                let weight =
-                    exp_below_zero(self.scoring.score(self.weights.load_vector(at), key + row, positions) - lse);
+                let at = row * shape.b.lanes + lane;
+                let weight = exp_or_zero(self.scoring.score(self.weights.load_vector(at), key + row, positions) - lse);
                 let d_score = (self.d_scores.load_vector(at) - through_out) * weight * self.scoring.scale;
                 self.weights.store_vector(at, weight);
                 self.d_scores.store_vector(at, d_score);
             });
         });
         let d_q = self.d_q.at(query * shape.channel_rows());
-        shape.product(f, shape.of_channels(self.k_channels, keys), f.index(shape.channels), self.d_scores, d_q, true);
-        let there = (count - query).or_at_most(f.index(shape.columns));
+        shape.product(
+            f,
+            shape.steps(shape.a, self.k_channels, keys),
+            f.index(shape.channels),
+            self.d_scores,
+            d_q,
+            true,
+        );
+        // Keys become lanes, queries steps of k: this panel's stand behind those of the panels before.
+        let depth = (count - query).or_at_most(f.index(shape.b.lanes));
         for (tile, turned) in [(self.weights, self.turned_weights), (self.d_scores, self.turned_d_scores)] {
-            f.each(f.index(0), keys, shape.rows, |row| {
-                let rows = Rows { pointer: tile.at(row * shape.columns), stride: f.index(shape.columns) };
-                let to = turned.at(row / shape.rows * turned_distance(shape) + query * shape.rows);
-                shape.pack_panel(f, rows, keys - row, there, to, shape.rows);
+            f.each(f.index(0), keys, shape.a.lanes, |row| {
+                let source = tile.at(row * shape.b.lanes);
+                let block = Block { source, leading: f.index(shape.b.lanes), lanes: keys - row, depth };
+                let panel = turned.at(row / shape.a.lanes * shape.a.distance(f.index(queries(shape))));
+                pack_panel(f, shape.a, block, panel.at(query * shape.a.pitch));
             });
         }
     }
@@ -229,15 +234,15 @@ impl<'f> Backward<'f> {
     /// Adds A · B, where A is a turned tile and B the block's queries or gradients, to the rows of a block of keys.
     fn add_products(&self, turned: Pointer<'f>, b: Pointer<'f>, count: Index<'f>, keys: Index<'f>, out: Rows<'f>) {
         let (f, shape) = (self.f, self.shape);
-        let a = Panelled { first: turned, distance: f.index(turned_distance(shape)), k: count };
-        f.each(f.index(0), f.index(shape.channels), shape.columns, |channel| {
-            let columns = (f.index(shape.channels) - channel).or_at_most(f.index(shape.columns));
-            f.each(f.index(0), keys, shape.rows, |row| {
-                let (a, b) = (a.panel(row / shape.rows), b.at(channel * count));
-                let (b_stride, accumulate) = (f.index(shape.columns), f.index(0));
-                multiply(f, &Panels { a, b, b_stride, k: count, tile: self.tile, accumulate });
-                f.times((keys - row).or_at_most(f.index(shape.rows)), |r| {
-                    let (out, tile) = (out.row(row + r).at(channel), self.tile.at(r * shape.columns));
+        let a = Panelled { first: turned, distance: shape.a.distance(f.index(queries(shape))), k: count };
+        let b = shape.steps(shape.b, b, count);
+        f.each(f.index(0), f.index(shape.channels), shape.b.lanes, |channel| {
+            let columns = (f.index(shape.channels) - channel).or_at_most(f.index(shape.b.lanes));
+            f.each(f.index(0), keys, shape.a.lanes, |row| {
+                let (a, b) = (a.panel(row / shape.a.lanes), b.panel(channel / shape.b.lanes));
+                multiply(f, Panels { a, b, k: count, tile: self.tile, accumulate: f.truth(false) });
+                f.times((keys - row).or_at_most(f.index(shape.a.lanes)), |r| {
+                    let (out, tile) = (out.row(row + r).at(channel), self.tile.at(r * shape.b.lanes));
                     f.strips(f.index(0), columns, |c, lanes| {
                         out.store_lanes(c, out.load_lanes(c, lanes) + tile.load_lanes(c, lanes), lanes);
                     });

@@ -1,8 +1,9 @@
 //! Attention of one block of queries: keys go by in blocks, the softmax keeps up.
 
 use super::KEYS;
-use super::head::{Rows, Shape, round_up};
+use super::head::{Rows, Shape};
 use super::softmax::{LOWEST, Panel, Scoring};
+use crate::gemm::round_up;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sizes::Sizes;
 use crate::math::log;
@@ -19,11 +20,11 @@ pub fn scratch_elements(channels: u32, vectors: Vectors) -> i64 {
 
 /// Packed queries, keys and values, scores, accumulated output, largest scores, sums.
 fn parts(shape: Shape) -> [i64; 7] {
-    let queries = round_up(QUERIES, shape.columns);
+    let queries = round_up(QUERIES, shape.b.lanes);
     [
-        shape.lanes_of_b_elements(QUERIES),
-        shape.lanes_of_a_elements(KEYS),
-        shape.channels_of_a_elements(KEYS),
+        shape.b.elements(QUERIES, shape.channels),
+        shape.a.elements(KEYS, shape.channels),
+        shape.a.elements(shape.channels, KEYS),
         shape.score_elements(),
         queries * shape.channel_rows(),
         queries,
@@ -112,35 +113,27 @@ impl<'f> Forward<'f> {
     /// The output of queries `[first, first + count)`, the first of which stands at `position`, over `keys` keys.
     fn attend(&self, head: Head<'f>, first: Index<'f>, count: Index<'f>, position: Index<'f>, keys: Index<'f>) {
         let (f, shape) = (self.f, self.shape);
-        shape.lanes_of_b(f, head.q, first, count, self.queries);
+        shape.as_lanes(f, shape.b, head.q.from(first), count, self.queries);
         self.begin(count);
         let (begin, end) = self.scoring.key_range(position, count, keys, KEYS);
         f.each(begin, end, KEYS, |key| {
             let block = (end - key).or_at_most(f.index(KEYS));
-            shape.lanes_of_a(f, head.k, key, block, self.keys);
-            shape.channels_of_a(f, head.v, key, block, self.values);
-            f.each(f.index(0), count, shape.columns, |query| {
-                let queries = self.queries.at(query * shape.packed_channels());
-                shape.product(f, shape.of_lanes(f, self.keys), block, queries, self.scores, false);
+            shape.as_lanes(f, shape.a, head.k.from(key), block, self.keys);
+            shape.as_steps(f, shape.a, head.v.from(key), block, self.values);
+            let (keys, values) = (shape.lanes(f, shape.a, self.keys), shape.steps(shape.a, self.values, block));
+            let queries = shape.lanes(f, shape.b, self.queries);
+            f.each(f.index(0), count, shape.b.lanes, |query| {
+                shape.product(f, keys, block, queries.panel(query / shape.b.lanes), self.scores, false);
                 let out = self.out.at(query * shape.channel_rows());
                 let (largest, sum) = (self.largest.at(query), self.sum.at(query));
-                let panel = Panel {
-                    shape,
-                    scoring: self.scoring,
-                    position: position + query,
-                    scores: self.scores,
-                    out,
-                    largest,
-                    sum,
-                };
-                panel.take(f, key, block);
-                let values = shape.of_channels(self.values, block);
+                let (scoring, position, scores) = (self.scoring, position + query, self.scores);
+                Panel { shape, scoring, position, scores, out, largest, sum }.take(f, key, block);
                 shape.product(f, values, f.index(shape.channels), self.scores, out, true);
             });
         });
         f.each(f.index(0), count, shape.width, |query| {
             let lanes =
-                self.out.at(query / shape.columns * shape.columns * shape.channel_rows() + query % shape.columns);
+                self.out.at(query / shape.b.lanes * shape.b.lanes * shape.channel_rows() + query % shape.b.lanes);
             let scale = f.vector(1.0) / self.sum.load_vector(query);
             let there = (count - query).or_at_most(f.index(shape.width));
             shape.store_lanes(f, lanes, Some(scale), head.out.from(first + query), there);
@@ -149,7 +142,7 @@ impl<'f> Forward<'f> {
 
     fn begin(&self, count: Index<'f>) {
         let (f, width) = (self.f, self.shape.width);
-        let panels = count.round_up(self.shape.columns);
+        let panels = count.round_up(self.shape.b.lanes);
         let fill = |to: Pointer<'f>, end: Index<'f>, value: f32| {
             f.each(f.index(0), end, width, |i| to.store_vector(i, f.vector(value)))
         };

@@ -1,7 +1,7 @@
 //! One head's rows and how they are packed.
 
 use super::KEYS;
-use crate::gemm::{Panels, multiply, pack_straight, pack_transposed};
+use crate::gemm::{Block, Layout, Panels, multiply, pack_columns, pack_rows, round_up};
 use crate::mlir::{Function, Index, Pointer, Vector, transpose};
 use crate::vectors::Vectors;
 
@@ -35,164 +35,55 @@ impl<'f> Rows<'f> {
     }
 }
 
-/// The size of the tiles and the channels of a head.
+/// The channels of a head and how its rows are packed.
 #[derive(Clone, Copy)]
 pub struct Shape {
     pub channels: i64,
-    /// Rows and columns of the micro-tile.
-    pub rows: i64,
-    pub columns: i64,
+    pub a: Layout,
+    pub b: Layout,
     pub width: i64,
 }
 
 impl Shape {
     pub fn new(channels: u32, vectors: Vectors) -> Shape {
-        let [rows, columns, width] = [vectors.rows, vectors.columns(), vectors.width].map(|x| x as i64);
-        Shape { channels: channels.into(), rows, columns, width }
-    }
-
-    /// Channels, as many as packing along them writes.
-    pub fn packed_channels(self) -> i64 {
-        round_up(self.channels, self.width)
+        let (a, b) = (Layout::of_a(vectors), Layout::of_b(vectors));
+        Shape { channels: channels.into(), a, b, width: vectors.width as i64 }
     }
 
     /// Rows of a tile over channels: whole micro-tiles, and whole registers for the transpose.
     pub fn channel_rows(self) -> i64 {
-        round_up(round_up(self.channels, self.rows), self.width)
-    }
-
-    /// f32 in `count` rows packed by [`Shape::lanes_of_a`].
-    pub fn lanes_of_a_elements(self, count: i64) -> i64 {
-        round_up(count, self.rows) * self.packed_channels() + self.width
-    }
-
-    pub fn lanes_of_b_elements(self, count: i64) -> i64 {
-        round_up(count, self.columns) * self.packed_channels() + self.width
-    }
-
-    pub fn channels_of_a_elements(self, count: i64) -> i64 {
-        round_up(self.channels, self.rows) * count + self.width
-    }
-
-    pub fn channels_of_b_elements(self, count: i64) -> i64 {
-        round_up(self.channels, self.columns) * count + self.width
+        round_up(round_up(self.channels, self.a.lanes), self.width)
     }
 
     /// f32 in a tile of a block of keys by a panel of queries.
     pub fn score_elements(self) -> i64 {
-        round_up(KEYS, self.rows) * self.columns
+        round_up(KEYS, self.a.lanes) * self.b.lanes
     }
 
-    /// Packs rows `[first, first + count)` as lanes of panels of A, k being the channels.
-    pub fn lanes_of_a<'f>(
-        self,
-        f: &'f Function<'f>,
-        rows: Rows<'f>,
-        first: Index<'f>,
-        count: Index<'f>,
-        to: Pointer<'f>,
-    ) {
-        self.pack_lanes(f, rows, first, count, to, self.rows);
+    /// Packs the first `count` rows as lanes, k being the channels.
+    pub fn as_lanes<'f>(self, f: &'f Function<'f>, layout: Layout, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
+        let depth = f.index(self.channels);
+        pack_rows(f, layout, Block { source: rows.pointer, leading: rows.stride, lanes: count, depth }, to);
     }
 
-    /// … of B.
-    pub fn lanes_of_b<'f>(
-        self,
-        f: &'f Function<'f>,
-        rows: Rows<'f>,
-        first: Index<'f>,
-        count: Index<'f>,
-        to: Pointer<'f>,
-    ) {
-        self.pack_lanes(f, rows, first, count, to, self.columns);
+    /// Packs the first `count` rows as steps of k, the channels being lanes.
+    pub fn as_steps<'f>(self, f: &'f Function<'f>, layout: Layout, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
+        let lanes = f.index(self.channels);
+        pack_columns(f, layout, Block { source: rows.pointer, leading: rows.stride, lanes, depth: count }, to);
     }
 
-    fn pack_lanes<'f>(
-        self,
-        f: &'f Function<'f>,
-        rows: Rows<'f>,
-        first: Index<'f>,
-        count: Index<'f>,
-        to: Pointer<'f>,
-        panel: i64,
-    ) {
-        f.each(f.index(0), count, panel, |start| {
-            let rows = Rows { pointer: rows.row(first + start), ..rows };
-            self.pack_panel(
-                f,
-                rows,
-                count - start,
-                f.index(self.channels),
-                to.at(start * self.packed_channels()),
-                panel,
-            );
-        });
+    /// The panels that [`Shape::as_lanes`] packs.
+    pub fn lanes<'f>(self, f: &'f Function<'f>, layout: Layout, packed: Pointer<'f>) -> Panelled<'f> {
+        let k = f.index(self.channels);
+        Panelled { first: packed, distance: layout.distance(k), k }
     }
 
-    /// Packs the first of `count` rows as the lanes of one panel, `length` numbers of each.
-    pub fn pack_panel<'f>(
-        self,
-        f: &'f Function<'f>,
-        rows: Rows<'f>,
-        count: Index<'f>,
-        length: Index<'f>,
-        to: Pointer<'f>,
-        panel: i64,
-    ) {
-        f.each(f.index(0), f.index(panel), self.width, |lane| {
-            let there = lane.or_at_most(count - 1);
-            pack_transposed(f, rows.row(there), rows.stride, count - there, length, to.at(lane), f.index(panel));
-        });
+    /// The panels that [`Shape::as_steps`] packs of `count` rows.
+    pub fn steps<'f>(self, layout: Layout, packed: Pointer<'f>, count: Index<'f>) -> Panelled<'f> {
+        Panelled { first: packed, distance: layout.distance(count), k: count }
     }
 
-    /// Packs rows `[first, first + count)` as k, the channels being the lanes of panels of A.
-    pub fn channels_of_a<'f>(
-        self,
-        f: &'f Function<'f>,
-        rows: Rows<'f>,
-        first: Index<'f>,
-        count: Index<'f>,
-        to: Pointer<'f>,
-    ) {
-        self.pack_channels(f, rows, first, count, to, self.rows);
-    }
-
-    /// … of B.
-    pub fn channels_of_b<'f>(
-        self,
-        f: &'f Function<'f>,
-        rows: Rows<'f>,
-        first: Index<'f>,
-        count: Index<'f>,
-        to: Pointer<'f>,
-    ) {
-        self.pack_channels(f, rows, first, count, to, self.columns);
-    }
-
-    fn pack_channels<'f>(
-        self,
-        f: &'f Function<'f>,
-        rows: Rows<'f>,
-        first: Index<'f>,
-        count: Index<'f>,
-        to: Pointer<'f>,
-        panel: i64,
-    ) {
-        f.each(f.index(0), f.index(self.channels), panel, |channel| {
-            let source = rows.row(first).at(channel);
-            pack_straight(
-                f,
-                source,
-                rows.stride,
-                f.index(self.channels) - channel,
-                count,
-                to.at(channel * count),
-                panel,
-            );
-        });
-    }
-
-    /// out (+)= A · B over `count` rows of A; `out` is `[count, columns]`.
+    /// out (+)= A · B over `count` rows of A and one panel of B; `out` is `[count, columns]`.
     pub fn product<'f>(
         self,
         f: &'f Function<'f>,
@@ -202,24 +93,10 @@ impl Shape {
         out: Pointer<'f>,
         accumulate: bool,
     ) {
-        f.each(f.index(0), count, self.rows, |row| {
-            let tile = out.at(row * self.columns);
-            let accumulate = f.index(accumulate.into());
-            multiply(
-                f,
-                &Panels { a: a.panel(row / self.rows), b, b_stride: f.index(self.columns), k: a.k, tile, accumulate },
-            );
+        f.each(f.index(0), count, self.a.lanes, |row| {
+            let (a, k, tile) = (a.panel(row / self.a.lanes), a.k, out.at(row * self.b.lanes));
+            multiply(f, Panels { a, b, k, tile, accumulate: f.truth(accumulate) });
         });
-    }
-
-    /// What [`Shape::lanes_of_a`] packed.
-    pub fn of_lanes<'f>(self, f: &'f Function<'f>, packed: Pointer<'f>) -> Panelled<'f> {
-        Panelled { first: packed, distance: f.index(self.packed_channels() * self.rows), k: f.index(self.channels) }
-    }
-
-    /// What [`Shape::channels_of_a`] packed of `count` rows.
-    pub fn of_channels<'f>(self, packed: Pointer<'f>, count: Index<'f>) -> Panelled<'f> {
-        Panelled { first: packed, distance: count * self.rows, k: count }
     }
 
     /// Stores `count` of a register of rows that stand as lanes of `[channels, columns]`: squares of lanes are transposed, then their rows copied.
@@ -233,7 +110,7 @@ impl Shape {
     ) {
         let square = f.stack(self.width * self.width);
         f.strips(f.index(0), f.index(self.channels), |channel, edge| {
-            let load = |i| lanes.load_vector((channel + i) * self.columns);
+            let load = |i| lanes.load_vector((channel + i) * self.b.lanes);
             let channels: Vec<Vector> =
                 (0..self.width).map(|i| scale.map_or(load(i), |scale| load(i) * scale)).collect();
             let transposed = transpose(&channels);
@@ -246,7 +123,7 @@ impl Shape {
     }
 }
 
-/// Panels of A at equal distances.
+/// Panels at equal distances.
 #[derive(Clone, Copy)]
 pub struct Panelled<'f> {
     pub first: Pointer<'f>,
@@ -258,8 +135,4 @@ impl<'f> Panelled<'f> {
     pub fn panel(self, index: Index<'f>) -> Pointer<'f> {
         self.first.at(index * self.distance)
     }
-}
-
-pub fn round_up(value: i64, unit: i64) -> i64 {
-    (value + unit - 1) / unit * unit
 }

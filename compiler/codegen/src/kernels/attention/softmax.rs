@@ -1,7 +1,7 @@
 //! The online softmax on a tile of scores, queries in lanes, and which keys a query sees.
 
 use super::head::Shape;
-use crate::math::exp_below_zero;
+use crate::math::exp_or_zero;
 use crate::mlir::{Function, Index, Ints, Mask, Pointer, Vector};
 use tfc_compiler::graph::AttentionMask;
 
@@ -72,7 +72,7 @@ pub struct Panel<'f> {
 impl<'f> Panel<'f> {
     /// Takes up the scores of keys `[key, key + count)`.
     pub fn take(&self, f: &'f Function<'f>, key: Index<'f>, count: Index<'f>) {
-        let (columns, width) = (self.shape.columns, self.shape.width);
+        let (columns, width) = (self.shape.b.lanes, self.shape.width);
         let lanes: Vec<Index> = (0..columns).step_by(width as usize).map(|lane| f.index(lane)).collect();
         let queries: Vec<Ints> = lanes.iter().map(|lane| (self.position + *lane).counting()).collect();
         let score = |row: Index<'f>, register: usize| {
@@ -87,11 +87,11 @@ impl<'f> Panel<'f> {
         let largest = f.carry(f.index(0), count, 1, before.clone(), |row, largest| {
             largest.iter().enumerate().map(|(r, m)| m.or_at_least(score(row, r))).collect()
         });
-        let fade: Vec<Vector> = before.iter().zip(&largest).map(|(old, new)| exp_below_zero(*old - *new)).collect();
+        let fade: Vec<Vector> = before.iter().zip(&largest).map(|(old, new)| exp_or_zero(*old - *new)).collect();
         let sum: Vec<Vector> = load(self.sum).iter().zip(&fade).map(|(sum, fade)| *sum * *fade).collect();
         let sum = f.carry(f.index(0), count, 1, sum, |row, sum| {
             let weigh = |(r, sum): (usize, &Vector<'f>)| {
-                let weight = exp_below_zero(score(row, r) - largest[r]);
+                let weight = exp_or_zero(score(row, r) - largest[r]);
                 self.scores.store_vector(row * columns + lanes[r], weight);
                 *sum + weight
             };

@@ -16,6 +16,9 @@ pub struct Tile<'f> {
     pub columns: Index<'f>,
 }
 
+/// f32 of a cache line.
+const LINE: usize = 16;
+
 /// Computes and stores a tile, a row at a time.
 pub fn store<'f>(f: &'f Function<'f>, arguments: &Arguments<'f>, body: &Contraction, tile: Tile<'f>) {
     let vectors = f.vectors();
@@ -40,4 +43,16 @@ pub fn store<'f>(f: &'f Function<'f>, arguments: &Arguments<'f>, body: &Contract
         || store_rows(f.index(columns), &|_| Lanes::All),
         || store_rows(tile.columns, &|c| Lanes::Some((tile.columns - c).lanes())),
     );
+}
+
+/// Asks for the memory of a tile, to be called before it is computed.
+pub fn prefetch<'f>(f: &'f Function<'f>, arguments: &Arguments<'f>, body: &Contraction, tile: Tile<'f>) {
+    let columns = f.vectors().columns() as i64;
+    for (operand, _) in &body.stores {
+        f.times(tile.rows.or_at_most(f.index(f.vectors().rows as i64)), |r| {
+            let place = Place { outer: tile.outer, row: tile.row + r, column: tile.column, lanes: Lanes::All };
+            let row = arguments.operand(*operand).row(place).at(place.column);
+            (0..columns).step_by(LINE).for_each(|line| row.prefetch(f.index(line), true));
+        });
+    }
 }

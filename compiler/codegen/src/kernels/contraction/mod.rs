@@ -8,7 +8,7 @@ mod nest;
 mod operand;
 mod pack;
 
-pub use nest::{emit, scratch_bytes};
+pub use nest::{emit, scratch_elements};
 
 #[cfg(test)]
 mod tests;

@@ -2,81 +2,138 @@
 
 use super::epilogue::{self, Tile};
 use super::operand::Arguments;
-use super::pack::{Block, Side, panel_elements};
-use crate::gemm::{self, A_ROWS, K_BLOCK};
-use crate::mlir::{Function, Index, Launch};
+use super::pack::{Block, Side};
+use crate::gemm::{K_BLOCK, Layout, Panels, multiply};
+use crate::kernels::scratch::Scratch;
+use crate::mlir::{Bool, Function, Index, Launch, Pointer};
 use crate::vectors::Vectors;
 use tfc_compiler::kernel::{Contraction, Kernel};
 
-/// f32 of scratch: a block of A, one of B, and the tiles of C of one work item while k is done in several passes.
-struct Scratch {
-    a: i64,
-    b: i64,
-    tiles: i64,
+/// Rows of A that are packed and used up before the next are: they stay in the second cache.
+const A_ROWS: i64 = 48;
+/// Work items that share the packing of A while k is done in several passes: their tiles are kept from pass to pass.
+const RUN: i64 = 4;
+const ROWS: i64 = Contraction::ROW_BLOCK;
+const COLUMNS: i64 = Contraction::COLUMN_BLOCK;
+
+/// f32 of scratch: a row block of A and a column block of B, packed, and the tiles of C while k is done in several passes.
+fn parts(vectors: Vectors) -> [i64; 3] {
+    let (a, b) = (Layout::of_a(vectors), Layout::of_b(vectors));
+    [a.elements(ROWS, K_BLOCK), b.elements(COLUMNS, K_BLOCK), RUN * ROWS * COLUMNS]
 }
 
-impl Scratch {
-    fn of(vectors: Vectors) -> Scratch {
-        Scratch {
-            a: gemm::block_elements(A_ROWS, vectors.rows, vectors),
-            b: gemm::block_elements(Contraction::COLUMN_BLOCK, vectors.columns(), vectors),
-            tiles: Contraction::ROW_BLOCK * Contraction::COLUMN_BLOCK,
-        }
-    }
-}
-
-pub fn scratch_bytes(vectors: Vectors) -> usize {
-    let Scratch { a, b, tiles } = Scratch::of(vectors);
-    4 * (a + b + tiles) as usize
+pub fn scratch_elements(vectors: Vectors) -> i64 {
+    Scratch::total(&parts(vectors))
 }
 
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: &Contraction) {
     let arguments = Arguments::read(launch, kernel, body);
-    let column_blocks = arguments.n.ceiling_division(Contraction::COLUMN_BLOCK);
-    let row_blocks = arguments.m.ceiling_division(Contraction::ROW_BLOCK);
+    let (row_blocks, column_blocks) = (arguments.m.ceiling_division(ROWS), arguments.n.ceiling_division(COLUMNS));
     // Of one size, as nearly as can be, and no larger than a block.
     let passes = arguments.k.ceiling_division(K_BLOCK).or_at_least(f.index(1));
     let depth = ((arguments.k + passes - 1) / passes).round_up(8);
-    let nest = Nest { f, launch, body, arguments, passes, depth };
-    f.each(launch.begin, launch.end, 1, |item| {
-        let (blocks, column) = (item / column_blocks, item % column_blocks);
-        nest.item(
-            blocks / row_blocks,
-            blocks % row_blocks * Contraction::ROW_BLOCK,
-            column * Contraction::COLUMN_BLOCK,
-        );
+    let one_pass = passes.equals(f.index(1));
+    let run = one_pass.select(column_blocks, f.index(RUN)).or_at_least(f.index(1));
+    // The blocks of a matrix are of one size, as nearly as can be.
+    let vectors = f.vectors();
+    let block_rows = even(arguments.m, row_blocks, vectors.rows);
+    let block_columns = even(arguments.n, column_blocks, vectors.columns());
+    let [packed_a, packed_b, tiles] = Scratch::divide(launch.scratch, parts(vectors));
+    let tile = f.stack((vectors.rows * vectors.columns()) as i64);
+    let nest = Nest {
+        f,
+        body,
+        arguments,
+        block_rows,
+        block_columns,
+        passes,
+        depth,
+        one_pass,
+        packed_a,
+        packed_b,
+        tiles,
+        tile,
+    };
+    // Items of one row block follow each other: they are done in runs.
+    f.when(launch.begin.less(launch.end), || {
+        f.each(launch.begin / column_blocks, (launch.end + column_blocks - 1) / column_blocks, 1, |block| {
+            let first = (launch.begin - block * column_blocks).or_at_least(f.index(0));
+            let end = (launch.end - block * column_blocks).or_at_most(column_blocks);
+            f.each_by(first, end, run, |first| {
+                let end = (first + run).or_at_most(end);
+                nest.run(block / row_blocks, block % row_blocks * block_rows, first, end);
+            });
+        });
     });
+}
+
+/// The size of `count` equal blocks of `size`, in whole tiles; `count` may be 0.
+fn even<'f>(size: Index<'f>, count: Index<'f>, tile: usize) -> Index<'f> {
+    let count = count.or_at_least(size.constant(1));
+    ((size + count - 1) / count).round_up(tile as i64)
 }
 
 struct Nest<'a, 'f> {
     f: &'f Function<'f>,
-    launch: Launch<'f>,
     body: &'a Contraction,
     arguments: Arguments<'f>,
+    block_rows: Index<'f>,
+    block_columns: Index<'f>,
     /// How often k is begun anew, and how much of it is done each time.
     passes: Index<'f>,
     depth: Index<'f>,
+    one_pass: Bool<'f>,
+    packed_a: Pointer<'f>,
+    packed_b: Pointer<'f>,
+    /// The tiles of a run, or the one of the moment if it is finished at once.
+    tiles: Pointer<'f>,
+    tile: Pointer<'f>,
+}
+
+/// One pass over a block of C.
+#[derive(Clone, Copy)]
+struct Pass<'f> {
+    outer: Index<'f>,
+    row: Index<'f>,
+    column: Index<'f>,
+    k: Index<'f>,
+    depth: Index<'f>,
+    is_first: Bool<'f>,
+    is_last: Bool<'f>,
+    /// Where the tiles are kept.
+    tiles: Pointer<'f>,
+    /// Whether A is yet to be packed, and whether others will want it.
+    packs_a: Bool<'f>,
+    keeps_a: Bool<'f>,
 }
 
 impl<'f> Nest<'_, 'f> {
-    /// One block of C.
-    fn item(&self, outer: Index<'f>, row: Index<'f>, column: Index<'f>) {
-        let (f, arguments, body, vectors) = (self.f, &self.arguments, self.body, self.f.vectors());
-        let (tile_rows, tile_columns) = (vectors.rows as i64, vectors.columns() as i64);
-        let scratch = Scratch::of(vectors);
-        let packed_a = self.launch.scratch;
-        let packed_b = packed_a.at(f.index(scratch.a));
-        let tiles = packed_b.at(f.index(scratch.b));
-        let one_tile = f.stack(tile_rows * tile_columns);
+    /// Column blocks `[first, end)` of a row block.
+    fn run(&self, outer: Index<'f>, row: Index<'f>, first: Index<'f>, end: Index<'f>) {
+        let f = self.f;
+        let keeps_a = f.index(1).less(end - first);
+        f.times(self.passes, |pass| {
+            let k = pass * self.depth;
+            let depth = (self.arguments.k - k).or_at_most(self.depth);
+            let (is_first, is_last) = (pass.equals(f.index(0)), pass.equals(self.passes - 1));
+            f.each(first, end, 1, |block| {
+                let (column, packs_a) = (block * self.block_columns, block.equals(first));
+                let tiles = self.tiles.at((block - first) * (ROWS * COLUMNS));
+                self.block(Pass { outer, row, column, k, depth, is_first, is_last, tiles, packs_a, keeps_a });
+            });
+        });
+    }
 
-        let rows = (arguments.m - row).or_at_most(f.index(Contraction::ROW_BLOCK));
-        let columns = (arguments.n - column).or_at_most(f.index(Contraction::COLUMN_BLOCK));
+    fn block(&self, pass: Pass<'f>) {
+        let (f, arguments, body) = (self.f, &self.arguments, self.body);
+        let Pass { outer, row, column, k, depth, .. } = pass;
+        let (layout_a, layout_b) = (Layout::of_a(f.vectors()), Layout::of_b(f.vectors()));
         let side_a = Side {
             f,
             arguments,
             matrix: arguments.a,
             k_along_rows: !body.transpose_a,
-            panel: tile_rows,
+            layout: layout_a,
             prologue: body.prologue_a.as_ref(),
         };
         let side_b = Side {
@@ -84,43 +141,29 @@ impl<'f> Nest<'_, 'f> {
             arguments,
             matrix: arguments.b,
             k_along_rows: body.transpose_b,
-            panel: tile_columns,
+            layout: layout_b,
             prologue: body.prologue_b.as_ref(),
         };
-        f.times(self.passes, |pass| {
-            let k = pass * self.depth;
-            let depth = (arguments.k - k).or_at_most(self.depth);
-            side_b.pack(Block { outer, lane: column, lanes: columns, k, depth }, packed_b);
-            f.each(f.index(0), rows, A_ROWS, |i| {
-                let block_rows = (rows - i).or_at_most(f.index(A_ROWS));
-                side_a.pack(Block { outer, lane: row + i, lanes: block_rows, k, depth }, packed_a);
-                f.each(f.index(0), columns, tile_columns, |c| {
-                    f.each(f.index(0), block_rows, tile_rows, |r| {
-                        let kept = tiles.at((i + r) * Contraction::COLUMN_BLOCK + c * tile_rows);
-                        let elements = self.passes.equals(f.index(1)).select(one_tile, kept);
-                        gemm::multiply(
-                            f,
-                            &gemm::Panels {
-                                a: packed_a.at(r / tile_rows * panel_elements(tile_rows, depth)),
-                                b: packed_b.at(c / tile_columns * panel_elements(tile_columns, depth)),
-                                b_stride: f.index(tile_columns),
-                                k: depth,
-                                tile: elements,
-                                accumulate: pass,
-                            },
-                        );
-                        f.when(pass.equals(self.passes - 1), || {
-                            let tile = Tile {
-                                elements,
-                                outer,
-                                row: row + i + r,
-                                column: column + c,
-                                rows: block_rows - r,
-                                columns: columns - c,
-                            };
-                            epilogue::store(f, arguments, body, tile);
-                        });
-                    });
+        let rows = (arguments.m - row).or_at_most(self.block_rows);
+        let columns = (arguments.n - column).or_at_most(self.block_columns);
+        side_b.pack(Block { outer, lane: column, lanes: columns, k, depth }, self.packed_b);
+        f.each(f.index(0), rows, A_ROWS, |i| {
+            let block_rows = (rows - i).or_at_most(f.index(A_ROWS));
+            let kept = i / layout_a.lanes * layout_a.distance(depth);
+            let packed_a = self.packed_a.at(pass.keeps_a.select(kept, f.index(0)));
+            f.when(pass.packs_a, || side_a.pack(Block { outer, lane: row + i, lanes: block_rows, k, depth }, packed_a));
+            f.each(f.index(0), columns, layout_b.lanes, |c| {
+                let b = self.packed_b.at(c / layout_b.lanes * layout_b.distance(depth));
+                f.each(f.index(0), block_rows, layout_a.lanes, |r| {
+                    let a = packed_a.at(r / layout_a.lanes * layout_a.distance(depth));
+                    let kept = pass.tiles.at((i + r) * COLUMNS + c * layout_a.lanes);
+                    let elements = self.one_pass.select(self.tile, kept);
+                    let (row, column) = (row + i + r, column + c);
+                    let (rows, columns) = (block_rows - r, columns - c);
+                    let tile = Tile { elements, outer, row, column, rows, columns };
+                    f.when(pass.is_last, || epilogue::prefetch(f, arguments, body, tile));
+                    multiply(f, Panels { a, b, k: depth, tile: elements, accumulate: !pass.is_first });
+                    f.when(pass.is_last, || epilogue::store(f, arguments, body, tile));
                 });
             });
         });

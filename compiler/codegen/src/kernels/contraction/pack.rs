@@ -1,7 +1,7 @@
 //! Packing a block of A or B, with the prologue on the way.
 
 use super::operand::{Arguments, Matrix, Place};
-use crate::gemm::{pack_straight, pack_transposed};
+use crate::gemm::{self, Layout, pack_columns, pack_group, pack_rows};
 use crate::kernels::program::evaluate;
 use crate::mlir::{Function, Index, Pointer, Vector};
 use tfc_compiler::kernel::{Program, Register};
@@ -18,8 +18,7 @@ pub struct Side<'a, 'f> {
     pub matrix: Matrix<'f>,
     /// Stored with k along its rows: a row of it becomes a lane of a panel.
     pub k_along_rows: bool,
-    /// Lanes of a panel.
-    pub panel: i64,
+    pub layout: Layout,
     pub prologue: Option<&'a (Program, Register)>,
 }
 
@@ -36,87 +35,59 @@ pub struct Block<'f> {
 impl<'f> Side<'_, 'f> {
     /// Writes the panels of a block, one after the other.
     pub fn pack(&self, block: Block<'f>, destination: Pointer<'f>) {
-        self.f.times(block.lanes.ceiling_division(self.panel), |p| {
-            let first = p * self.panel;
-            let panel = Block { lane: block.lane + first, lanes: block.lanes - first, ..block };
-            let destination = destination.at(p * panel_elements(self.panel, block.depth));
-            match self.k_along_rows {
-                true => self.pack_rows(panel, destination),
-                false => self.pack_columns(panel, destination),
+        let Block { outer, lane, lanes, k, depth } = block;
+        let leading = self.matrix.leading;
+        match (self.k_along_rows, self.prologue) {
+            (true, None) => {
+                let source = self.row(outer, lane).at(k);
+                pack_rows(self.f, self.layout, gemm::Block { source, leading, lanes, depth }, destination);
             }
-        });
+            (false, None) => {
+                let source = self.row(outer, k).at(lane);
+                pack_columns(self.f, self.layout, gemm::Block { source, leading, lanes, depth }, destination);
+            }
+            (true, Some(prologue)) => self.pack_computed_rows(prologue, block, destination),
+            (false, Some(prologue)) => self.pack_computed_columns(prologue, block, destination),
+        }
     }
 
-    /// Rows into lanes: a register's width of rows at a time.
-    fn pack_rows(&self, panel: Block<'f>, destination: Pointer<'f>) {
-        let width = self.f.vectors().width as i64;
-        let stride = self.f.index(self.panel);
-        self.f.each(self.f.index(0), stride, width, |first| {
-            // A group wholly beyond the edge repeats the last row.
-            let first_there = first.or_at_most(panel.lanes - 1);
-            let rows = Block { lane: panel.lane + first_there, lanes: panel.lanes - first_there, ..panel };
-            let destination = destination.at(first);
-            match self.prologue {
-                None => {
-                    let source = self.row(panel.outer, rows.lane).at(panel.k);
-                    pack_transposed(self.f, source, self.matrix.leading, rows.lanes, panel.depth, destination, stride);
-                }
-                Some(prologue) => self.pack_computed_rows(prologue, rows, destination, stride),
-            }
-        });
-    }
-
-    fn pack_computed_rows(
-        &self,
-        prologue: &(Program, Register),
-        rows: Block<'f>,
-        destination: Pointer<'f>,
-        stride: Index<'f>,
-    ) {
-        let width = self.f.vectors().width as i64;
-        let staged = self.f.stack(width * STAGED_LEADING);
-        let count = rows.lanes.or_at_most(self.f.index(width));
-        self.f.each(self.f.index(0), rows.depth, STAGED, |k| {
-            let columns = (rows.depth - k).or_at_most(self.f.index(STAGED));
-            self.f.times(count, |r| {
-                let (row, staged) = (rows.lane + r, staged.at(r * STAGED_LEADING));
-                self.f.strips(self.f.index(0), columns, |column, lanes| {
-                    let place = Place { outer: rows.outer, row, column: rows.k + k + column, lanes };
-                    staged.store_vector(column, self.computed(prologue, place));
+    /// A register's width of rows at a time is computed for some columns, then transposed.
+    fn pack_computed_rows(&self, prologue: &(Program, Register), block: Block<'f>, destination: Pointer<'f>) {
+        let (f, layout, width) = (self.f, self.layout, self.f.vectors().width as i64);
+        let staged = f.stack(width * STAGED_LEADING);
+        f.each(f.index(0), block.lanes, layout.lanes, |panel| {
+            let destination = destination.at(panel / layout.lanes * layout.distance(block.depth));
+            f.each(f.index(0), (block.lanes - panel).or_at_most(f.index(layout.lanes)), width, |group| {
+                let first = panel + group;
+                let lanes = (block.lanes - first).or_at_most(f.index(width));
+                f.each(f.index(0), block.depth, STAGED, |k| {
+                    let depth = (block.depth - k).or_at_most(f.index(STAGED));
+                    f.times(lanes, |r| {
+                        f.strips(f.index(0), depth, |column, edge| {
+                            let (row, column_of_matrix) = (block.lane + first + r, block.k + k + column);
+                            let place = Place { outer: block.outer, row, column: column_of_matrix, lanes: edge };
+                            staged.store_vector(r * STAGED_LEADING + column, self.computed(prologue, place));
+                        });
+                    });
+                    let group_block = gemm::Block { source: staged, leading: f.index(STAGED_LEADING), lanes, depth };
+                    pack_group(f, group_block, destination.at(k * layout.pitch + group), f.index(layout.pitch));
                 });
             });
-            pack_transposed(
-                self.f,
-                staged,
-                self.f.index(STAGED_LEADING),
-                count,
-                columns,
-                destination.at(k * stride),
-                stride,
-            );
         });
     }
 
-    /// Columns into lanes: a copy of each row.
-    fn pack_columns(&self, panel: Block<'f>, destination: Pointer<'f>) {
-        let Some(prologue) = self.prologue else {
-            let source = self.row(panel.outer, panel.k).at(panel.lane);
-            return pack_straight(
-                self.f,
-                source,
-                self.matrix.leading,
-                panel.lanes,
-                panel.depth,
-                destination,
-                self.panel,
-            );
-        };
-        let columns = panel.lanes.or_at_most(self.f.index(self.panel));
-        self.f.times(panel.depth, |k| {
-            let destination = destination.at(k * self.panel);
-            self.f.strips(self.f.index(0), columns, |column, lanes| {
-                let place = Place { outer: panel.outer, row: panel.k + k, column: panel.lane + column, lanes };
-                destination.store_vector(column, self.computed(prologue, place));
+    /// A row of the matrix is computed and spread over the panels.
+    fn pack_computed_columns(&self, prologue: &(Program, Register), block: Block<'f>, destination: Pointer<'f>) {
+        let (f, layout) = (self.f, self.layout);
+        f.times(block.depth, |k| {
+            f.each(f.index(0), block.lanes, layout.lanes, |panel| {
+                let to = destination.at(panel / layout.lanes * layout.distance(block.depth) + k * layout.pitch);
+                let columns = (block.lanes - panel).or_at_most(f.index(layout.lanes));
+                f.strips(f.index(0), columns, |column, lanes| {
+                    let (row, column_of_matrix) = (block.k + k, block.lane + panel + column);
+                    let place = Place { outer: block.outer, row, column: column_of_matrix, lanes };
+                    to.store_vector(column, self.computed(prologue, place));
+                });
             });
         });
     }
@@ -130,9 +101,4 @@ impl<'f> Side<'_, 'f> {
     fn row(&self, outer: Index<'f>, row: Index<'f>) -> Pointer<'f> {
         self.matrix.pointer.at(outer * self.matrix.outer + row * self.matrix.leading)
     }
-}
-
-/// The distance of packed panels: whole registers along k, for that is what is written.
-pub fn panel_elements<'f>(panel: i64, depth: Index<'f>) -> Index<'f> {
-    depth.round_up(depth.function().vectors().width as i64) * panel
 }
