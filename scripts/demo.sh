@@ -9,6 +9,7 @@ else
     target/release/tfc train specs/shakespeare.tfm --out "$run"
 fi
 echo
-target/release/tfc generate "$run" --prompt "**ROMEO**" --tokens 400 --temperature 0.7
+# Prompt and continuation fit the context of 128 bytes, where generation ends.
+target/release/tfc generate "$run" --prompt "**ROMEO**" --tokens 110 --temperature 0.7
 echo
 echo "The loss curve: $run/loss.svg and $run/report.html"
