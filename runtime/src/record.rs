@@ -92,10 +92,13 @@ impl Observer for Record {
             }
             Event::Grown { .. } | Event::Saved { .. } => Ok(()),
             Event::Step(step) => self.step(step),
-            Event::Evaluated { step, set, evaluation, .. } => {
-                let name = |metric: &str| if set.is_empty() { metric.to_string() } else { format!("{metric}.{set}") };
-                let mut values = BTreeMap::from([(name("loss"), evaluation.loss)]);
-                values.extend(evaluation.metrics.iter().map(|(metric, value)| (name(metric), *value)));
+            Event::Evaluated { step, set, first, evaluation, .. } => {
+                let metrics = evaluation.metrics.iter().map(|(metric, value)| (metric.clone(), *value));
+                let measured: Vec<(String, f64)> = metrics.chain([("loss".to_string(), evaluation.loss)]).collect();
+                let named = measured.iter().map(|(metric, value)| (format!("{metric}.{set}"), *value));
+                let mut values = BTreeMap::new();
+                values.extend(named.filter(|_| !set.is_empty()));
+                values.extend(measured.iter().filter(|_| *first).cloned());
                 self.add(metrics::Event::Validate, *step, values)
             }
         }
@@ -112,4 +115,27 @@ pub fn measured(folder: &Path) -> Result<Run> {
         _ => failure,
     })?;
     Ok(Run { entries })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::Evaluation;
+
+    /// The names under which a set's loss is recorded.
+    fn names(set: &str, first: bool) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut record = Record::open(folder.path(), "run", 0).unwrap();
+        let evaluation = Evaluation { loss: 1.5, metrics: vec![("hits".into(), 0.5)] };
+        record.see(&Event::Evaluated { step: 1, tokens: 8, flops: 1.0, set, first, evaluation: &evaluation }).unwrap();
+        let entries = measured(folder.path()).unwrap().entries;
+        entries.iter().flat_map(|entry| entry.values.keys().cloned()).collect()
+    }
+
+    #[test]
+    fn the_first_validation_set_stands_for_the_run() {
+        assert_eq!(names("", true), ["hits", "loss"]);
+        assert_eq!(names("books", true), ["hits", "hits.books", "loss", "loss.books"]);
+        assert_eq!(names("rest", false), ["hits.rest", "loss.rest"]);
+    }
 }

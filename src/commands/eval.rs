@@ -49,6 +49,7 @@ fn sets(command: &Eval, opened: &Opened) -> Result<Vec<(String, Box<dyn Batches>
 }
 
 fn line(name: &str, rows: u64, evaluation: &Evaluation) -> String {
+    let name = if name.is_empty() { "validation" } else { name };
     let metrics: Vec<String> = evaluation.metrics.iter().map(|(name, value)| format!("  {name} {value:.4}")).collect();
     let (loss, perplexity) = (evaluation.loss, evaluation.perplexity());
     format!("{name}: loss {loss:.4}  perplexity {perplexity:.3}{}  ({rows} sequences)\n", metrics.concat())

@@ -99,6 +99,7 @@ pub struct Metric(pub String);
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataRecipe {
     pub train: Corpus,
+    /// Sets by name; a lone set without one has the empty name. The first stands for the run: conditions look at it.
     pub validate: Vec<(String, Validation)>,
     pub tokenizer: TokenizerSource,
     pub documents: Documents,

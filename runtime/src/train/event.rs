@@ -29,12 +29,14 @@ pub enum Event<'a> {
         grown: &'a Grown,
     },
     Step(Step),
-    /// After update `step`, on the validation set `set`.
+    /// After update `step`, on the validation set `set`; its name is empty if the spec gives it none.
     Evaluated {
         step: u64,
         tokens: u64,
         flops: f64,
         set: &'a str,
+        /// Whether it is the first of the sets: the one that stands for the run.
+        first: bool,
         evaluation: &'a Evaluation,
     },
     Saved {

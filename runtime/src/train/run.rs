@@ -152,6 +152,7 @@ impl<'a> Run<'a> {
                 tokens: done.tokens,
                 flops: done.flops,
                 set,
+                first: i == 0,
                 evaluation: &evaluation,
             })?;
             if i == 0 {

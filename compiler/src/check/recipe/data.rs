@@ -65,13 +65,13 @@ impl Recipe<'_> {
         self.not_yet_supported(whole, "mixing corpora by shares", help)
     }
 
-    /// One set, or several with names.
+    /// One set, which has no name, or several with names.
     fn validation(&self, value: &Value) -> Option<Vec<(String, Validation)>> {
         let ValueKind::Tuple(sets) = &value.kind else {
-            return self.validation_set(value).map(|set| vec![("validation".into(), set)]);
+            return self.validation_set(value).map(|set| vec![(String::new(), set)]);
         };
         if sets.iter().all(|set| set.name.is_none()) {
-            return self.corpus(value).map(|corpus| vec![("validation".into(), Validation::Paths(corpus))]);
+            return self.corpus(value).map(|corpus| vec![(String::new(), Validation::Paths(corpus))]);
         }
         let named = |set: &Argument| match &set.name {
             Some(name) => Some((name.text.clone(), self.validation_set(&set.value)?)),

@@ -60,11 +60,15 @@ impl Model {
 }
 
 fn data(data: &DataRecipe) -> String {
-    let validate = data.validate.iter().map(|(name, validation)| match validation {
-        Validation::Paths(corpus) => format!("{name}={}", paths(corpus)),
-        Validation::HoldOut(part) => format!("{name}=hold_out({part})"),
-    });
-    let validate: Vec<String> = validate.collect();
+    let set = |validation: &Validation| match validation {
+        Validation::Paths(corpus) => paths(corpus),
+        Validation::HoldOut(part) => format!("hold_out({part})"),
+    };
+    let named = |(name, validation): &(String, Validation)| match name.as_str() {
+        "" => set(validation),
+        name => format!("{name}={}", set(validation)),
+    };
+    let validate: Vec<String> = data.validate.iter().map(named).collect();
     let tokenizer = match &data.tokenizer {
         TokenizerSource::Bytes => "bytes".to_string(),
         TokenizerSource::File(path) => format!("{path:?}"),
