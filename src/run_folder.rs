@@ -3,18 +3,24 @@
 use std::path::{Path, PathBuf};
 use tfc_runtime::{Failure, Result};
 
-/// `runs/SPEC[-name=value…]-sSEED`; below `--out`, a sweep gets a folder for each combination.
+/// `runs/SPEC[-name=value…]-sSEED`; below `--out`, a sweep gets a folder of such a name for each combination. The seed stands in the
+/// name once, at its end, so that runs which differ in it alone are recognised as such.
 pub fn path(out: Option<&Path>, spec: &Path, sets: &[String], sweep: &[String], seed: u64) -> PathBuf {
-    let part = |sets: &[String]| sets.iter().map(|set| set.replace(['/', '"', ' '], "")).collect::<Vec<_>>().join("-");
+    let name = || {
+        let stem = spec.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let values = sets.iter().filter(|set| !sets_seed(set)).map(|set| set.replace(['/', '"', ' '], ""));
+        [stem].into_iter().chain(values).chain([format!("s{seed}")]).collect::<Vec<_>>().join("-")
+    };
     match out {
         Some(out) if sweep.is_empty() => out.to_path_buf(),
-        Some(out) => out.join(part(sweep)),
-        None => {
-            let stem = spec.file_stem().unwrap_or_default().to_string_lossy();
-            let middle = if sets.is_empty() { String::new() } else { format!("-{}", part(sets)) };
-            PathBuf::from("runs").join(format!("{stem}{middle}-s{seed}"))
-        }
+        Some(out) => out.join(name()),
+        None => Path::new("runs").join(name()),
     }
+}
+
+/// Whether a `name=value` gives the seed that ends the folder's name.
+fn sets_seed(set: &str) -> bool {
+    set.split_once('=').is_some_and(|(name, _)| name.trim() == "train.seed")
 }
 
 /// The sets of each run of a sweep: every combination of `name=a,b,c`. Without one, a single run without sets.
@@ -53,6 +59,9 @@ mod tests {
         assert_eq!(path(None, spec, &set, &[], 7), Path::new("runs/tiny-width=64-s7"));
         assert_eq!(path(None, spec, &[], &[], 7), Path::new("runs/tiny-s7"));
         assert_eq!(path(Some(Path::new("out")), spec, &set, &[], 7), Path::new("out"));
-        assert_eq!(path(Some(Path::new("out")), spec, &set, &set, 7), Path::new("out/width=64"));
+        assert_eq!(path(Some(Path::new("out")), spec, &set, &set, 7), Path::new("out/tiny-width=64-s7"));
+        let seed = ["width=64".to_string(), "train.seed = 3".to_string()];
+        assert_eq!(path(None, spec, &seed, &seed[1..], 3), Path::new("runs/tiny-width=64-s3"));
+        assert_eq!(path(Some(Path::new("out")), spec, &seed[1..], &seed[1..], 3), Path::new("out/tiny-s3"));
     }
 }

@@ -10,7 +10,7 @@ use crate::storage::{RowState, Storage};
 ///
 /// | entry | inputs | effect and outputs |
 /// | --- | --- | --- |
-/// | `gradient` | the model's inputs, `loss_weight` f32 `[]`, `seed` i32 `[2]` if the model draws random numbers | adds loss_weight · ∂loss into every `Storage::Gradient`; `loss` |
+/// | `gradient` | the model's inputs, `loss_weight` f32 `[]`, `seed` i32 `[2]` if the model draws random numbers, another for each micro-batch, `step_seed` i32 `[2]` if it draws some once a step | adds loss_weight · ∂loss into every `Storage::Gradient`; `loss` |
 /// | `update` | `learning_rate`, `beta1`, `one_minus_beta1`, `beta2`, `one_minus_beta2`, `eps`, `clip` (infinity: none), all f32 `[]` | steps every parameter and its moments in place, none of them where the norm is not finite; `gradient_norm` |
 /// | `evaluate` | the model's inputs | `loss` and every metric |
 /// | `decode` | the input ids i32 `[batch, sequence]`, `position` i32 `[]` of the first of them, `positions` i32 `[sequence]` if the model has learned positions | writes the caches; `logits` `[batch, classes]` of the last position |

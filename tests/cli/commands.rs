@@ -82,10 +82,12 @@ fn runs_are_compared() {
         "sweep",
     ]);
     let runs =
-        ["train.seed=1-width=8", "train.seed=2-width=8", "train.seed=1-width=16"].map(|run| format!("sweep/{run}"));
+        ["tiny-width=8-s1", "tiny-width=8-s2", "tiny-width=16-s1"].map(|run| format!("sweep/{run}"));
     let arguments = ["compare", &runs[0], &runs[1], &runs[2], "--svg", "compared.svg"];
     let text = workplace.succeed(&arguments);
     assert!(text.contains("+ let width = 16"), "{text}");
+    let seeds = |run: &str| text.lines().find(|line| line.starts_with(run)).and_then(|l| l.split_whitespace().nth(1));
+    assert_eq!([seeds("tiny-width=8 "), seeds("tiny-width=16 ")], [Some("2"), Some("1")], "{text}");
     assert!(String::from_utf8_lossy(&workplace.read("compared.svg")).contains("<svg"));
 }
 

@@ -251,7 +251,9 @@ impl Assembly {
         let rename = |op: ProgramOp| match op {
             ProgramOp::Load(read) if Some(read) == matrix => ProgramOp::Given,
             ProgramOp::Load(read) => ProgramOp::Load(names[read as usize]),
-            ProgramOp::Uniform { seed, stream } => ProgramOp::Uniform { seed: names[seed as usize], stream },
+            ProgramOp::Uniform { seed, stream } => {
+                ProgramOp::Uniform { seed: names[seed as usize], stream: first_number + stream }
+            }
             ProgramOp::Size(number) => ProgramOp::Size(first_number + number),
             other => other,
         };

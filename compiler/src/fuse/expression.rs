@@ -18,8 +18,8 @@ pub struct Load {
     pub here: bool,
 }
 
-/// A program under construction. `ProgramOp::Load` and a seed name an index into `loads`, `ProgramOp::Size` one into `numbers`,
-/// `ProgramOp::OuterIndex` a dimension of the space.
+/// A program under construction. `ProgramOp::Load` and a seed name an index into `loads`, `ProgramOp::Size` and a stream
+/// one into `numbers`, `ProgramOp::OuterIndex` a dimension of the space.
 pub struct Expression<'a> {
     decisions: &'a Decisions<'a>,
     pub space: &'a Space,
@@ -180,6 +180,9 @@ impl<'a> Expression<'a> {
             return Err(Blocked::Keep(value));
         }
         let seed = self.operand(self.load_at(seed, &vec![Axis::still()]));
+        // A number of its own, also where another one is equal: kernels of other streams have the same structure then.
+        self.numbers.push(Size::constant(i64::from(stream)));
+        let stream = self.numbers.len() as u16 - 1;
         Ok(self.program.push(ProgramOp::Uniform { seed, stream }))
     }
 }

@@ -32,7 +32,8 @@ pub enum ProgramOp {
     /// operand that is updated sees what stood there before the kernel.
     Load(u16),
     Constant(Number),
-    /// One of the sizes that follow those that the body documents, as a number: what a mean divides by.
+    /// One of the sizes that follow those that the body documents, as a number: what a mean divides by. The numbers after those
+    /// sizes are handed over by a launch, so that kernels which differ in them alone are one.
     Size(u16),
     Unary(Unary, Register),
     Binary(Binary, Register, Register),
@@ -50,10 +51,11 @@ pub enum ProgramOp {
     Reduce(Reduction, Register),
     /// Uniform in [0, 1) from (operand: i32 seed `[2]`, stream, element index): see `Op::Uniform` and `random::uniform`. The
     /// element index counts the places of the iteration in row-major order: (outer …, inner), or (outer, m, n) in an epilogue. Not
-    /// in a prologue. The seed is addressed by nothing, its two numbers are read where the argument points.
+    /// in a prologue. The seed is addressed by nothing, its two numbers are read where the argument points. The stream is a number
+    /// as of [`ProgramOp::Size`], exact below 2²⁴.
     Uniform {
         seed: u16,
-        stream: u32,
+        stream: u16,
     },
 }
 
@@ -118,7 +120,12 @@ impl Program {
 
     /// How many sizes the program reads as numbers: one more than the largest index.
     pub fn size_arguments(&self) -> usize {
-        let index = |op: &ProgramOp| if let ProgramOp::Size(i) = op { *i as usize + 1 } else { 0 };
+        let index = |op: &ProgramOp| match op {
+            ProgramOp::Size(i) | ProgramOp::Uniform { stream: i, .. } => *i as usize + 1,
+            ProgramOp::Load(_) | ProgramOp::Constant(_) | ProgramOp::InnerIndex | ProgramOp::OuterIndex(_) => 0,
+            ProgramOp::Given | ProgramOp::Unary(..) | ProgramOp::Binary(..) | ProgramOp::Select(..) => 0,
+            ProgramOp::Reduce(..) => 0,
+        };
         self.ops.iter().map(index).max().unwrap_or(0)
     }
 }

@@ -168,7 +168,7 @@ impl<'a> ProgramText<'a> {
             ProgramOp::OuterIndex(dimension) => format!("outer_index{dimension}"),
             ProgramOp::Given => self.given.to_string(),
             ProgramOp::Reduce(reduction, x) => format!("{}({})", reduction_name(*reduction), self.of(*x)),
-            ProgramOp::Uniform { seed, stream } => format!("uniform(#{seed}, {stream})"),
+            ProgramOp::Uniform { seed, stream } => format!("uniform(#{seed}, size{stream})"),
         }
     }
 }

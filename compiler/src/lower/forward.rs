@@ -17,6 +17,7 @@ pub(crate) struct Forward<'a> {
     inputs: Vec<Option<Value>>,
     parameters: Vec<Option<Value>>,
     seed: Option<Value>,
+    step_seed: Option<Value>,
     position: Option<Value>,
     positions: Option<Value>,
 }
@@ -41,6 +42,7 @@ impl<'a> Forward<'a> {
             inputs: vec![None; model.inputs.len()],
             parameters: vec![None; model.parameters.len()],
             seed: None,
+            step_seed: None,
             position: None,
             positions: None,
         }
@@ -112,9 +114,14 @@ impl<'a> Forward<'a> {
         self.model.next_of == Some(index) && self.needs_next
     }
 
-    /// i32 `[2]`: what random masks are drawn from, at this step.
+    /// i32 `[2]`: what is drawn for each sequence is drawn from, at this step and for these sequences.
     pub fn seed(&mut self) -> Value {
         *self.seed.get_or_insert_with(|| self.builder.input("seed", Type::i32(vec![Size::constant(2)])))
+    }
+
+    /// i32 `[2]`: what is drawn once a step is drawn from, the same for all its micro-batches.
+    pub fn step_seed(&mut self) -> Value {
+        *self.step_seed.get_or_insert_with(|| self.builder.input("step_seed", Type::i32(vec![Size::constant(2)])))
     }
 
     /// i32 `[]`: the position of the first of the present ones.

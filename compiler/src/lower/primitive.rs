@@ -190,7 +190,7 @@ fn dropout(forward: &mut Forward, x: Value, rate: f64, stream: u32) -> Value {
 
 /// 1 for the first ⌈u·n⌉ of n, u uniform in [low, high): `i < ⌈u·n⌉` is `i < u·n` for whole i.
 fn first(forward: &mut Forward, shape: &[Size], low: f64, high: f64, stream: u32) -> Value {
-    let seed = forward.seed();
+    let seed = forward.step_seed();
     let b = &mut forward.builder;
     let one = vec![Size::constant(1)];
     let u = b.add(Op::Uniform { stream, shape: one.clone() }, &[seed]); // [1]

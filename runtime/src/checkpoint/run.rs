@@ -4,13 +4,19 @@ use super::{CHECKPOINTS, MODEL, SPEC, STATE, State, write};
 use crate::device::Session;
 use crate::storage::{self, NewFile};
 use crate::{Failure, Kind, Result};
-use std::fs;
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use tfc_compiler::compiled::Compiled;
 
-/// A folder that holds one run.
+/// Locked as long as a process works on the run; it stays behind, empty.
+const LOCK: &str = ".lock";
+
+/// A folder that holds one run, and that no other process writes to as long as this value lives.
 pub struct RunFolder {
     path: PathBuf,
+    /// The lock ends with the file, and so with the process, however that ends.
+    _lock: File,
 }
 
 /// A checkpoint of a run, by its name. They are ordered as they were written.
@@ -26,23 +32,28 @@ impl RunFolder {
     /// Starts a run of the spec `spec`, the text as resolved.
     ///
     /// # Errors
-    /// There is a run in that folder.
+    /// There is a run in that folder, or another process is about to start one.
     pub fn create(path: &Path, spec: &str) -> Result<RunFolder> {
         if path.join(SPEC).exists() {
             let what = "holds a run already; add `--resume` to go on with it, or choose another `--out`";
             return Err(Failure::new(Kind::Mistake, format!("`{}` {what}", path.display())));
         }
-        NewFile::write(&path.join(SPEC), spec.as_bytes())?;
-        Ok(RunFolder { path: path.to_owned() })
+        fs::create_dir_all(path).map_err(|error| Failure::io("create", path, &error))?;
+        let run = RunFolder { path: path.to_owned(), _lock: lock(path)? };
+        run.replace_spec(spec)?;
+        Ok(run)
     }
 
     /// A run that was started before, without what a killed process may have left half written or half removed.
+    ///
+    /// # Errors
+    /// There is no run, or another process works on it.
     pub fn open(path: &Path) -> Result<RunFolder> {
         if !path.join(SPEC).exists() {
             return Err(Failure::new(Kind::Missing, format!("`{}` holds no run: it has no `{SPEC}`", path.display())));
         }
-        let run = RunFolder { path: path.to_owned() };
-        for entry in run.entries()?.iter().filter(|path| name(path).starts_with(".step-")) {
+        let run = RunFolder { path: path.to_owned(), _lock: lock(path)? };
+        for entry in entries(path)?.iter().filter(|path| name(path).starts_with(".step-")) {
             fs::remove_dir_all(entry).map_err(|error| Failure::io("remove", entry, &error))?;
         }
         Ok(run)
@@ -63,10 +74,7 @@ impl RunFolder {
 
     /// All checkpoints, the latest last.
     pub fn checkpoints(&self) -> Result<Vec<Checkpoint>> {
-        let mut checkpoints: Vec<Checkpoint> =
-            self.entries()?.iter().filter_map(|path| Checkpoint::named(path)).collect();
-        checkpoints.sort();
-        Ok(checkpoints)
+        checkpoints(&self.path)
     }
 
     pub fn latest(&self) -> Result<Option<Checkpoint>> {
@@ -116,17 +124,41 @@ impl RunFolder {
         }
         Ok(())
     }
+}
 
-    /// What is in the folder of checkpoints; nothing if there is none yet.
-    fn entries(&self) -> Result<Vec<PathBuf>> {
-        let folder = self.path.join(CHECKPOINTS);
-        if !folder.exists() {
-            return Ok(Vec::new());
+/// Keeps other processes away from the run in the folder `path`.
+fn lock(path: &Path) -> Result<File> {
+    let place = path.join(LOCK);
+    let failure = |error| Failure::io("lock", &place, &error);
+    let file = File::options().create(true).append(true).open(&place).map_err(failure)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let what = "is in use by another process; wait for it, stop it, or choose another `--out`";
+            Err(Failure::mistake(format!("`{}` {what}", path.display())))
         }
-        let failure = |error| Failure::io("read", &folder, &error);
-        let entries = fs::read_dir(&folder).map_err(failure)?;
-        entries.map(|entry| Ok(entry.map_err(failure)?.path())).collect()
+        // Some network file systems have no locks: a run there is better than none.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(file),
+        Err(TryLockError::Error(error)) => Err(failure(error)),
     }
+}
+
+/// The checkpoints of the run in `run`, the latest last.
+fn checkpoints(run: &Path) -> Result<Vec<Checkpoint>> {
+    let mut checkpoints: Vec<Checkpoint> = entries(run)?.iter().filter_map(|path| Checkpoint::named(path)).collect();
+    checkpoints.sort();
+    Ok(checkpoints)
+}
+
+/// What is in a run's folder of checkpoints; nothing if there is none yet.
+fn entries(run: &Path) -> Result<Vec<PathBuf>> {
+    let folder = run.join(CHECKPOINTS);
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let failure = |error| Failure::io("read", &folder, &error);
+    let entries = fs::read_dir(&folder).map_err(failure)?;
+    entries.map(|entry| Ok(entry.map_err(failure)?.path())).collect()
 }
 
 impl Checkpoint {
@@ -160,7 +192,7 @@ pub fn locate(path: &Path) -> Result<PathBuf> {
     if !path.exists() {
         return Err(Failure::io("read", path, &std::io::ErrorKind::NotFound.into()));
     }
-    match (RunFolder { path: path.to_owned() }).latest()? {
+    match checkpoints(path)?.pop() {
         Some(checkpoint) => Ok(checkpoint.path),
         None => Err(Failure::broken(path, "is neither a checkpoint nor a run that has one; name a `step-N` folder")),
     }

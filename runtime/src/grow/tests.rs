@@ -255,6 +255,7 @@ fn grown_by_hand_is_grown_in_the_run() {
     assert_eq!(path, by_hand.join("checkpoints/step-4"));
     let [before, after] = grown.unwrap().loss;
     assert_eq!(before, after);
+    drop(into);
     run(&stages, &by_hand, Options::default()).outcome.unwrap();
     let [end, same] = [whole, by_hand].map(|run| contents(&run.join("checkpoints/step-10")));
     assert!(end == same);

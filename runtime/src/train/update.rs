@@ -90,13 +90,16 @@ impl Update<'_, '_> {
     }
 
     /// A micro-batch's inputs: the data's, its share, and where the model draws random numbers two words for the device's
-    /// generator, another pair for each micro-batch, named by its first sequence.
+    /// generator: a pair for each micro-batch, named by its first sequence, and one for all of the step.
     fn inputs(&self, first: u64, rows: u64, share: f64) -> Result<Vec<Named>> {
         let mut inputs = self.course.data.train.inputs(self.state.data.cursor + first, rows)?;
-        let bits = Stream::new(self.state.seed, Purpose::Dropout, "", self.state.done.steps).bits(first);
-        let seed = HostTensor::I32 { shape: vec![2], data: vec![bits as i32, (bits >> 32) as i32] };
+        let seed = |path: &str, index: u64| {
+            let bits = Stream::new(self.state.seed, Purpose::Dropout, path, self.state.done.steps).bits(index);
+            HostTensor::I32 { shape: vec![2], data: vec![bits as i32, (bits >> 32) as i32] }
+        };
         inputs.push(("loss_weight".to_string(), HostTensor::scalar(share)));
-        inputs.push(("seed".to_string(), seed));
+        inputs.push(("seed".to_string(), seed("", first)));
+        inputs.push(("step_seed".to_string(), seed("step", 0)));
         call::inputs(call::graph(self.compiled, "gradient")?, self.session, rows, inputs)
     }
 

@@ -6,8 +6,8 @@ const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: u32 = 10;
 
-/// The numbers of `element` and those after it, under the two i32 at `seed`.
-pub fn uniform<'f>(seed: Pointer<'f>, stream: u32, element: Index<'f>) -> Vector<'f> {
+/// The numbers of `element` and those after it, under the two i32 at `seed`; every lane holds the number of the stream.
+pub fn uniform<'f>(seed: Pointer<'f>, stream: Vector<'f>, element: Index<'f>) -> Vector<'f> {
     let f = seed.function();
     let key = [0, 1].map(|i| seed.load_int(f.index(i)).splat());
     let low = element.counting();
@@ -15,7 +15,7 @@ pub fn uniform<'f>(seed: Pointer<'f>, stream: u32, element: Index<'f>) -> Vector
     let unsigned = |x: Ints<'f>| x.exclusive_or(f.ints(i32::MIN));
     let wrapped = unsigned(low).less(unsigned(element.to_int32().splat())).select(f.ints(1), f.ints(0));
     let high = element.upper_half().splat() + wrapped;
-    let word = philox([low, high, f.ints(stream as i32), f.ints(0)], key);
+    let word = philox([low, high, stream.truncate(), f.ints(0)], key);
     word.shift_right_unsigned(8).to_float() * 2f32.powi(-24)
 }
 

@@ -119,7 +119,8 @@ impl Line<'_> {
             }
             ProgramOp::Uniform { seed, stream } => {
                 let key = [memory.get(*seed as usize, 0) as i32, memory.get(*seed as usize, 1) as i32];
-                along(&|i| random::uniform(key, *stream, self.before as u64 + i as u64))
+                let stream = self.numbers[*stream as usize] as u32;
+                along(&|i| random::uniform(key, stream, self.before as u64 + i as u64))
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::passes;
 use crate::size::SizeValues;
 use proptest::prelude::*;
 
+mod depth;
 mod layout;
 mod models;
 

@@ -148,6 +148,21 @@ fn a_run_is_never_overwritten() {
     assert_eq!(nothing.message, format!("`{}` holds no run: it has no `model.tfm`", folder.path().display()));
 }
 
+#[test]
+fn two_processes_do_not_share_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_with(folder.path(), &[9]);
+    let refused = RunFolder::open(run.path()).err().unwrap();
+    let what = "is in use by another process; wait for it, stop it, or choose another `--out`";
+    assert_eq!(refused.message, format!("`{}` {what}", run.path().display()));
+    assert_eq!(refused.kind.exit_code(), 1);
+    // Reading does not disturb.
+    assert_eq!(locate(run.path()).unwrap(), step(&run, 9));
+    let path = run.path().to_owned();
+    drop(run);
+    assert_eq!(RunFolder::open(&path).unwrap().latest().unwrap().unwrap().step, 9);
+}
+
 proptest! {
     /// Every number of the state comes back as the same bits.
     #[test]

@@ -73,7 +73,7 @@ fn the_ends_of_stages_stay_and_the_newest_of_the_others() {
     let path = folder.path().join("run");
     run(&stages, &path, Options::default()).outcome.unwrap();
     assert_eq!(names_in(&path.join("checkpoints")), ["step-11", "step-12", "step-5"]);
-    assert_eq!(names_in(&path), ["checkpoints", "model.tfm"]);
+    assert_eq!(names_in(&path), [".lock", "checkpoints", "model.tfm"]);
 }
 
 #[test]

@@ -82,7 +82,8 @@ impl<'f> Arguments<'f> {
             ProgramOp::Given => given,
             ProgramOp::Uniform { seed, stream } => {
                 let element = (place.outer * self.m + place.row) * self.n + place.column;
-                crate::kernels::random::uniform(self.operand(*seed).pointer, *stream, element)
+                let (seed, stream) = (self.operand(*seed).pointer, self.numbers[*stream as usize]);
+                crate::kernels::random::uniform(seed, stream, element)
             }
             ProgramOp::Constant(_)
             | ProgramOp::Unary(..)

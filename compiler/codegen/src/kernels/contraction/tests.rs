@@ -91,7 +91,7 @@ fn with_programs(transpose_a: bool, transpose_b: bool) -> Kernel {
     let mean = epilogue.push(ProgramOp::Binary(Binary::Divide, sum, size));
     let scaled = epilogue.push(ProgramOp::Binary(Binary::Multiply, mean, number));
     let added = epilogue.push(ProgramOp::Binary(Binary::Add, scaled, old));
-    let drawn = epilogue.push(ProgramOp::Uniform { seed: 8, stream: 5 });
+    let drawn = epilogue.push(ProgramOp::Uniform { seed: 8, stream: 1 });
 
     let body = Contraction {
         transpose_a,
@@ -129,7 +129,7 @@ fn programs_run_on_what_is_loaded_and_stored() {
                 sizes.extend([a_rows * a_columns, a_columns]); // the matrix beside A, tightly packed
                 sizes.extend([0, 2]); // every second of a column, shared by all batches
                 sizes.extend([m * (n + 5), n + 5]); // C
-                sizes.extend([m * n, n, 17]); // the drawn numbers; the number to divide by
+                sizes.extend([m * n, n, 17, 5]); // the drawn numbers; the number to divide by; the stream
                 buffers.extend([
                     noise(outer * a_rows * a_columns, 4),
                     noise(2 * a_rows, 5),

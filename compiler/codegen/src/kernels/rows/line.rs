@@ -109,7 +109,8 @@ impl<'f> Line<'_, 'f> {
             ProgramOp::OuterIndex(dimension) => self.outer[*dimension as usize].to_float().splat(),
             ProgramOp::Uniform { seed, stream } => {
                 let seed = self.iteration.operands[*seed as usize].pointer;
-                random::uniform(seed, *stream, self.row * self.iteration.inner + column)
+                let stream = self.iteration.numbers[*stream as usize];
+                random::uniform(seed, stream, self.row * self.iteration.inner + column)
             }
             ProgramOp::Reduce(..) => {
                 reduced.iter().find(|(r, _)| *r == register).expect("reductions of an earlier pass").1

@@ -73,7 +73,7 @@ fn everything() -> Kernel {
     let numbers = [ProgramOp::Size(0), ProgramOp::InnerIndex, ProgramOp::OuterIndex(0), ProgramOp::OuterIndex(1)]
         .map(|op| p.push(op));
     let sum = [b, c, d].into_iter().chain(numbers).fold(a, |sum, x| p.push(ProgramOp::Binary(Binary::Add, sum, x)));
-    let drawn = p.push(ProgramOp::Uniform { seed: 4, stream: 3 });
+    let drawn = p.push(ProgramOp::Uniform { seed: 4, stream: 1 });
     let half = p.constant(0.5);
     let kept = p.push(ProgramOp::Binary(Binary::Less, drawn, half));
     let chosen = p.push(ProgramOp::Select(kept, sum, drawn));
@@ -111,7 +111,7 @@ fn operands_move_as_their_access_says() {
                 vec![o1, 1, o0 * o1], // the inner dimension slowest
                 vec![0, 0],           // the seed
                 vec![o1 * n, n],
-                vec![1234], // a number
+                vec![1234, 3], // a number, and the stream
             ];
             trial.check(&buffers, &sizes.concat(), 1e-6);
         }
