@@ -9,7 +9,7 @@ else
     target/release/tfc train specs/shakespeare.tfm --out "$run"
 fi
 echo
-# Prompt and continuation fit the context of 128 bytes, where generation ends.
+# Prompt and continuation fit the context of 128 bytes, so that the window need not slide.
 target/release/tfc generate "$run" --prompt "**ROMEO**" --tokens 110 --temperature 0.7
 echo
 echo "The loss curve: $run/loss.svg and $run/report.html"

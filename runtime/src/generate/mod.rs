@@ -1,7 +1,8 @@
 //! Generation: the prompt in one call, then a token at a time with a key/value cache.
 //!
-//! Generation ends where the document does, after as many tokens as were asked for, or at the model's context. It does not slide:
-//! positions beyond the context were never trained, and moving the window would mean to compute everything in it anew.
+//! Generation ends where the document does, or after as many tokens as were asked for. Positions beyond the context were never trained:
+//! when it is full the window slides, and its latter half is taken up again as if the text began there. Halves, because everything in
+//! the window is computed anew: its positions have changed.
 
 mod sample;
 mod text;
@@ -36,8 +37,6 @@ pub enum Stop {
     EndOfDocument,
     /// As many tokens as were asked for.
     Length,
-    /// The model's context is full.
-    Context,
 }
 
 /// Continues a prompt with the session's parameters, handing each token to `each` as it comes.
@@ -62,23 +61,26 @@ pub fn generate(
     }
     request.sampling.check()?;
 
-    let capacity = length.saturating_add(request.tokens).min(context);
-    let sizes = session.sizes().clone().with(Symbol::BATCH, 1);
-    session.resize(&sizes.with(Symbol::SEQUENCE, length as i64).with(Symbol::CAPACITY, capacity as i64))?;
-    let mut position = 0;
-    let mut next = request.prompt.to_vec();
+    let half = (context / 2).max(1);
+    let all = length.saturating_add(request.tokens);
+    let longest = if all > context { length.max(half) } else { length };
+    let sizes = session.sizes().clone().with(Symbol::BATCH, 1).with(Symbol::SEQUENCE, longest as i64);
+    session.resize(&sizes.with(Symbol::CAPACITY, all.min(context) as i64))?;
+    // The window, of which the first `known` tokens are in the cache.
+    let (mut window, mut known) = (request.prompt.to_vec(), 0);
     for index in 0..request.tokens {
-        if position == context {
-            return Ok(Stop::Context);
+        if known as u64 == context {
+            window.drain(..window.len() - half as usize);
+            known = 0;
         }
-        let logits = decode(graph, session, ids, &next, position)?;
-        position += next.len() as u64;
+        let logits = decode(graph, session, ids, &window[known..], known as u64)?;
+        known = window.len();
         let token = request.sampling.pick(&logits, index)?;
         if request.end == Some(token) {
             return Ok(Stop::EndOfDocument);
         }
         each(token)?;
-        next = vec![token];
+        window.push(token);
     }
     Ok(Stop::Length)
 }

@@ -130,15 +130,28 @@ fn a_prompt_is_taken_at_once_and_then_token_by_token() {
 }
 
 #[test]
-fn generation_ends_with_the_document_or_the_context() {
+fn generation_ends_with_the_document_or_after_enough_tokens() {
     let (ids, stop, _) = generated(&[120, 121, 122], 9, Some(0));
     assert_eq!((ids.len(), stop), (0, Ok(Stop::EndOfDocument)));
-    // Twelve positions: three of the prompt, nine more that are fed, and the token after the last of them.
-    let (ids, stop, cache) = generated(&[1, 2, 3], 100, None);
-    assert_eq!((ids.len(), stop), (10, Ok(Stop::Context)));
-    assert_eq!(cache.calls.last(), Some(&(1, 11)));
     assert_eq!(generated(&[1; 12], 1, None).1, Ok(Stop::Length));
     assert_eq!(generated(&[1], 0, None).1, Ok(Stop::Length));
+}
+
+/// Twelve positions: three of the prompt and nine that are fed one by one; then the last six tokens are fed at once.
+#[test]
+fn beyond_the_context_the_window_slides() {
+    let (ids, stop, cache) = generated(&[1, 2, 3], 20, None);
+    assert_eq!((ids.len(), stop), (20, Ok(Stop::Length)));
+    let one_by_one = |from: i32, to: i32| (from..to).map(|position| (1, position));
+    let first = [(3, 0)].into_iter().chain(one_by_one(3, 12));
+    let second = [(6, 0)].into_iter().chain(one_by_one(6, 12));
+    let calls: Vec<_> = first.chain(second).chain([(6, 0), (1, 6), (1, 7)]).collect();
+    assert_eq!(cache.calls, calls);
+    // What was fed last is the text's end.
+    let text: Vec<i32> = [1, 2, 3].into_iter().chain(ids.iter().map(|id| *id as i32)).collect();
+    assert_eq!(cache.tokens, text[text.len() - 9..text.len() - 1]);
+    // A prompt as long as the context is taken whole, then its latter half with the token that followed.
+    assert_eq!(generated(&[1; 12], 2, None).2.calls, [(12, 0), (6, 0)]);
 }
 
 #[test]

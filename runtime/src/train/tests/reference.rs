@@ -199,11 +199,14 @@ fn decoding_is_the_forward_pass() {
         tokens.push(token);
         Ok(())
     });
-    // Positions 0 to 5 are fed, the token after the last is handed on.
-    assert_eq!((stop, tokens.len()), (Ok(Stop::Context), 4));
+    assert_eq!((stop, tokens.len()), (Ok(Stop::Length), 10));
 
     let mut text: Vec<i32> = prompt.iter().map(|id| *id as i32).collect();
     for token in tokens {
+        // The context is 6: then the window is the latter half.
+        if text.len() > 6 {
+            text.drain(..text.len() - 3);
+        }
         let length = text.len();
         let logits = forward(&compiled, &mut session, &text);
         let last = &logits[16 * (length - 1)..];
