@@ -17,6 +17,9 @@ use crate::storage::{RowState, Storage};
 /// | `named` | the model's inputs that are needed | the bindings asked for, under their names |
 /// | `grad` | as `gradient`, without `loss_weight` | `loss`, and each parameter's gradient under its path |
 ///
+/// Where a stage keeps documents apart, `gradient`, `evaluate`, `named` and `grad` also take `positions` i32 `[batch, sequence]`: where in
+/// its document each token stands.
+///
 /// The model's inputs carry the names of `forward`'s arguments; the ids are `[batch, sequence + 1]` where the entry needs `next(ids)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {

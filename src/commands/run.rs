@@ -22,8 +22,9 @@ pub fn run(command: &Run, console: &Console) -> Outcome {
     let stage = stage::find(&model, command.stage.as_deref())?;
     let entry = entry(&model, &command.entry)?;
     let compiled = Arc::new(compile(model, std::slice::from_ref(&entry)));
-    let inputs = read_inputs(&command.inputs, &compiled)?;
+    let mut inputs = read_inputs(&command.inputs, &compiled)?;
     let sizes = sizes(&compiled, stage, &inputs)?;
+    place(&compiled, &sizes, &mut inputs)?;
 
     let mut session = session::open(&compiled, &command.device)?;
     session.resize(&sizes)?;
@@ -96,6 +97,31 @@ fn sizes(compiled: &Compiled, stage: usize, inputs: &[Named]) -> Result<SizeValu
         }
     }
     Ok(sizes)
+}
+
+/// Where documents are kept apart the file may say at which position of its document each token stands; without that a sequence is one
+/// document.
+fn place(compiled: &Compiled, sizes: &SizeValues, inputs: &mut Vec<Named>) -> Result<()> {
+    let is_positions = |name: &str| name == "positions" && compiled.model.separates_documents();
+    if !compiled.graphs[0].inputs.iter().any(|input| is_positions(&input.name)) {
+        return Ok(());
+    }
+    let [batch, sequence] = [Symbol::BATCH, Symbol::SEQUENCE].map(|symbol| sizes.get(symbol) as usize);
+    let Some((_, given)) = inputs.iter().find(|(name, _)| is_positions(name)) else {
+        let data = (0..batch).flat_map(|_| 0..sequence as i32).collect();
+        inputs.push(("positions".to_string(), HostTensor::I32 { shape: vec![batch, sequence], data }));
+        return Ok(());
+    };
+    let HostTensor::I32 { data, .. } = given else { return Ok(()) };
+    let outside = |(place, position): (usize, &i32)| !(0..=(place % sequence) as i32).contains(position);
+    match data.iter().enumerate().find(|(place, position)| outside((*place, position))) {
+        None => Ok(()),
+        Some((place, position)) => {
+            let most = place % sequence;
+            let what = format!("`positions` holds {position} at place {most} of a sequence; there it is 0 to {most}");
+            Err(Failure::mistake(what))
+        }
+    }
 }
 
 /// Ids that no embedding has would read past its table.

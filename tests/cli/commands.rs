@@ -81,8 +81,7 @@ fn runs_are_compared() {
         "--out",
         "sweep",
     ]);
-    let runs =
-        ["tiny-width=8-s1", "tiny-width=8-s2", "tiny-width=16-s1"].map(|run| format!("sweep/{run}"));
+    let runs = ["tiny-width=8-s1", "tiny-width=8-s2", "tiny-width=16-s1"].map(|run| format!("sweep/{run}"));
     let arguments = ["compare", &runs[0], &runs[1], &runs[2], "--svg", "compared.svg"];
     let text = workplace.succeed(&arguments);
     assert!(text.contains("+ let width = 16"), "{text}");
@@ -119,4 +118,29 @@ fn an_update_is_the_same_on_the_reference_device_up_to_rounding() {
     for (a, b) in cpu.iter().zip(&reference) {
         assert!((a - b).abs() < 1e-5, "{a} on the CPU, {b} on the reference device");
     }
+}
+
+/// Attention and learned positions that start anew at each document, in one stage of two; both devices see the same losses.
+#[test]
+fn documents_are_kept_apart() {
+    let spec = SPEC
+        .replace("y = repeat(2, block, e)", "p = positions(e, length = context)\n    y = repeat(2, block, p)")
+        .replace("qkv = 12  steps = 20", "qkv = 12  steps = 20  documents = separate");
+    let workplace = Workplace::with_spec(&spec);
+    for i in 0..30 {
+        workplace.write(&format!("text/short-{i}.txt"), format!("{i}!").as_bytes());
+    }
+    let losses = |device: &str| {
+        workplace.succeed(&["train", "tiny.tfm", "--steps", "24", "--out", device, "--device", device]);
+        let text = String::from_utf8(workplace.read(&format!("{device}/metrics.jsonl"))).expect("UTF-8");
+        let loss =
+            |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["values"]["loss"].as_f64();
+        text.lines().filter_map(loss).collect::<Vec<f64>>()
+    };
+    let [cpu, reference] = ["cpu", "reference"].map(losses);
+    assert_eq!(cpu.len(), reference.len());
+    assert!(cpu.iter().zip(&reference).all(|(a, b)| (a - b).abs() < 1e-3), "{cpu:?}\n{reference:?}");
+    workplace.succeed(&["train", "tiny.tfm", "--out", "cpu", "--resume"]);
+    workplace.succeed(&["eval", "cpu"]);
+    workplace.succeed(&["generate", "cpu", "--prompt", "The quick", "--tokens", "30"]);
 }

@@ -68,11 +68,13 @@ pub(super) fn attention(
     operands: &[Value],
     out: Value,
     g: Value,
-) -> [Value; 3] {
+) -> Vec<Option<Value>> {
     let log_sum_exp = b.result(out, 1);
-    let [q, k, v] = [operands[0], operands[1], operands[2]];
-    let d_q = b.add(Op::AttentionBackward { mask, scale }, &[q, k, v, out, log_sum_exp, g]);
-    [0, 1, 2].map(|i| b.result(d_q, i))
+    let (qkv, positions) = operands.split_at(3);
+    let operands = [qkv, &[out, log_sum_exp, g], positions].concat();
+    let d_q = b.add(Op::AttentionBackward { mask, scale }, &operands);
+    let gradients = (0..3).map(|i| Some(b.result(d_q, i)));
+    gradients.chain(positions.iter().map(|_| None)).collect()
 }
 
 pub(super) fn cross_entropy(b: &mut Builder, operands: &[Value], loss: Value, g: Value) -> Value {

@@ -47,7 +47,7 @@ pub(super) fn gradients_of_operands(
             vec![Some(b.add(Op::Rope { channels, base, inverse: !inverse }, &[only(g), x(1)])), None]
         }
 
-        Op::Attention { mask, scale } => joining::attention(b, mask, scale, operands, y, only(g)).map(Some).into(),
+        Op::Attention { mask, scale } => joining::attention(b, mask, scale, operands, y, only(g)),
         Op::CrossEntropy => vec![Some(joining::cross_entropy(b, operands, y, only(g))), None],
         Op::VocabularyLoss => joining::vocabulary_loss(b, operands, y, only(g)).into(),
 

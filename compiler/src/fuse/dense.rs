@@ -3,8 +3,8 @@
 use super::keep::Decisions;
 use super::rows::accumulated;
 use super::task::{Access, DenseWork, Slot, Task, Work};
-use crate::graph::{AttentionMask, Graph, NodeId, Op, Value};
-use crate::kernel::{Attention, AttentionBackward, CachedAttention, Number};
+use crate::graph::{Graph, NodeId, Op, Value};
+use crate::kernel::{Attention, AttentionBackward, CachedAttention, Number, Rope};
 use crate::size::{Size, Symbol};
 
 pub fn dense_task(decisions: &Decisions, node: NodeId) -> Task {
@@ -29,8 +29,9 @@ pub fn dense_task(decisions: &Decisions, node: NodeId) -> Task {
         Op::Rope { channels, base, inverse } => {
             let sizes = [shape(0).as_slice(), &[Size::constant(*channels as i64)]].concat();
             let positions = table_positions(graph, operands[1], &shape(0)[1]);
-            let (channels, base, inverse) = (*channels as u32, *base, *inverse);
-            task(decisions, nodes, DenseWork::Rope { inverse, sizes, channels, base, positions }, &all, None)
+            let (channels, base) = (*channels as u32, *base);
+            let body = Rope { inverse: *inverse, documents: !shape(1).is_empty() };
+            task(decisions, nodes, DenseWork::Rope { body, sizes, channels, base, positions }, &all, None)
         }
         Op::CacheWrite => {
             let [cache, new] = [shape(0), shape(1)];
@@ -40,15 +41,15 @@ pub fn dense_task(decisions: &Decisions, node: NodeId) -> Task {
         }
         Op::Attention { mask, scale } => {
             let (channels, sizes) = training_sizes(shape(0), shape(1));
-            let (mask, scale) = (*mask, Number(*scale));
-            let work = DenseWork::Attention { body: Attention { channels, mask, scale }, sizes };
+            let (mask, scale, documents) = (*mask, Number(*scale), operands.len() == 4);
+            let work = DenseWork::Attention { body: Attention { channels, mask, documents, scale }, sizes };
             task(decisions, nodes, work, &all, None)
         }
         Op::AttentionBackward { mask, scale } => {
             let (channels, sizes) = training_sizes(shape(0), shape(1));
-            let (mask, scale): (AttentionMask, Number) = (*mask, Number(*scale));
-            let work = DenseWork::AttentionBackward { body: AttentionBackward { channels, mask, scale }, sizes };
-            task(decisions, nodes, work, &all, None)
+            let (mask, scale, documents) = (*mask, Number(*scale), operands.len() == 7);
+            let body = AttentionBackward { channels, mask, documents, scale };
+            task(decisions, nodes, DenseWork::AttentionBackward { body, sizes }, &all, None)
         }
         Op::CachedAttention { mask, scale } => {
             let [q, keys] = [shape(0), shape(1)];
@@ -85,10 +86,11 @@ fn training_sizes(q: &[Size], k: &[Size]) -> (u32, Vec<Size>) {
     (channels(q), [&q[0], &q[1], &q[2], &k[2]].map(Size::clone).to_vec())
 }
 
-/// How many positions a rotary table must have: as many as can be cached where the first is known only at run time.
+/// How many positions a rotary table must have: as many as there are in a sequence where each token has its own, as many as can be
+/// cached where only the first is known, and only at run time.
 fn table_positions(graph: &Graph, position: Value, length: &Size) -> Size {
     if let Op::Constant(first) = graph.op(position) {
         return Size::constant(*first as i64) + length.clone();
     }
-    Symbol::CAPACITY.into()
+    if graph.ty(position).rank() > 0 { length.clone() } else { Symbol::CAPACITY.into() }
 }

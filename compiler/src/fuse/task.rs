@@ -2,7 +2,7 @@
 
 use super::place::Address;
 use crate::graph::{Graph, NodeId, Value};
-use crate::kernel::{Attention, AttentionBackward, CachedAttention, Program, Register};
+use crate::kernel::{Attention, AttentionBackward, CachedAttention, Program, Register, Rope};
 use crate::size::Size;
 
 /// What needs memory: a value of the graph, or the tensor of an output that is no value's own.
@@ -83,7 +83,7 @@ pub struct ContractionWork {
 pub enum DenseWork {
     Gather { rows: Size, width: Size },
     ScatterAdd { rows: Size, width: Size, classes: Size },
-    Rope { inverse: bool, sizes: Vec<Size>, channels: u32, base: f64, positions: Size },
+    Rope { body: Rope, sizes: Vec<Size>, channels: u32, base: f64, positions: Size },
     CacheWrite { sizes: Vec<Size> },
     Attention { body: Attention, sizes: Vec<Size> },
     AttentionBackward { body: AttentionBackward, sizes: Vec<Size> },

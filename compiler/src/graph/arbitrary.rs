@@ -288,9 +288,14 @@ impl Growing {
             4 => {
                 let [q, k, v] = [(how, 4), (how / 3, 2), (how / 7, 2)].map(|(i, g)| self.of_shape(i, &heads(g)));
                 let [q, k, v] = [q?, k?, v?];
-                let out = self.b.add(Op::Attention { mask, scale: 0.5 }, &[q, k, v]);
+                // Ids are as good as positions: a document may begin before the sequence.
+                let documents = mask != AttentionMask::Full && how % 2 == 0;
+                let positions: &[Value] = if documents { &[self.ids] } else { &[] };
+                let forward = [&[q, k, v], positions].concat();
+                let out = self.b.add(Op::Attention { mask, scale: 0.5 }, &forward);
                 let log_sum_exp = self.b.result(out, 1);
-                Some(self.b.add(Op::AttentionBackward { mask, scale: 0.5 }, &[q, k, v, out, log_sum_exp, q]))
+                let backward = [&[q, k, v, out, log_sum_exp, q], positions].concat();
+                Some(self.b.add(Op::AttentionBackward { mask, scale: 0.5 }, &backward))
             }
             5 => {
                 let [q, new] = [(how, 4), (how / 3, 2)].map(|(i, g)| self.of_shape(i, &heads(g)));

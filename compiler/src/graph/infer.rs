@@ -99,15 +99,19 @@ pub fn infer(op: &Op, operands: &[&Type]) -> Result<Vec<Type>, String> {
             let [x, position] = take(operands)?;
             float(x)?;
             require(x.rank() == 4, || "rotary embedding needs [batch, positions, heads, channels]".into())?;
-            scalar_integer(position)?;
+            if position.rank() == 0 {
+                scalar_integer(position)?
+            } else {
+                document_positions(x, position)?
+            }
             Ok(vec![x.clone()])
         }
         Op::Attention { .. } => {
-            let [q, k, v] = take(operands)?;
+            let [q, k, v] = take_with_positions(operands)?;
             Ok(vec![q.clone(), attention(q, k, v)?])
         }
         Op::AttentionBackward { .. } => {
-            let [q, k, v, out, log_sum_exp, gradient] = take(operands)?;
+            let [q, k, v, out, log_sum_exp, gradient] = take_with_positions(operands)?;
             same(&attention(q, k, v)?, log_sum_exp)?;
             same(q, out)?;
             same(q, gradient)?;
@@ -173,6 +177,21 @@ fn require(condition: bool, why: impl FnOnce() -> String) -> Result<(), String> 
 
 fn take<'a, const N: usize>(operands: &[&'a Type]) -> Result<[&'a Type; N], String> {
     operands.try_into().map_err(|_| format!("takes {N} operands, {} given", operands.len()))
+}
+
+/// The operands of an attention, after which may stand the position of each token in its document.
+fn take_with_positions<'a, const N: usize>(operands: &[&'a Type]) -> Result<[&'a Type; N], String> {
+    if let (true, Some((positions, rest))) = (operands.len() == N + 1, operands.split_last()) {
+        document_positions(rest[0], positions)?;
+        return take(rest);
+    }
+    take(operands)
+}
+
+/// Whether there is a position for each token of x `[B, T, …]`.
+fn document_positions(x: &Type, positions: &Type) -> Result<(), String> {
+    integer(positions)?;
+    require(x.rank() == 4 && x.shape[..2] == positions.shape[..], || "there is one position for each token".into())
 }
 
 fn float(x: &Type) -> Result<(), String> {

@@ -125,7 +125,7 @@ pub enum Op {
         classes: Size,
     },
 
-    /// (x `[B, T, H, C]`, position i32 `[]` of the first of the T) → rotates channel pairs (i, i + channels/2) of the first `channels` by the angle
+    /// (x `[B, T, H, C]`, position i32 `[]` of the first of the T, or positions i32 `[B, T]`, each below T) → rotates channel pairs (i, i + channels/2) of the first `channels` by the angle
     /// position · base^(−2i/channels) (NeoX layout); by the negative angle if `inverse`.
     Rope {
         channels: usize,
@@ -134,11 +134,13 @@ pub enum Op {
     },
 
     /// (q `[B, T, H, C]`, k `[B, T, G, C]`, v `[B, T, G, C]`) → (out `[B, T, H, C]`, log-sum-exp `[B, T, H]`); softmax(scale · q·kᵀ + mask) · v.
+    /// Where a sequence holds several documents a last operand says at which position of its document each token stands, i32
+    /// `[B, T]`: a query does not see what is before its document, nor, by its mask, anything after itself.
     Attention {
         mask: AttentionMask,
         scale: f64,
     },
-    /// (q, k, v, out, log-sum-exp, gradient of out) → gradients of (q, k, v).
+    /// (q, k, v, out, log-sum-exp, gradient of out), and the positions if there are any → gradients of (q, k, v).
     AttentionBackward {
         mask: AttentionMask,
         scale: f64,

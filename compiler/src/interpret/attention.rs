@@ -8,7 +8,7 @@ use std::ops::Range;
 type Row = (usize, usize, usize);
 
 /// Sizes and the places of heads: q `[B, T, H, C]`, k and v `[B, S, G, C]`; query head h uses key/value head h / (H / G).
-struct Heads {
+struct Heads<'a> {
     mask: AttentionMask,
     scale: f64,
     batch: usize,
@@ -21,13 +21,27 @@ struct Heads {
     groups: usize,
     /// Where the first query stands among the keys.
     position: usize,
+    /// Where each token stands in its document, if there are several.
+    documents: Option<&'a [i32]>,
 }
 
-impl Heads {
-    fn new(mask: AttentionMask, scale: f64, q: &Tensor, k: &Tensor) -> Heads {
+impl<'a> Heads<'a> {
+    fn new(mask: AttentionMask, scale: f64, q: &Tensor, k: &Tensor) -> Heads<'a> {
         let [batch, queries, heads, channels] = q.shape[..] else { unreachable!("four axes") };
         let [_, capacity, groups, _] = k.shape[..] else { unreachable!("four axes") };
-        Heads { mask, scale, batch, queries, heads, channels, capacity, filled: capacity, groups, position: 0 }
+        Heads {
+            mask,
+            scale,
+            batch,
+            queries,
+            heads,
+            channels,
+            capacity,
+            filled: capacity,
+            groups,
+            position: 0,
+            documents: None,
+        }
     }
 
     /// Every query, in the order of q.
@@ -51,12 +65,15 @@ impl Heads {
     }
 
     /// The keys that query t may see.
-    fn visible(&self, (_, t, _): Row) -> Range<usize> {
+    fn visible(&self, (b, t, _): Row) -> Range<usize> {
         let end = self.position + t + 1;
+        let document = self
+            .documents
+            .map_or(0, |positions| (end - 1).saturating_sub_signed(positions[b * self.queries + t] as isize));
         match self.mask {
             AttentionMask::Full => 0..self.filled,
-            AttentionMask::Causal => 0..end,
-            AttentionMask::Window(n) => end.saturating_sub(n as usize)..end,
+            AttentionMask::Causal => document..end,
+            AttentionMask::Window(n) => document.max(end.saturating_sub(n as usize))..end,
         }
     }
 
@@ -81,9 +98,12 @@ impl Heads {
     }
 }
 
-/// (out, log-sum-exp)
-pub(super) fn forward(mask: AttentionMask, scale: f64, q: &Tensor, k: &Tensor, v: &Tensor) -> [Tensor; 2] {
-    let (out, log_sum_exp) = Heads::new(mask, scale, q, k).attend(q.floats(), k.floats(), v.floats());
+/// (q, k, v), and where there are several documents each token's position in its own → (out, log-sum-exp)
+pub(super) fn forward(mask: AttentionMask, scale: f64, operands: &[&Tensor]) -> [Tensor; 2] {
+    let [q, k, v] = [operands[0], operands[1], operands[2]];
+    let documents = operands.get(3).map(|positions| positions.integers());
+    let heads = Heads { documents, ..Heads::new(mask, scale, q, k) };
+    let (out, log_sum_exp) = heads.attend(q.floats(), k.floats(), v.floats());
     [Tensor::f32(q.shape.clone(), out), Tensor::f32(q.shape[..3].to_vec(), log_sum_exp)]
 }
 
@@ -103,11 +123,12 @@ pub(super) fn cached(
     Tensor::f32(q.shape.clone(), out)
 }
 
-/// (q, k, v, out, log-sum-exp, gradient of out) → gradients of (q, k, v).
+/// (q, k, v, out, log-sum-exp, gradient of out), and positions as in the forward pass → gradients of (q, k, v).
 ///
 /// P = exp(scale · q·k − lse), dV = Pᵀ·dO, dS = P ∘ (dO·Vᵀ − ⟨dO, O⟩), dQ = scale · dS·K, dK = scale · dSᵀ·Q.
 pub(super) fn backward(mask: AttentionMask, scale: f64, operands: &[&Tensor]) -> [Tensor; 3] {
-    let heads = Heads::new(mask, scale, operands[0], operands[1]);
+    let documents = operands.get(6).map(|positions| positions.integers());
+    let heads = Heads { documents, ..Heads::new(mask, scale, operands[0], operands[1]) };
     let [q, k, v, out, log_sum_exp, gradient] = std::array::from_fn(|i| operands[i].floats());
     let [mut dq, mut dk, mut dv] = [q, k, v].map(|x| vec![0.0; x.len()]);
     for row in heads.rows() {

@@ -6,19 +6,23 @@
 use super::program::Number;
 use crate::graph::AttentionMask;
 
-/// Operands: q `[B, T, H, C]`, k `[B, T, G, C]`, v `[B, T, G, C]`, out `[B, T, H, C]`, log-sum-exp `[B, T, H]`. Sizes: B, T, H, G. Extent: B · H · ⌈T / ROW_BLOCK⌉.
+/// Operands: q `[B, T, H, C]`, k `[B, T, G, C]`, v `[B, T, G, C]`, positions i32 `[B, T]` if there are `documents`, out `[B, T, H, C]`,
+/// log-sum-exp `[B, T, H]`. Sizes: B, T, H, G. Extent: B · H · ⌈T / ROW_BLOCK⌉.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attention {
     pub channels: u32,
     pub mask: AttentionMask,
+    /// Whether a query sees nothing before its document: see `Op::Attention`.
+    pub documents: bool,
     pub scale: Number,
 }
 
-/// Operands: q, k, v, out, log-sum-exp, gradient of out, gradients of q, k, v (zeroed by the kernel). Sizes: B, T, H, G. Extent: B · G.
+/// Operands: q, k, v, out, log-sum-exp, gradient of out, positions if there are `documents`, gradients of q, k, v (zeroed by the kernel). Sizes: B, T, H, G. Extent: B · G.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AttentionBackward {
     pub channels: u32,
     pub mask: AttentionMask,
+    pub documents: bool,
     pub scale: Number,
 }
 

@@ -23,11 +23,12 @@ impl ScatterAdd {
     }
 }
 
-/// Rotary embedding of x `[B, T, H, C]` at positions `position`, `position + 1`, …: see `Op::Rope`. Operands: x, cosines `[positions, channels/2]`,
-/// sines, position i32, out. Sizes: B, T, H, C, channels. Extent: B · T.
+/// Rotary embedding of x `[B, T, H, C]` at positions `position`, `position + 1`, …, or in `documents` each token at its own: see `Op::Rope`.
+/// Operands: x, cosines `[positions, channels/2]`, sines, position i32 or positions i32 `[B, T]`, out. Sizes: B, T, H, C, channels. Extent: B · T.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rope {
     pub inverse: bool,
+    pub documents: bool,
 }
 
 impl Rope {

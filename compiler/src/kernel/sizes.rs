@@ -141,10 +141,10 @@ impl Kernel {
             Body::Columns(body) => row_reach(&body.program, &body.sizes(sizes)),
             Body::Gather(_) => vec![sizes[0], 0, sizes[0] * sizes[1]],
             Body::ScatterAdd(_) => vec![sizes[0], sizes[0] * sizes[1], sizes[1] * sizes[2]],
-            Body::Rope(_) => rope_reach(sizes),
+            Body::Rope(body) => rope_reach(body.documents, sizes),
             Body::CacheWrite(_) => cache_write_reach(sizes),
-            Body::Attention(body) => attention_reach(body.channels, sizes, 5),
-            Body::AttentionBackward(body) => attention_reach(body.channels, sizes, 9),
+            Body::Attention(body) => attention_reach(body.channels, body.documents, sizes, 3, 5),
+            Body::AttentionBackward(body) => attention_reach(body.channels, body.documents, sizes, 6, 9),
             Body::CachedAttention(body) => cached_attention_reach(body.channels, sizes),
         }
     }
@@ -220,10 +220,11 @@ fn contraction_reach(body: &Contraction, sizes: &[i64]) -> Vec<i64> {
     all
 }
 
-fn rope_reach(sizes: &[i64]) -> Vec<i64> {
+fn rope_reach(documents: bool, sizes: &[i64]) -> Vec<i64> {
     let [b, t, h, c, channels] = [sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]];
     let table = t * (channels / 2);
-    vec![b * t * h * c, table, table, 1, b * t * h * c]
+    let positions = if documents { b * t } else { 1 };
+    vec![b * t * h * c, table, table, positions, b * t * h * c]
 }
 
 fn cache_write_reach(sizes: &[i64]) -> Vec<i64> {
@@ -231,11 +232,16 @@ fn cache_write_reach(sizes: &[i64]) -> Vec<i64> {
     vec![b * t * w, 1, b * s * w]
 }
 
-/// q, k, v, out, log-sum-exp, then for the backward pass the gradients of out, q, k, v.
-fn attention_reach(channels: u32, sizes: &[i64], operands: usize) -> Vec<i64> {
+/// q, k, v, out, log-sum-exp, then for the backward pass the gradients of out, q, k, v; the first of them `read`, and after those the
+/// positions if there are `documents`.
+fn attention_reach(channels: u32, documents: bool, sizes: &[i64], read: usize, operands: usize) -> Vec<i64> {
     let [b, t, h, g] = [sizes[0], sizes[1], sizes[2], sizes[3]];
     let (q, k) = (b * t * h * i64::from(channels), b * t * g * i64::from(channels));
-    [q, k, k, q, b * t * h, q, q, k, k][..operands].to_vec()
+    let mut all = [q, k, k, q, b * t * h, q, q, k, k][..operands].to_vec();
+    if documents {
+        all.insert(read, b * t);
+    }
+    all
 }
 
 fn cached_attention_reach(channels: u32, sizes: &[i64]) -> Vec<i64> {

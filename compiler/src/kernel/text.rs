@@ -16,14 +16,16 @@ impl Display for Kernel {
             Body::Columns(body) => columns(self, body, f),
             Body::Gather(_) => plain(self, "gather", f),
             Body::ScatterAdd(_) => plain(self, "scatter_add", f),
-            Body::Rope(body) => plain(self, if body.inverse { "rope inverse" } else { "rope" }, f),
+            Body::Rope(body) => plain(self, rope(body), f),
             Body::CacheWrite(_) => plain(self, "cache_write", f),
-            Body::Attention(body) => attention(self, "attention", (body.channels, body.mask, body.scale), f),
+            Body::Attention(body) => {
+                attention(self, "attention", (body.channels, body.mask, body.documents, body.scale), f)
+            }
             Body::AttentionBackward(body) => {
-                attention(self, "attention_backward", (body.channels, body.mask, body.scale), f)
+                attention(self, "attention_backward", (body.channels, body.mask, body.documents, body.scale), f)
             }
             Body::CachedAttention(body) => {
-                attention(self, "cached_attention", (body.channels, body.mask, body.scale), f)
+                attention(self, "cached_attention", (body.channels, body.mask, false, body.scale), f)
             }
         }
     }
@@ -74,10 +76,19 @@ fn plain(kernel: &Kernel, name: &str, f: &mut Formatter<'_>) -> Result {
     operands(kernel, &vec![""; kernel.operands.len()], f)
 }
 
+fn rope(body: &super::Rope) -> &'static str {
+    match (body.inverse, body.documents) {
+        (false, false) => "rope",
+        (false, true) => "rope in documents",
+        (true, false) => "rope inverse",
+        (true, true) => "rope inverse in documents",
+    }
+}
+
 fn attention(
     kernel: &Kernel,
     name: &str,
-    (channels, mask, scale): (u32, AttentionMask, Number),
+    (channels, mask, documents, scale): (u32, AttentionMask, bool, Number),
     f: &mut Formatter<'_>,
 ) -> Result {
     let mask = match mask {
@@ -85,7 +96,8 @@ fn attention(
         AttentionMask::Causal => "causal".to_string(),
         AttentionMask::Window(n) => format!("window {n}"),
     };
-    writeln!(f, "{name} {mask}, {channels} channels, scale {}", scale.0)?;
+    let documents = if documents { " in documents" } else { "" };
+    writeln!(f, "{name} {mask}{documents}, {channels} channels, scale {}", scale.0)?;
     operands(kernel, &vec![""; kernel.operands.len()], f)
 }
 

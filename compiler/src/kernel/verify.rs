@@ -25,8 +25,8 @@ impl Kernel {
             Body::ScatterAdd(_) => count(self, 3, &mut found),
             Body::Rope(_) => count(self, 5, &mut found),
             Body::CacheWrite(_) => count(self, 3, &mut found),
-            Body::Attention(_) => count(self, 5, &mut found),
-            Body::AttentionBackward(_) => count(self, 9, &mut found),
+            Body::Attention(body) => count(self, 5 + usize::from(body.documents), &mut found),
+            Body::AttentionBackward(body) => count(self, 9 + usize::from(body.documents), &mut found),
             Body::CachedAttention(_) => count(self, 5, &mut found),
         }
         found

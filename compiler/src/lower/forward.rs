@@ -19,6 +19,7 @@ pub(crate) struct Forward<'a> {
     seed: Option<Value>,
     step_seed: Option<Value>,
     position: Option<Value>,
+    /// Of single tokens, where one number does not tell them all.
     positions: Option<Value>,
 }
 
@@ -122,6 +123,17 @@ impl<'a> Forward<'a> {
     /// i32 `[2]`: what is drawn once a step is drawn from, the same for all its micro-batches.
     pub fn step_seed(&mut self) -> Value {
         *self.step_seed.get_or_insert_with(|| self.builder.input("step_seed", Type::i32(vec![Size::constant(2)])))
+    }
+
+    /// i32 `[batch, sequence]`: the position of each token in its document, if documents are kept apart.
+    pub fn document_positions(&mut self) -> Option<Value> {
+        match self.mode {
+            Mode::Decode { .. } => None,
+            Mode::Train | Mode::Evaluate => self.model.separates_documents().then(|| {
+                let ty = Type::i32([Symbol::BATCH, Symbol::SEQUENCE].map(Size::symbol).to_vec());
+                *self.positions.get_or_insert_with(|| self.builder.input("positions", ty))
+            }),
+        }
     }
 
     /// i32 `[]`: the position of the first of the present ones.

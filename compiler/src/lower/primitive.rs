@@ -4,7 +4,7 @@ use super::{Mode, decode, forward::Forward};
 use crate::graph::{AttentionMask, Builder, DType, Op, Reduction, Type, Value};
 use crate::model::{Application, Primitive};
 use crate::scalar::Binary;
-use crate::size::Size;
+use crate::size::{Size, Symbol};
 use crate::storage::Storage;
 
 /// Lowers one application. Shapes come from the operands, not from the application's type, wherever they can: while decoding, operands may
@@ -34,7 +34,7 @@ pub(super) fn lower(forward: &mut Forward, application: &Application, operands: 
         Primitive::Embed => b.add(Op::Embed, operands),
         Primitive::Attention { mask } => attention(forward, *mask, operands),
         Primitive::Rope { channels, base } => {
-            let position = forward.position();
+            let position = forward.document_positions().unwrap_or_else(|| forward.position());
             forward.builder.add(Op::Rope { channels: *channels, base: *base, inverse: false }, &[operands[0], position])
         }
         Primitive::L2Normalize { eps } => b.add(Op::L2Normalize { eps: *eps }, operands),
@@ -52,12 +52,7 @@ pub(super) fn lower(forward: &mut Forward, application: &Application, operands: 
         }
         Primitive::Reshape => b.reshape(operands[0], shape),
         Primitive::Transpose { permutation } => b.add(Op::Transpose { permutation: permutation.clone() }, operands),
-        Primitive::Positions => match forward.mode {
-            Mode::Decode { .. } => decode::positions(forward, operands[0]),
-            Mode::Train | Mode::Evaluate => {
-                b.add(Op::Slice { axis: 0, start: Size::constant(0), length: shape[0].clone() }, operands)
-            }
-        },
+        Primitive::Positions => positions(forward, operands[0], shape),
         Primitive::SplitHeads { heads } => split_heads(b, operands[0], *heads),
         Primitive::MergeHeads => merge_heads(b, operands[0]),
         Primitive::Patches { size } => patches(b, operands[0], *size),
@@ -147,8 +142,26 @@ fn attention(forward: &mut Forward, mask: AttentionMask, operands: &[Value]) -> 
     let scale = 1.0 / (channels as f64).sqrt();
     match forward.mode {
         Mode::Decode { .. } => decode::cached_attention(forward, mask, scale, operands),
-        Mode::Train | Mode::Evaluate => forward.builder.add(Op::Attention { mask, scale }, operands),
+        Mode::Train | Mode::Evaluate => {
+            let positions = forward.document_positions();
+            let operands: Vec<Value> = operands.iter().copied().chain(positions).collect();
+            forward.builder.add(Op::Attention { mask, scale }, &operands)
+        }
     }
+}
+
+/// The rows of a table for the present positions, `[.., sequence, width]`.
+fn positions(forward: &mut Forward, table: Value, shape: &[Size]) -> Value {
+    let positions = forward.document_positions();
+    let rows = match (&forward.mode, positions) {
+        (Mode::Decode { .. }, _) => decode::positions(forward, table),
+        (Mode::Train | Mode::Evaluate, Some(positions)) => forward.builder.add(Op::Embed, &[positions, table]),
+        (Mode::Train | Mode::Evaluate, None) => {
+            let length = Size::symbol(Symbol::SEQUENCE);
+            forward.builder.add(Op::Slice { axis: 0, start: Size::constant(0), length }, &[table])
+        }
+    };
+    spread(&mut forward.builder, rows, shape)
 }
 
 fn split_heads(b: &mut Builder, x: Value, heads: i64) -> Value {

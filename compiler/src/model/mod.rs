@@ -168,6 +168,12 @@ impl Model {
         self.token_axes.iter().position(|axis| axis.symbol == symbol)
     }
 
+    /// Whether a stage keeps documents apart: the entries that see whole sequences then take each token's position in its document.
+    pub fn separates_documents(&self) -> bool {
+        let separate = |stage: &Stage| stage.data.as_ref().is_some_and(|data| data.documents == Documents::Separate);
+        self.experiment.stages.iter().any(separate)
+    }
+
     pub fn parameter(&self, path: &str) -> Option<usize> {
         self.parameters.iter().position(|p| p.path == path)
     }

@@ -97,7 +97,7 @@ pub enum Primitive {
     Transpose {
         permutation: Vec<usize>,
     },
-    /// (table `[context, width]`) → the rows of the present positions `[sequence, width]`.
+    /// (table `[context, width]`) → the rows of the present positions `[batch, sequence, width]`.
     Positions,
     /// `[.., positions, width]` → `[.., positions, heads, width / heads]`, and back.
     SplitHeads {

@@ -123,13 +123,22 @@ fn elements(body: &Body, sizes: &[Size]) -> Vec<Size> {
         Body::Columns(body) => line_elements(&body.sizes(sizes)),
         Body::Gather(_) => vec![s(0), of(&[0, 1]), of(&[0, 1])],
         Body::ScatterAdd(_) => vec![s(0), of(&[0, 1]), of(&[1, 2])],
-        Body::Rope(_) => {
+        Body::Rope(body) => {
             let table = of(&[1, 4]);
-            vec![of(&[0, 1, 2, 3]), table.clone(), table, Size::constant(1), of(&[0, 1, 2, 3])]
+            let positions = if body.documents { of(&[0, 1]) } else { Size::constant(1) };
+            vec![of(&[0, 1, 2, 3]), table.clone(), table, positions, of(&[0, 1, 2, 3])]
         }
         Body::CacheWrite(_) => vec![of(&[0, 1, 3]), Size::constant(1), of(&[0, 1, 3])],
-        Body::Attention(body) => attention_elements(&of(&[0, 1, 2]), &of(&[0, 1, 3]), body.channels, 5),
-        Body::AttentionBackward(body) => attention_elements(&of(&[0, 1, 2]), &of(&[0, 1, 3]), body.channels, 9),
+        Body::Attention(body) => {
+            let mut all = attention_elements(&of(&[0, 1, 2]), &of(&[0, 1, 3]), body.channels, 5);
+            all.splice(3..3, body.documents.then(|| of(&[0, 1])));
+            all
+        }
+        Body::AttentionBackward(body) => {
+            let mut all = attention_elements(&of(&[0, 1, 2]), &of(&[0, 1, 3]), body.channels, 9);
+            all.splice(6..6, body.documents.then(|| of(&[0, 1])));
+            all
+        }
         Body::CachedAttention(body) => {
             let channels = Size::constant(i64::from(body.channels));
             let (q, keys) = (of(&[0, 1, 3]) * channels.clone(), of(&[0, 2, 4]) * channels);

@@ -99,7 +99,12 @@ impl Batches for TokenBatches {
     fn inputs(&self, cursor: u64, rows: u64) -> Result<Vec<Named>> {
         let batch = self.sequences.batch(cursor, rows as usize)?;
         let ids = HostTensor::I32 { shape: vec![batch.rows, self.context + 1], data: batch.ids };
-        Ok(vec![(self.name.clone(), ids)])
+        let length = self.context + 1;
+        let starts = batch.document_starts.unwrap_or_else(|| vec![0; batch.rows * length]);
+        let position = |(place, start): (usize, i32)| (place % length) as i32 - start;
+        let data = starts.into_iter().enumerate().map(position).collect();
+        let positions = HostTensor::I32 { shape: vec![batch.rows, length], data };
+        Ok(vec![(self.name.clone(), ids), ("positions".to_string(), positions)])
     }
 
     fn targets(&self, _: u64, rows: u64) -> Result<u64> {

@@ -40,10 +40,13 @@ pub fn rope<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &Rope) {
     let sizes = Sizes::new(launch);
     let [_batch, positions, heads, channels, turned] = [0; 5].map(|_| sizes.next());
     let [x, cosines, sines, position, out] = buffers(launch);
-    let first = position.load_int(f.index(0)).to_index();
     let half = turned / 2;
     f.each(launch.begin, launch.end, 1, |item| {
-        let place = (first + item % positions) * half;
+        let place = match body.documents {
+            false => position.load_int(f.index(0)).to_index() + item % positions,
+            true => position.load_int(item).to_index(),
+        };
+        let place = place * half;
         let (cosines, sines) = (cosines.at(place), sines.at(place));
         f.times(heads, |head| {
             let at = (item * heads + head) * channels;
@@ -120,9 +123,9 @@ mod tests {
 
     #[test]
     fn heads_are_turned() {
-        for inverse in [false, true] {
+        for (inverse, documents) in [(false, false), (true, false), (false, true)] {
             let operands = vec![Operand::READ, Operand::READ, Operand::READ, Operand::READ_I32, Operand::WRITE];
-            let kernel = Kernel { body: Body::Rope(Rope { inverse }), operands };
+            let kernel = Kernel { body: Body::Rope(Rope { inverse, documents }), operands };
             for vectors in all_vectors() {
                 let trial = Trial::new(&kernel, vectors);
                 for [b, t, h, c, channels] in
@@ -130,7 +133,8 @@ mod tests {
                 {
                     let table = 12 * (channels / 2);
                     let x = b * t * h * c;
-                    let buffers = [noise(x, 1), noise(table, 2), noise(table, 3), vec![4.0], noise(x, 4)];
+                    let positions = if documents { ids(b * t, 12) } else { vec![4.0] };
+                    let buffers = [noise(x, 1), noise(table, 2), noise(table, 3), positions, noise(x, 4)];
                     trial.check(&buffers, &[b, t, h, c, channels], 1e-6);
                 }
             }

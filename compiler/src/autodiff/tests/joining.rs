@@ -33,7 +33,9 @@ fn tables() {
 fn rope() {
     for inverse in [false, true] {
         let op = Op::Rope { channels: 4, base: 100.0, inverse };
-        check("rope", &[&noise(0, &[2, 3, 2, 7]), &ids(&[], &[5])], |b, x| b.add(op.clone(), x));
+        for positions in [ids(&[], &[5]), ids(&[2, 3], &[0, 1, 0, 2, 0, 1])] {
+            check("rope", &[&noise(0, &[2, 3, 2, 7]), &positions], |b, x| b.add(op.clone(), x));
+        }
     }
 }
 
@@ -45,6 +47,10 @@ fn attention() {
             let [k, v] = [1, 2].map(|stream| noise(stream, &[2, 4, groups, 3]));
             let op = Op::Attention { mask, scale: 0.6 };
             check(&format!("{op:?} {groups}"), &[&q, &k, &v], |b, x| b.add(op.clone(), x));
+            if mask != AttentionMask::Full {
+                let positions = ids(&[2, 4], &[0, 1, 0, 1, 2, 3, 4, 0]);
+                check(&format!("{op:?} {groups} documents"), &[&q, &k, &v, &positions], |b, x| b.add(op.clone(), x));
+            }
         }
     }
 }

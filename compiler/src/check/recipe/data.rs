@@ -5,7 +5,11 @@ use super::arguments::{Signature, as_call};
 use super::block::Layers;
 use super::field::FieldName;
 use crate::check::value::{Argument, Value, ValueKind};
-use crate::model::{Corpus, DataRecipe, Documents, Images, InputKind, TokenizerSource, Validation};
+use crate::graph::AttentionMask;
+use crate::model::{
+    Application, Corpus, DataRecipe, Documents, Images, InputKind, Primitive, TokenizerSource, Validation, ValueId,
+};
+use crate::size::{Size, Symbol};
 use tfc_grammar::ast::ExprKind;
 use tfc_grammar::{Code, Diagnostic};
 
@@ -118,13 +122,30 @@ impl Recipe<'_> {
                 let end = arguments.get("end").map(|end| self.text(end));
                 Some(Documents::Join { end: end.map_or(Some(None), |end| end.map(Some))? })
             }
-            Some(("separate", [])) => {
-                let help = "join them with a mark between: `documents = join(end = \"<|endoftext|>\")`";
-                self.not_yet_supported(value, "attention that starts anew at each document", help)
-            }
+            Some(("separate", [])) => self.separate(value),
             Some((word, _)) => self.unknown_option(value, word, &["join", "separate"]),
             None => self.expected(value, "`join` or `separate`"),
         }
+    }
+
+    /// Documents kept apart, which takes attention from each position of a sequence to those before it.
+    fn separate(&self, value: &Value) -> Option<Documents> {
+        let values = self.model.map_or(&[][..], |model| &model.program.values);
+        let is_sequence = |id: &ValueId| values[id.0 as usize].ty.shape.get(1) == Some(&Size::symbol(Symbol::SEQUENCE));
+        let begins_anew = |application: &Application| {
+            let full = application.primitive == Primitive::Attention { mask: AttentionMask::Full };
+            let follows_positions =
+                matches!(application.primitive, Primitive::Attention { .. } | Primitive::Rope { .. });
+            !follows_positions || (!full && application.operands.iter().all(is_sequence))
+        };
+        let Some(other) = values.iter().find(|application| !begins_anew(application)) else {
+            return Some(Documents::Separate);
+        };
+        let message = "separate documents are not yet supported with attention to later positions, or to what is no sequence of ids";
+        let help = "use `causal` or `window(n)`, or join the documents: `documents = join(end = \"<|endoftext|>\")`";
+        let diagnostic = Diagnostic::new(Code::NotYetSupported, message).at(value.span, "");
+        self.report.push(diagnostic.see(other.span, "this does not start anew at each document").help(help));
+        None
     }
 
     /// `Some(None)` where the model sees no images, or the data says nothing about them.

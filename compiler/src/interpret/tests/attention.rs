@@ -41,6 +41,26 @@ fn forward_is_the_textbook() {
     }
 }
 
+/// What was said in one document has no effect on the next, and each is what it is alone.
+#[test]
+fn documents_do_not_see_each_other() {
+    for mask in [AttentionMask::Causal, AttentionMask::Window(3)] {
+        let [q, k, v] = [0, 1, 2].map(|stream| noise(stream, &[1, 7, 2, 4]));
+        let op = Op::Attention { mask, scale: 0.7 };
+        let rope = Op::Rope { channels: 4, base: 100.0, inverse: false };
+        let whole = ids(&[1, 7], &[0, 1, 2, 0, 1, 2, 3]);
+        let [turned_q, turned_k] = [&q, &k].map(|x| one(rope.clone(), &[x, &whole]));
+        let together = one(op.clone(), &[&turned_q, &turned_k, &v, &whole]);
+        for (start, length) in [(0, 3), (3, 4)] {
+            let part = |x: &Tensor| {
+                one(Op::Slice { axis: 1, start: Size::constant(start), length: Size::constant(length) }, &[x])
+            };
+            let turned = |x: &Tensor| one(rope.clone(), &[&part(x), &ids(&[], &[0])]);
+            assert_near(&part(&together), &one(op.clone(), &[&turned(&q), &turned(&k), &part(&v)]));
+        }
+    }
+}
+
 /// Position by position with a cache of larger capacity, causal and windowed attention give what they give at once.
 #[test]
 fn a_cache_changes_nothing() {

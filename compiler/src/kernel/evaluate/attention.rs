@@ -13,6 +13,8 @@ struct Shape {
     g: i64,
     channels: i64,
     offset: i64,
+    /// The operand with each token's position in its document.
+    positions: Option<usize>,
     mask: AttentionMask,
     scale: f64,
 }
@@ -22,16 +24,21 @@ struct Query {
     row: i64,
     batch: i64,
     position: i64,
+    /// The first key of its document.
+    start: i64,
     group: i64,
 }
 
 impl Shape {
-    fn queries(&self) -> impl Iterator<Item = Query> + use<> {
-        let Shape { b, t, h, g, offset, .. } = *self;
-        (0..b * t * h).map(move |row| {
-            let (place, head) = (row / h, row % h);
-            Query { row, batch: place / t, position: offset + place % t, group: head / (h / g) }
-        })
+    fn queries(&self, memory: &Memory) -> Vec<Query> {
+        let Shape { b, t, h, g, offset, positions, .. } = *self;
+        let query = |row: i64| {
+            let (token, head) = (row / h, row % h);
+            let position = offset + token % t;
+            let start = positions.map_or(0, |operand| position - memory.get(operand, token) as i64);
+            Query { row, batch: token / t, position, start, group: head / (h / g) }
+        };
+        (0..b * t * h).map(query).collect()
     }
 
     fn key_row(&self, query: &Query, key: i64) -> i64 {
@@ -39,11 +46,13 @@ impl Shape {
     }
 
     fn sees(&self, query: &Query, key: i64) -> bool {
-        match self.mask {
-            AttentionMask::Full => key < self.offset + self.t,
-            AttentionMask::Causal => key <= query.position,
-            AttentionMask::Window(width) => key <= query.position && key > query.position - i64::from(width),
-        }
+        let in_document = key >= query.start;
+        in_document
+            && match self.mask {
+                AttentionMask::Full => key < self.offset + self.t,
+                AttentionMask::Causal => key <= query.position,
+                AttentionMask::Window(width) => key <= query.position && key > query.position - i64::from(width),
+            }
     }
 
     /// Σ over channels of row `x` of one operand times row `y` of another.
@@ -75,31 +84,35 @@ impl Shape {
 }
 
 pub fn forward(body: &Attention, sizes: &[i64], memory: &mut Memory) {
-    let shape = training_shape(body.channels, body.mask, body.scale.0, sizes);
-    for query in shape.queries() {
-        let lse = shape.attend(memory, &query, 3);
-        memory.set(4, query.row, lse);
+    let positions = body.documents.then_some(3);
+    let shape = training_shape(body.channels, body.mask, positions, body.scale.0, sizes);
+    let out = 3 + usize::from(body.documents);
+    for query in shape.queries(memory) {
+        let lse = shape.attend(memory, &query, out);
+        memory.set(out + 1, query.row, lse);
     }
 }
 
 /// dv = p·do, ds = p ∘ (do·v − do·out), dq = scale · ds·k, dk = scale · ds·q.
 pub fn backward(body: &AttentionBackward, sizes: &[i64], memory: &mut Memory) {
-    let shape = training_shape(body.channels, body.mask, body.scale.0, sizes);
+    let positions = body.documents.then_some(6);
+    let shape = training_shape(body.channels, body.mask, positions, body.scale.0, sizes);
     let c = shape.channels;
     let (queries, keys) = (shape.b * shape.t * shape.h * c, shape.b * shape.t * shape.g * c);
-    for (operand, elements) in [(6, queries), (7, keys), (8, keys)] {
+    let [d_q, d_k, d_v] = [6, 7, 8].map(|operand| operand + usize::from(body.documents));
+    for (operand, elements) in [(d_q, queries), (d_k, keys), (d_v, keys)] {
         (0..elements).for_each(|i| memory.set(operand, i, 0.0));
     }
-    for query in shape.queries() {
+    for query in shape.queries(memory) {
         let (probabilities, _) = shape.probabilities(memory, &query);
         let through_out = shape.dot(memory, (5, query.row), (3, query.row));
         for (key, p) in probabilities {
             let score = shape.scale * p * (shape.dot(memory, (5, query.row), (2, key)) - through_out);
             for i in 0..c {
                 let (q, k) = (query.row * c + i, key * c + i);
-                memory.add(6, q, score * memory.get(1, k));
-                memory.add(7, k, score * memory.get(0, q));
-                memory.add(8, k, p * memory.get(5, q));
+                memory.add(d_q, q, score * memory.get(1, k));
+                memory.add(d_k, k, score * memory.get(0, q));
+                memory.add(d_v, k, p * memory.get(5, q));
             }
         }
     }
@@ -109,13 +122,13 @@ pub fn cached(body: &CachedAttention, sizes: &[i64], memory: &mut Memory) {
     let [b, t, s, h, g] = [sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]];
     let offset = memory.get(3, 0) as i64;
     let (channels, mask, scale) = (i64::from(body.channels), body.mask, body.scale.0);
-    let shape = Shape { b, t, s, h, g, channels, offset, mask, scale };
-    for query in shape.queries() {
+    let shape = Shape { b, t, s, h, g, channels, offset, positions: None, mask, scale };
+    for query in shape.queries(memory) {
         shape.attend(memory, &query, 4);
     }
 }
 
-fn training_shape(channels: u32, mask: AttentionMask, scale: f64, sizes: &[i64]) -> Shape {
+fn training_shape(channels: u32, mask: AttentionMask, positions: Option<usize>, scale: f64, sizes: &[i64]) -> Shape {
     let [b, t, h, g] = [sizes[0], sizes[1], sizes[2], sizes[3]];
-    Shape { b, t, s: t, h, g, channels: i64::from(channels), offset: 0, mask, scale }
+    Shape { b, t, s: t, h, g, channels: i64::from(channels), offset: 0, positions, mask, scale }
 }

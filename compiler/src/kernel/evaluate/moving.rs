@@ -29,9 +29,9 @@ pub fn scatter_add(kernel: &Kernel, sizes: &[i64], memory: &mut Memory) {
 pub fn rope(body: &Rope, sizes: &[i64], memory: &mut Memory) {
     let [b, t, h, c, channels] = [sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]];
     let half = channels / 2;
-    let position = memory.get(3, 0) as i64;
     for row in 0..b * t * h {
-        let place = position + row / h % t;
+        let token = row / h;
+        let place = if body.documents { memory.get(3, token) as i64 } else { memory.get(3, 0) as i64 + token % t };
         for i in 0..c {
             memory.set(4, row * c + i, memory.get(0, row * c + i));
         }

@@ -16,7 +16,7 @@ impl Emitter<'_> {
                 adds(&mut bound, task.onto.is_some());
                 (Body::ScatterAdd(kernel::ScatterAdd), sizes)
             }
-            DenseWork::Rope { inverse, sizes, channels, base, positions } => {
+            DenseWork::Rope { body, sizes, channels, base, positions } => {
                 let (positions, channels, base) = (positions.clone(), *channels, *base);
                 let tables = [
                     Table::Cosine { positions: positions.clone(), channels, base },
@@ -28,7 +28,7 @@ impl Emitter<'_> {
                     strides: Vec::new(),
                 });
                 bound.splice(1..1, tables);
-                (Body::Rope(kernel::Rope { inverse: *inverse }), sizes.clone())
+                (Body::Rope(body.clone()), sizes.clone())
             }
             DenseWork::CacheWrite { sizes } => {
                 adds(&mut bound, true);

@@ -22,8 +22,8 @@ pub struct TokenBatch {
     pub ids: Vec<i32>,
     pub rows: usize,
     /// If documents are separate, [rows, context + 1]: where in its row the document of each token starts. A token attends
-    /// to its row from there on, its position counts from there, and one with another start than its predecessor is no
-    /// target.
+    /// to its row from there on, and its position counts from there. The first token of a document is all the same what the
+    /// last of the one before should predict.
     pub document_starts: Option<Vec<i32>>,
 }
 

@@ -5,7 +5,7 @@
 
 use super::KEYS;
 use super::head::{Panelled, Rows, Shape};
-use super::softmax::Scoring;
+use super::softmax::{Documents, Scoring};
 use crate::gemm::{Block, Panels, multiply, pack_panel};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sizes::Sizes;
@@ -50,11 +50,15 @@ fn parts(shape: Shape) -> [i64; 14] {
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &AttentionBackward) {
     let sizes = Sizes::new(launch);
     let [_batch, positions, heads, groups] = [0; 4].map(|_| sizes.next());
-    let [q, k, v, out, lse, d_out, d_q, d_k, d_v] = std::array::from_fn(|i| launch.buffers.load_pointer(i as i64));
-    let backward = Backward::new(f, launch, body);
+    let [q, k, v, out, lse, d_out] = std::array::from_fn(|i| launch.buffers.load_pointer(i as i64));
+    let places = body.documents.then(|| launch.buffers.load_pointer(6));
+    let [d_q, d_k, d_v] = [6, 7, 8].map(|i| launch.buffers.load_pointer(i + i64::from(body.documents)));
     let heads_of_group = heads / groups;
     f.each(launch.begin, launch.end, 1, |item| {
         let (sequence, group) = (item / groups, item % groups);
+        let documents = places.map(|places| Documents { places: places.at(sequence * positions), positions });
+        let scoring = Scoring { mask: body.mask, scale: body.scale.0 as f32, documents };
+        let backward = Backward::new(f, launch, body.channels, scoring);
         let rows = |tensor, heads, head| Rows::of_head(tensor, body.channels.into(), sequence * positions, heads, head);
         let [k, v, d_k, d_v] = [k, v, d_k, d_v].map(|tensor| rows(tensor, groups, group));
         backward.zero(d_k, positions);
@@ -86,7 +90,7 @@ struct Head<'f> {
 struct Backward<'f> {
     f: &'f Function<'f>,
     shape: Shape,
-    scoring: Scoring,
+    scoring: Scoring<'f>,
     /// Queries and gradients of the output: as lanes, for scores; as k, for the gradients of keys and values.
     q_lanes: Pointer<'f>,
     d_out_lanes: Pointer<'f>,
@@ -110,9 +114,8 @@ struct Backward<'f> {
 }
 
 impl<'f> Backward<'f> {
-    fn new(f: &'f Function<'f>, launch: Launch<'f>, body: &AttentionBackward) -> Backward<'f> {
-        let shape = Shape::new(body.channels, f.vectors());
-        let scoring = Scoring { mask: body.mask, scale: body.scale.0 as f32 };
+    fn new(f: &'f Function<'f>, launch: Launch<'f>, channels: u32, scoring: Scoring<'f>) -> Backward<'f> {
+        let shape = Shape::new(channels, f.vectors());
         let parts = Scratch::divide(launch.scratch, parts(shape));
         let [q_lanes, d_out_lanes, q_channels, d_out_channels, lse, through_out, d_q, ..] = parts;
         let [.., k_lanes, v_lanes, k_channels, weights, d_scores, turned_weights, turned_d_scores] = parts;
@@ -200,11 +203,11 @@ impl<'f> Backward<'f> {
         shape.product(f, k, keys, q, self.weights, false);
         shape.product(f, v, keys, d_out, self.d_scores, false);
         f.each(f.index(0), f.index(shape.b.lanes), shape.width, |lane| {
-            let positions = (first + query + lane).counting();
+            let queries = self.scoring.queries(first + query + lane);
             let (lse, through_out) = (self.lse.load_vector(query + lane), self.through_out.load_vector(query + lane));
             f.times(keys, |row| {
                 let at = row * shape.b.lanes + lane;
-                let weight = exp_or_zero(self.scoring.score(self.weights.load_vector(at), key + row, positions) - lse);
+                let weight = exp_or_zero(self.scoring.score(self.weights.load_vector(at), key + row, queries) - lse);
                 let d_score = (self.d_scores.load_vector(at) - through_out) * weight * self.scoring.scale;
                 self.weights.store_vector(at, weight);
                 self.d_scores.store_vector(at, d_score);

@@ -2,7 +2,7 @@
 
 use super::KEYS;
 use super::head::{Rows, Shape};
-use super::softmax::{LOWEST, Panel, Scoring};
+use super::softmax::{Documents, LOWEST, Panel, Scoring};
 use crate::gemm::round_up;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sizes::Sizes;
@@ -36,14 +36,18 @@ fn parts(shape: Shape) -> [i64; 7] {
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &Attention) {
     let sizes = Sizes::new(launch);
     let [_batch, positions, heads, groups] = [0; 4].map(|_| sizes.next());
-    let [q, k, v, out, lse] = [0, 1, 2, 3, 4].map(|i| launch.buffers.load_pointer(i));
-    let forward = Forward::new(f, launch, body.channels, Scoring { mask: body.mask, scale: body.scale.0 as f32 });
+    let [q, k, v] = [0, 1, 2].map(|i| launch.buffers.load_pointer(i));
+    let places = body.documents.then(|| launch.buffers.load_pointer(3));
+    let [out, lse] = [3, 4].map(|i| launch.buffers.load_pointer(i + i64::from(body.documents)));
     let rows = |tensor, first, heads, head| Rows::of_head(tensor, body.channels.into(), first, heads, head);
     let blocks = positions.ceiling_division(QUERIES);
     f.each(launch.begin, launch.end, 1, |item| {
         let (head, first) = (item / blocks, item % blocks * QUERIES);
         let (sequence, head) = (head / heads, head % heads);
         let group = head / (heads / groups);
+        let documents = places.map(|places| Documents { places: places.at(sequence * positions), positions });
+        let scoring = Scoring { mask: body.mask, scale: body.scale.0 as f32, documents };
+        let forward = Forward::new(f, launch, body.channels, scoring);
         let count = (positions - first).or_at_most(f.index(QUERIES));
         let of_head = Head {
             q: rows(q, sequence * positions, heads, head),
@@ -62,7 +66,8 @@ pub fn emit_cached<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &CachedAtt
     let sizes = Sizes::new(launch);
     let [_batch, positions, capacity, heads, groups] = [0; 5].map(|_| sizes.next());
     let [q, k, v, position, out] = [0, 1, 2, 3, 4].map(|i| launch.buffers.load_pointer(i));
-    let forward = Forward::new(f, launch, body.channels, Scoring { mask: body.mask, scale: body.scale.0 as f32 });
+    let scoring = Scoring { mask: body.mask, scale: body.scale.0 as f32, documents: None };
+    let forward = Forward::new(f, launch, body.channels, scoring);
     let rows = |tensor, first, heads, head| Rows::of_head(tensor, body.channels.into(), first, heads, head);
     let position = position.load_int(f.index(0)).to_index();
     f.each(launch.begin, launch.end, 1, |item| {
@@ -93,7 +98,7 @@ struct Head<'f> {
 struct Forward<'f> {
     f: &'f Function<'f>,
     shape: Shape,
-    scoring: Scoring,
+    scoring: Scoring<'f>,
     queries: Pointer<'f>,
     keys: Pointer<'f>,
     values: Pointer<'f>,
@@ -104,7 +109,7 @@ struct Forward<'f> {
 }
 
 impl<'f> Forward<'f> {
-    fn new(f: &'f Function<'f>, launch: Launch<'f>, channels: u32, scoring: Scoring) -> Forward<'f> {
+    fn new(f: &'f Function<'f>, launch: Launch<'f>, channels: u32, scoring: Scoring<'f>) -> Forward<'f> {
         let shape = Shape::new(channels, f.vectors());
         let [queries, keys, values, scores, out, largest, sum] = Scratch::divide(launch.scratch, parts(shape));
         Forward { f, shape, scoring, queries, keys, values, scores, out, largest, sum }

@@ -22,7 +22,7 @@ const SCALE: Number = Number(0.7);
 fn forward() {
     for vectors in all_vectors() {
         for (channels, mask) in FORMS {
-            let body = Body::Attention(Attention { channels, mask, scale: SCALE });
+            let body = Body::Attention(Attention { channels, mask, documents: false, scale: SCALE });
             let operands = vec![Operand::READ, Operand::READ, Operand::READ, Operand::WRITE, Operand::WRITE];
             let trial = Trial::new(&Kernel { body, operands }, vectors);
             for [b, t, h, g] in SIZES {
@@ -58,7 +58,7 @@ fn with_a_cache() {
 /// The forward results that the backward kernel is given: from the definition.
 fn forward_results(channels: u32, mask: AttentionMask, [b, t, h, g]: [i64; 4]) -> Vec<Vec<f64>> {
     let c = i64::from(channels);
-    let body = Body::Attention(Attention { channels, mask, scale: SCALE });
+    let body = Body::Attention(Attention { channels, mask, documents: false, scale: SCALE });
     let operands = vec![Operand::READ, Operand::READ, Operand::READ, Operand::WRITE, Operand::WRITE];
     let [q, k, v] = [noise(b * t * h * c, 1), noise(b * t * g * c, 2), noise(b * t * g * c, 3)];
     let mut buffers = vec![q, k, v, noise(b * t * h * c, 4), noise(b * t * h, 5)];
@@ -70,7 +70,7 @@ fn forward_results(channels: u32, mask: AttentionMask, [b, t, h, g]: [i64; 4]) -
 fn backward() {
     for vectors in all_vectors() {
         for (channels, mask) in FORMS {
-            let body = Body::AttentionBackward(AttentionBackward { channels, mask, scale: SCALE });
+            let body = Body::AttentionBackward(AttentionBackward { channels, mask, documents: false, scale: SCALE });
             let operands = [vec![Operand::READ; 6], vec![Operand::WRITE; 3]].concat();
             let trial = Trial::new(&Kernel { body, operands }, vectors);
             for [b, t, h, g] in SIZES {
@@ -80,6 +80,47 @@ fn backward() {
                 buffers.extend([noise(b * t * h * c, 7), noise(b * t * g * c, 8), noise(b * t * g * c, 9)]);
                 // A single key gets no gradient: what remains is the rounding of summands of this size.
                 trial.check_within(&buffers, &[b, t, h, g], |largest| 5e-6 * largest.max(1.0));
+            }
+        }
+    }
+}
+
+/// B, T, H, G and the lengths of the documents of each sequence.
+const DOCUMENTS: [([i64; 4], &[i64]); 4] = [
+    ([1, 1, 1, 1], &[1]),
+    ([2, 5, 4, 2], &[3, 1, 1, 5]),
+    ([1, 64, 2, 2], &[63, 1]),
+    ([2, 230, 2, 1], &[1, 110, 2, 17, 100, 97, 97, 36]),
+];
+
+/// Where in its document each token stands.
+fn places(lengths: &[i64]) -> Vec<f64> {
+    lengths.iter().flat_map(|length| (0..*length).map(|place| place as f64)).collect()
+}
+
+#[test]
+fn documents_apart() {
+    for vectors in all_vectors() {
+        for (channels, mask) in [(37, AttentionMask::Causal), (8, AttentionMask::Window(30))] {
+            let c = i64::from(channels);
+            let forward = Body::Attention(Attention { channels, mask, documents: true, scale: SCALE });
+            let reads = [vec![Operand::READ; 3], vec![Operand::READ_I32]].concat();
+            let forward = Kernel { body: forward, operands: [reads, vec![Operand::WRITE; 2]].concat() };
+            let backward = Body::AttentionBackward(AttentionBackward { channels, mask, documents: true, scale: SCALE });
+            let reads = [vec![Operand::READ; 6], vec![Operand::READ_I32]].concat();
+            let backward = Kernel { body: backward, operands: [reads, vec![Operand::WRITE; 3]].concat() };
+            let [forward_trial, backward_trial] = [&forward, &backward].map(|kernel| Trial::new(kernel, vectors));
+            for ([b, t, h, g], lengths) in DOCUMENTS {
+                let (sizes, places) = ([b, t, h, g], places(lengths));
+                assert_eq!(places.len() as i64, b * t);
+                let [q, k, v] = [noise(b * t * h * c, 1), noise(b * t * g * c, 2), noise(b * t * g * c, 3)];
+                let mut buffers = vec![q, k, v, places.clone(), noise(b * t * h * c, 4), noise(b * t * h, 5)];
+                forward_trial.check(&buffers, &sizes, 5e-6);
+                evaluate_buffers(&forward, &sizes, &mut buffers);
+                buffers.remove(3);
+                buffers.extend([noise(b * t * h * c, 6), places]);
+                buffers.extend([noise(b * t * h * c, 7), noise(b * t * g * c, 8), noise(b * t * g * c, 9)]);
+                backward_trial.check_within(&buffers, &sizes, |largest| 5e-6 * largest.max(1.0));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Arguments;
 use crate::check::elaborate::Elaborator;
-use crate::check::elaborate::value::{Tensor, sizes};
+use crate::check::elaborate::value::{Axis, Tensor, sizes};
 use crate::graph::DType;
 use crate::model::Primitive;
 use crate::size::{Size, Symbol};
@@ -107,7 +107,9 @@ impl<'a> Elaborator<'a> {
             self.wrong_shapes(Code::ShapeMismatch, &message, &[&x], &[positions, &table.axes[0]], args.span);
             return None;
         }
-        let axes = vec![positions.clone(), table.axes[1].clone()];
+        // Each sequence has its own: documents may begin at any place of it.
+        let batch = Axis { size: Size::symbol(Symbol::BATCH), origin: None };
+        let axes = vec![batch, positions.clone(), table.axes[1].clone()];
         Some(self.emit(Primitive::Positions, &[&table], DType::F32, axes, args.span))
     }
 }
