@@ -12,7 +12,7 @@ use super::program::{Program, Register};
 /// Sizes: `outer, m, n, k`, then `outer stride, leading dimension` of A and of B, then for each further operand its
 /// strides as [`ContractionAccess`] says, then what [`super::ProgramOp::Size`] reads. An outer stride of 0 shares a matrix among all.
 ///
-/// Extent: `outer · ⌈m / ROW_BLOCK⌉ · ⌈n / COLUMN_BLOCK⌉` blocks of C, columns fastest.
+/// Extent: `outer · ⌈m / ROW_BLOCK⌉ · ⌈n / COLUMN_BLOCK⌉` blocks of C, columns fastest; `outer · ⌈n / FEW_COLUMNS⌉` where rows are few.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Contraction {
     /// A is stored as `[k, m]` instead of `[m, k]`.
@@ -49,9 +49,20 @@ impl Contraction {
     /// Rows and columns of C in one work item. The column block is a multiple of every micro-tile's width.
     pub const ROW_BLOCK: i64 = 768;
     pub const COLUMN_BLOCK: i64 = 384;
+    /// The most rows of C for which B is read as it is stored, for packing it would cost more than it gains, and the columns of a work item then.
+    pub const FEW_ROWS: i64 = 64;
+    pub const FEW_COLUMNS: i64 = 64;
 
     pub fn extent(&self, sizes: &[i64]) -> i64 {
         let blocks = |size: i64, block: i64| (size + block - 1) / block;
-        sizes[0] * blocks(sizes[1], Self::ROW_BLOCK) * blocks(sizes[2], Self::COLUMN_BLOCK)
+        match self.can_have_few_rows() && sizes[1] <= Self::FEW_ROWS {
+            true => sizes[0] * blocks(sizes[2], Self::FEW_COLUMNS),
+            false => sizes[0] * blocks(sizes[1], Self::ROW_BLOCK) * blocks(sizes[2], Self::COLUMN_BLOCK),
+        }
+    }
+
+    /// Whether few rows of C are computed without packing: A's rows must lie along k, and B must be used as it is stored.
+    pub fn can_have_few_rows(&self) -> bool {
+        !self.transpose_a && self.prologue_b.is_none()
     }
 }

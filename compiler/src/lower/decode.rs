@@ -50,8 +50,8 @@ pub(super) fn decode(model: &Model) -> (Graph, Vec<Type>) {
     }
 }
 
-/// A value `[batch, positions, …]` at the last position alone. As much as can be is computed for that position only: the vocabulary's
-/// matrix product above all.
+/// A value `[batch, positions, …]` at the last position alone. What no attention needs at the other positions is computed for that one only: the
+/// vocabulary's matrix product above all. What is computed for all of them anyway is sliced, not computed again.
 fn at_last_position(forward: &mut Forward, id: ValueId) -> Value {
     let program = &forward.model.program;
     let has_positions =
@@ -63,20 +63,22 @@ fn at_last_position(forward: &mut Forward, id: ValueId) -> Value {
         let mut operands = application.operands.iter();
         primitive::is_position_wise(&application.primitive) && operands.all(|o| has_positions(*o) || !follows(o))
     };
-    let mut wanted = vec![false; id.0 as usize + 1];
+    let (mut wanted, mut whole) = (vec![false; id.0 as usize + 1], vec![false; id.0 as usize + 1]);
     wanted[id.0 as usize] = true;
+    // Whatever uses a value stands behind it, so what is asked of a value is known when it is its turn.
     for index in (0..wanted.len()).rev() {
         let application = &program.values[index];
-        if wanted[index] && is_position_wise(application) {
-            for operand in application.operands.iter().filter(|o| has_positions(**o)) {
-                wanted[operand.0 as usize] = true;
-            }
+        whole[index] = whole[index] || wanted[index] && !is_position_wise(application);
+        for operand in &application.operands {
+            let at = operand.0 as usize;
+            whole[at] = whole[at] || whole[index];
+            wanted[at] = wanted[at] || wanted[index] && !whole[index] && has_positions(*operand);
         }
     }
     let mut last: BTreeMap<ValueId, Value> = BTreeMap::new();
     for index in (0..wanted.len()).filter(|i| wanted[*i]) {
         let application = &program.values[index];
-        let value = if is_position_wise(application) {
+        let value = if !whole[index] {
             let mut operands = Vec::new();
             for operand in &application.operands {
                 operands.push(match last.get(operand) {

@@ -4,11 +4,15 @@
 //! micro-kernel, keeps a tile of C in registers.
 //!
 //! What lies beyond the edge of a matrix is computed on repeated rows or idle lanes, and not stored.
+//!
+//! With few rows of A packing would be most of the work: [`Few`] does without.
 
+mod few;
 mod layout;
 mod micro;
 mod pack;
 
+pub use few::Few;
 pub use layout::{Layout, round_up};
 pub use micro::{Panels, multiply};
 pub use pack::{Block, pack_columns, pack_group, pack_panel, pack_rows};

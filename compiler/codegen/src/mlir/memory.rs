@@ -18,6 +18,14 @@ pub enum Lanes<'f> {
 }
 
 impl<'f> Lanes<'f> {
+    /// Lanes `[begin, end)`.
+    pub fn range(f: &'f Function<'f>, begin: i64, end: i64) -> Lanes<'f> {
+        match (begin, end) == (0, f.vectors().width as i64) {
+            true => Lanes::All,
+            false => Lanes::Some(f.ints(begin as i32).at_most(f.lane_numbers()) & f.index(end).lanes()),
+        }
+    }
+
     /// `value` where there is an element, `other` elsewhere.
     pub fn or(self, value: Vector<'f>, other: Vector<'f>) -> Vector<'f> {
         match self {

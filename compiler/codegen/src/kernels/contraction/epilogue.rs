@@ -2,7 +2,7 @@
 
 use super::operand::{Arguments, Place};
 use crate::kernels::program::evaluate;
-use crate::mlir::{Function, Index, Lanes, Pointer};
+use crate::mlir::{Function, Index, Lanes, Pointer, Vector};
 use tfc_compiler::kernel::{Contraction, Register};
 
 /// Where a tile of C is, and how much of it: `rows` × `columns` at least 1, more than a tile being a tile.
@@ -23,17 +23,12 @@ const LINE: usize = 16;
 pub fn store<'f>(f: &'f Function<'f>, arguments: &Arguments<'f>, body: &Contraction, tile: Tile<'f>) {
     let vectors = f.vectors();
     let (width, columns) = (vectors.width as i64, vectors.columns() as i64);
-    let registers: Vec<Register> = body.stores.iter().map(|(_, register)| *register).collect();
     let rows = tile.rows.or_at_most(f.index(vectors.rows as i64));
     let store_rows = |end: Index<'f>, lanes: &dyn Fn(Index<'f>) -> Lanes<'f>| {
         f.times(rows, |r| {
             f.each(f.index(0), end, width, |c| {
                 let place = Place { outer: tile.outer, row: tile.row + r, column: tile.column + c, lanes: lanes(c) };
-                let given = tile.elements.load_vector(r * columns + c);
-                let values = evaluate(f, &body.epilogue, &registers, &mut |_, op| arguments.leaf(op, given, place));
-                for ((operand, _), value) in body.stores.iter().zip(values) {
-                    arguments.operand(*operand).row(place).store_lanes(place.column, value, place.lanes);
-                }
+                store_register(f, arguments, body, tile.elements.load_vector(r * columns + c), place);
             });
         });
     };
@@ -43,6 +38,21 @@ pub fn store<'f>(f: &'f Function<'f>, arguments: &Arguments<'f>, body: &Contract
         || store_rows(f.index(columns), &|_| Lanes::All),
         || store_rows(tile.columns, &|c| Lanes::Some((tile.columns - c).lanes())),
     );
+}
+
+/// Computes and stores a register of finished sums.
+pub fn store_register<'f>(
+    f: &'f Function<'f>,
+    arguments: &Arguments<'f>,
+    body: &Contraction,
+    sums: Vector<'f>,
+    place: Place<'f>,
+) {
+    let registers: Vec<Register> = body.stores.iter().map(|(_, register)| *register).collect();
+    let values = evaluate(f, &body.epilogue, &registers, &mut |_, op| arguments.leaf(op, sums, place));
+    for ((operand, _), value) in body.stores.iter().zip(values) {
+        arguments.operand(*operand).row(place).store_lanes(place.column, value, place.lanes);
+    }
 }
 
 /// Asks for the memory of a tile, to be called before it is computed.

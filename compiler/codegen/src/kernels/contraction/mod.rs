@@ -4,11 +4,33 @@
 //! registers. The hot loops are helpers, one copy a module (see [`crate::gemm`]); what is emitted here for each kernel is small.
 
 mod epilogue;
+mod few;
 mod nest;
 mod operand;
 mod pack;
 
-pub use nest::{emit, scratch_elements};
+use crate::mlir::{Function, Launch};
+use crate::vectors::Vectors;
+use operand::Arguments;
+use tfc_compiler::kernel::{Contraction, Kernel};
+
+/// The kernel has two ways to go where few rows can do without packing: the rows are counted at run time.
+pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: &Contraction) {
+    let arguments = Arguments::read(launch, kernel, body);
+    match body.can_have_few_rows() {
+        true => f.either(
+            arguments.m.at_most(f.index(Contraction::FEW_ROWS)),
+            || few::emit(f, launch, &arguments, body),
+            || nest::emit(f, launch, &arguments, body),
+        ),
+        false => nest::emit(f, launch, &arguments, body),
+    }
+}
+
+/// f32 of scratch.
+pub fn scratch_elements(vectors: Vectors) -> i64 {
+    nest::scratch_elements(vectors).max(few::scratch_elements())
+}
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use crate::gemm::{K_BLOCK, Layout, Panels, multiply};
 use crate::kernels::scratch::Scratch;
 use crate::mlir::{Bool, Function, Index, Launch, Pointer};
 use crate::vectors::Vectors;
-use tfc_compiler::kernel::{Contraction, Kernel};
+use tfc_compiler::kernel::Contraction;
 
 /// Rows of A that are packed and used up before the next are: they stay in the second cache.
 const A_ROWS: i64 = 48;
@@ -26,8 +26,7 @@ pub fn scratch_elements(vectors: Vectors) -> i64 {
     Scratch::total(&parts(vectors))
 }
 
-pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: &Contraction) {
-    let arguments = Arguments::read(launch, kernel, body);
+pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'f>, body: &Contraction) {
     let (row_blocks, column_blocks) = (arguments.m.ceiling_division(ROWS), arguments.n.ceiling_division(COLUMNS));
     // Of one size, as nearly as can be, and no larger than a block.
     let passes = arguments.k.ceiling_division(K_BLOCK).or_at_least(f.index(1));
@@ -76,7 +75,7 @@ fn even<'f>(size: Index<'f>, count: Index<'f>, tile: usize) -> Index<'f> {
 struct Nest<'a, 'f> {
     f: &'f Function<'f>,
     body: &'a Contraction,
-    arguments: Arguments<'f>,
+    arguments: &'a Arguments<'f>,
     block_rows: Index<'f>,
     block_columns: Index<'f>,
     /// How often k is begun anew, and how much of it is done each time.
@@ -125,7 +124,7 @@ impl<'f> Nest<'_, 'f> {
     }
 
     fn block(&self, pass: Pass<'f>) {
-        let (f, arguments, body) = (self.f, &self.arguments, self.body);
+        let (f, arguments, body) = (self.f, self.arguments, self.body);
         let Pass { outer, row, column, k, depth, .. } = pass;
         let (layout_a, layout_b) = (Layout::of_a(f.vectors()), Layout::of_b(f.vectors()));
         let side_a = Side {

@@ -36,7 +36,8 @@ fn matrices(body: &Kernel, [outer, m, n, k]: [i64; 4]) -> (Vec<i64>, Vec<Vec<f64
     (sizes, vec![gaps(a_rows, a_columns, lda, 1), gaps(b_rows, b_columns, ldb, 2), gaps(m, n, ldc, 3)])
 }
 
-const SHAPES: [[i64; 4]; 16] = [
+/// With few rows, up to more of k than the prologue's results have room for, and with many.
+const SHAPES: [[i64; 4]; 21] = [
     [1, 1, 1, 1],
     [1, 1, 1, 0],
     [1, 0, 5, 3],
@@ -53,6 +54,11 @@ const SHAPES: [[i64; 4]; 16] = [
     [1, 577, 40, 20],
     [1, 30, 50, 800],
     [1, 20, 390, 1601],
+    [1, 1, 900, 600],
+    [1, 64, 3, 4200],
+    [2, 65, 31, 15],
+    [1, 66, 70, 130],
+    [1, 66, 50, 800],
 ];
 
 #[test]

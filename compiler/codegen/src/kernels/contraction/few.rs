@@ -1,0 +1,139 @@
+//! A contraction with few rows: decoding above all. The columns of C are divided, the matrices are read where they stand.
+
+use super::epilogue;
+use super::operand::{Arguments, Place};
+use crate::gemm::Few;
+use crate::kernels::program::evaluate;
+use crate::kernels::scratch::Scratch;
+use crate::mlir::{Function, Index, Lanes, Launch, Pointer};
+use tfc_compiler::kernel::{Contraction, Program, Register};
+
+/// Columns of C whose sums are kept until the epilogue takes them.
+const RUN: i64 = 768;
+/// The distance of their rows: not a multiple of the cache's page.
+const RUN_LEADING: i64 = RUN + 16;
+
+/// f32 of scratch: what the prologue has made of A, and a run of C.
+fn parts() -> [i64; 2] {
+    [Contraction::FEW_ROWS * (4096 + 16), Contraction::FEW_ROWS * RUN_LEADING]
+}
+
+pub fn scratch_elements() -> i64 {
+    Scratch::total(&parts())
+}
+
+pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'f>, body: &Contraction) {
+    let [computed, sums] = Scratch::divide(launch.scratch, parts());
+    let product = Product { f, body, arguments, computed, sums };
+    let items = arguments.n.ceiling_division(Contraction::FEW_COLUMNS);
+    f.when(launch.begin.less(launch.end), || {
+        f.each(launch.begin / items, (launch.end + items - 1) / items, 1, |outer| {
+            let first = (launch.begin - outer * items).or_at_least(f.index(0));
+            let end = (launch.end - outer * items).or_at_most(items);
+            let end = (end * Contraction::FEW_COLUMNS).or_at_most(arguments.n);
+            product.columns(outer, first * Contraction::FEW_COLUMNS, end);
+        });
+    });
+}
+
+struct Product<'a, 'f> {
+    f: &'f Function<'f>,
+    body: &'a Contraction,
+    arguments: &'a Arguments<'f>,
+    computed: Pointer<'f>,
+    sums: Pointer<'f>,
+}
+
+impl<'f> Product<'_, 'f> {
+    /// Columns `[first, end)` of C.
+    fn columns(&self, outer: Index<'f>, first: Index<'f>, end: Index<'f>) {
+        let (f, Arguments { m, k, a, .. }) = (self.f, self.arguments);
+        // As much of k as there is room for if A is computed: mostly all of it.
+        let depth = match self.body.prologue_a {
+            Some(_) => f.index(parts()[0] / 16) / m.or_at_least(f.index(1)) * 16,
+            None => k.or_at_least(f.index(1)),
+        };
+        let one_pass = k.at_most(depth);
+        f.each(first, end, RUN, |column| {
+            let columns = (end - column).or_at_most(f.index(RUN));
+            f.each_by(f.index(0), k.or_at_least(f.index(1)), depth, |step| {
+                let steps = (*k - step).or_at_most(depth);
+                let (a, a_leading) = match &self.body.prologue_a {
+                    Some(prologue) => {
+                        let stale = column.equals(first) | !one_pass;
+                        f.when(stale, || self.compute(prologue, outer, step, steps, depth));
+                        (self.computed, depth)
+                    }
+                    None => (a.pointer.at(outer * a.outer + step), a.leading),
+                };
+                self.multiply((a, a_leading), outer, [step, steps], [column, columns]);
+            });
+            self.store(outer, column, columns);
+        });
+    }
+
+    /// `steps` columns of A from `step` on, its rows `leading` apart.
+    fn compute(
+        &self,
+        (program, register): &(Program, Register),
+        outer: Index<'f>,
+        step: Index<'f>,
+        steps: Index<'f>,
+        leading: Index<'f>,
+    ) {
+        let (f, arguments) = (self.f, self.arguments);
+        let a = arguments.a;
+        f.times(arguments.m, |row| {
+            let source = a.pointer.at(outer * a.outer + row * a.leading + step);
+            f.each(f.index(0), steps, f.vectors().width as i64, |i| {
+                let lanes = Lanes::Some((steps - i).lanes());
+                let place = Place { outer, row, column: step + i, lanes };
+                let given = source.load_lanes(i, lanes);
+                let values = evaluate(f, program, &[*register], &mut |_, op| arguments.leaf(op, given, place));
+                self.computed.store_vector(row * leading + i, values[0]);
+            });
+        });
+    }
+
+    /// Adds `steps` of k, from `step` on, to the sums of `columns` columns.
+    fn multiply(
+        &self,
+        a: (Pointer<'f>, Index<'f>),
+        outer: Index<'f>,
+        [step, steps]: [Index<'f>; 2],
+        [column, columns]: [Index<'f>; 2],
+    ) {
+        let (f, b) = (self.f, self.arguments.b);
+        let start = match self.body.transpose_b {
+            true => column * b.leading + step,
+            false => step * b.leading + column,
+        };
+        let few = Few {
+            a: a.0,
+            a_leading: a.1,
+            rows: self.arguments.m,
+            b: b.pointer.at(outer * b.outer + start),
+            b_leading: b.leading,
+            columns,
+            depth: steps,
+            sums: self.sums,
+            sums_leading: f.index(RUN_LEADING),
+            accumulate: f.index(0).less(step),
+        };
+        match self.body.transpose_b {
+            true => few.dots(f),
+            false => few.combinations(f),
+        }
+    }
+
+    fn store(&self, outer: Index<'f>, column: Index<'f>, columns: Index<'f>) {
+        let (f, width) = (self.f, self.f.vectors().width as i64);
+        f.times(self.arguments.m, |row| {
+            f.each(f.index(0), columns, width, |c| {
+                let place = Place { outer, row, column: column + c, lanes: Lanes::Some((columns - c).lanes()) };
+                let sum = self.sums.load_vector(row * RUN_LEADING + c);
+                epilogue::store_register(f, self.arguments, self.body, sum, place);
+            });
+        });
+    }
+}
