@@ -36,7 +36,7 @@ pub struct CachedAttention {
 }
 
 impl Attention {
-    pub const ROW_BLOCK: i64 = 64;
+    pub const ROW_BLOCK: i64 = 128;
 
     pub fn extent(&self, sizes: &[i64]) -> i64 {
         sizes[0] * sizes[2] * ((sizes[1] + Self::ROW_BLOCK - 1) / Self::ROW_BLOCK)

@@ -15,7 +15,7 @@ mod pack;
 pub use few::Few;
 pub use layout::{Layout, round_up};
 pub use micro::{Panels, multiply};
-pub use pack::{Block, pack_columns, pack_group, pack_panel, pack_rows};
+pub use pack::{Block, pack_columns, pack_group, pack_rows};
 
 /// The largest part of k that is packed at once: a panel of each operand then lies in the second cache beside the blocks.
 pub const K_BLOCK: i64 = 768;

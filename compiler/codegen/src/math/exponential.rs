@@ -12,6 +12,10 @@ const ROUNDER: f32 = 12_582_912.0;
 /// Minimax for eˣ on [−ln 2 / 2, ln 2 / 2].
 const EXP: [f32; 7] = [1.378_059_4e-3, 8.373_125e-3, 4.166_953_6e-2, 1.666_647_2e-1, 4.999_998_5e-1, 1.0, 1.0];
 
+/// Minimax for 2ˣ on [−½, ½].
+const EXP2: [f32; 7] =
+    [1.534_581_2e-4, 1.339_993_1e-3, 9.618_489e-3, 5.550_328_6e-2, 2.402_264_6e-1, 6.931_472e-1, 1.0];
+
 /// eˣ: 0 and infinity where it leaves f32, denormal before that.
 pub fn exp<K: Float>(x: Value<K>) -> Value<K> {
     let x = x.or_at_least(x.constant(-105.0)).or_at_most(x.constant(89.0));
@@ -23,11 +27,13 @@ pub fn exp<K: Float>(x: Value<K>) -> Value<K> {
     reduced.mantissa * power_of_two(reduced.exponent + shift) * unshift
 }
 
-/// eˣ for x at most a little above 0, and 0 below −87, where denormal numbers begin: they would slow down a softmax, to which they do not matter.
-pub fn exp_or_zero<K: Float>(x: Value<K>) -> Value<K> {
-    let lowest = x.constant(-87.0);
-    let reduced = reduce(x.or_at_least(lowest), x.constant(0.0));
-    x.less(lowest).select(x.constant(0.0), reduced.mantissa * power_of_two(reduced.exponent))
+/// 2ˣ for x at most a little above 0, as a softmax needs it: below 2⁻¹⁰⁰ it stays there, which beside the 1 of the largest is nothing.
+pub fn exp2_of_softmax<K: Float>(x: Value<K>) -> Value<K> {
+    let x = x.or_at_least(x.constant(-100.0));
+    let shifted = x + ROUNDER;
+    let mantissa = polynomial(x - (shifted - ROUNDER), &EXP2);
+    // The exponent stands in the low bits. NaN stays NaN.
+    (mantissa.bits() + shifted.bits().shift_left(23)).as_float()
 }
 
 /// e^(x + tail), for x in [−105, 0] and a tail far below x: the tail makes good what was lost in rounding x.

@@ -18,7 +18,7 @@ use crate::mlir::{Float, Value};
 use tfc_compiler::scalar::{Binary, Unary};
 
 use exponential::exp;
-pub use exponential::exp_or_zero;
+pub use exponential::exp2_of_softmax;
 pub use logarithm::log;
 
 /// The scalar function of the graph, of the kernels and of the interpreter.

@@ -1,6 +1,6 @@
 //! Every scalar function against its f64 definition, over its whole range.
 
-use super::{binary, unary};
+use super::{binary, exp2_of_softmax, unary};
 use crate::testing::{Buffer, Jit, all_vectors};
 use crate::vectors::Vectors;
 use tfc_compiler::scalar::{Binary, Unary};
@@ -164,6 +164,26 @@ fn limits_are_reached_and_nan_stays() {
             assert!(y[2].is_nan(), "{}(NaN) = {}", function.name(), y[2]);
             let at_zero = function.eval(0.0) as f32;
             assert!(y[3] == at_zero && y[4] == at_zero, "{}(0) = {}, {}", function.name(), y[3], y[4]);
+        }
+    }
+}
+
+#[test]
+fn powers_of_two_for_a_softmax() {
+    let mut points: Vec<f32> = (0..1 << 17).map(|i| i as f32 / -(1 << 10) as f32).collect();
+    points.extend([1e-3, -1e30, f32::NEG_INFINITY, f32::NAN]);
+    for vectors in all_vectors() {
+        let jit = Jit::new(vectors, |emission| {
+            emission.kernel("exp2", |f, launch| {
+                let [x, y] = [0, 1].map(|i| launch.buffers.load_pointer(i));
+                let width = f.vectors().width as i64;
+                f.each(launch.begin, launch.end, width, |i| y.store_vector(i, exp2_of_softmax(x.load_vector(i))));
+            });
+        });
+        for (x, y) in points.iter().zip(evaluate(&jit, "exp2", &points)) {
+            let want = f64::from(x.max(-100.0)).exp2();
+            let close = (f64::from(y) - want).abs() <= 1.5 * ULP * want;
+            assert!(close || x.is_nan() && y.is_nan(), "2^{x} = {y:e} at width {}, not {want:e}", vectors.width);
         }
     }
 }

@@ -16,6 +16,7 @@ mod shuffle;
 mod value;
 
 pub use context::MlirContext;
+pub use control::Carried;
 pub use function::{Function, Launch};
 pub use memory::Lanes;
 pub use module::Emission;

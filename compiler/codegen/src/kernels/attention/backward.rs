@@ -1,24 +1,29 @@
 //! The gradients of attention, from the saved log-sum-exp: probabilities are computed again, tile by tile.
 //!
 //! With P = exp(score − lse), D = Σ do·o for each query: dV = Pᵀ·dO, dP = dO·Vᵀ, dS = scale · P ∘ (dP − D), dQ = dS·K, dK = dSᵀ·Q. As in the
-//! forward pass queries are lanes; P and dS are turned once for the products that sum over queries.
+//! forward pass P and dS stand as a row for each key; what is summed over keys reads their columns, what is summed over queries their rows.
 
 use super::KEYS;
-use super::head::{Panelled, Rows, Shape};
+use super::head::{Rows, Scores, Shape, Sum, odd_lines};
 use super::softmax::{Documents, Scoring};
-use crate::gemm::{Block, Panels, multiply, pack_panel};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sizes::Sizes;
-use crate::math::exp_or_zero;
+use crate::math::exp2_of_softmax;
 use crate::mlir::{Function, Index, Launch, Pointer};
 use crate::vectors::Vectors;
+use std::f32::consts::LOG2_E;
 use tfc_compiler::kernel::AttentionBackward;
 
 /// Queries of a block, before it is cut to whole panels.
 const QUERIES: i64 = 128;
 
 fn queries(shape: Shape) -> i64 {
-    QUERIES / shape.b.lanes * shape.b.lanes
+    QUERIES / shape.panel * shape.panel
+}
+
+/// The distance of rows of scores.
+fn pitch(shape: Shape) -> i64 {
+    odd_lines(queries(shape))
 }
 
 /// f32 of scratch.
@@ -26,24 +31,11 @@ pub fn scratch_elements(channels: u32, vectors: Vectors) -> i64 {
     Scratch::total(&parts(Shape::new(channels, vectors)))
 }
 
-fn parts(shape: Shape) -> [i64; 14] {
-    let (Shape { a, b, channels, .. }, count) = (shape, queries(shape));
-    [
-        b.elements(count, channels),
-        b.elements(count, channels),
-        b.elements(channels, count),
-        b.elements(channels, count),
-        count,
-        count,
-        count * shape.channel_rows(),
-        a.elements(KEYS, channels),
-        a.elements(KEYS, channels),
-        a.elements(channels, KEYS),
-        shape.score_elements(),
-        shape.score_elements(),
-        a.elements(KEYS, count),
-        a.elements(KEYS, count),
-    ]
+fn parts(shape: Shape) -> [i64; 10] {
+    let count = queries(shape);
+    let (lanes, rows, keys) = (shape.lane_elements(count), count * shape.pitch, KEYS * shape.pitch);
+    let scores = KEYS * pitch(shape);
+    [lanes, lanes, rows, rows, count, count, keys, keys, scores, scores]
 }
 
 /// A work item is a group of heads of one sequence: they share the gradients of its keys and values.
@@ -57,8 +49,7 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &AttentionBackwar
     f.each(launch.begin, launch.end, 1, |item| {
         let (sequence, group) = (item / groups, item % groups);
         let documents = places.map(|places| Documents { places: places.at(sequence * positions), positions });
-        let scoring = Scoring { mask: body.mask, scale: body.scale.0 as f32, documents };
-        let backward = Backward::new(f, launch, body.channels, scoring);
+        let backward = Backward::new(f, launch, body.channels, Scoring::new(body.mask, body.scale, documents));
         let rows = |tensor, heads, head| Rows::of_head(tensor, body.channels.into(), sequence * positions, heads, head);
         let [k, v, d_k, d_v] = [k, v, d_k, d_v].map(|tensor| rows(tensor, groups, group));
         backward.zero(d_k, positions);
@@ -91,85 +82,60 @@ struct Backward<'f> {
     f: &'f Function<'f>,
     shape: Shape,
     scoring: Scoring<'f>,
-    /// Queries and gradients of the output: as lanes, for scores; as k, for the gradients of keys and values.
+    /// Queries and gradients of the output: as lanes, for scores; as rows, for the gradients of keys and values.
     q_lanes: Pointer<'f>,
     d_out_lanes: Pointer<'f>,
-    q_channels: Pointer<'f>,
-    d_out_channels: Pointer<'f>,
-    /// For each query.
+    q: Pointer<'f>,
+    d_out: Pointer<'f>,
+    /// For each query: the log-sum-exp in units of log 2, and D.
     lse: Pointer<'f>,
     through_out: Pointer<'f>,
-    /// `[channels, columns]` for each panel of queries.
-    d_q: Pointer<'f>,
-    k_lanes: Pointer<'f>,
-    v_lanes: Pointer<'f>,
-    k_channels: Pointer<'f>,
-    /// `[keys, columns]`: P and dS of a panel of queries.
-    weights: Pointer<'f>,
-    d_scores: Pointer<'f>,
-    /// `[queries, rows]` for each panel of keys: P and dS of all queries of the block.
-    turned_weights: Pointer<'f>,
-    turned_d_scores: Pointer<'f>,
-    tile: Pointer<'f>,
+    k: Pointer<'f>,
+    v: Pointer<'f>,
+    /// P and dS.
+    weights: Scores<'f>,
+    d_scores: Scores<'f>,
 }
 
 impl<'f> Backward<'f> {
     fn new(f: &'f Function<'f>, launch: Launch<'f>, channels: u32, scoring: Scoring<'f>) -> Backward<'f> {
         let shape = Shape::new(channels, f.vectors());
-        let parts = Scratch::divide(launch.scratch, parts(shape));
-        let [q_lanes, d_out_lanes, q_channels, d_out_channels, lse, through_out, d_q, ..] = parts;
-        let [.., k_lanes, v_lanes, k_channels, weights, d_scores, turned_weights, turned_d_scores] = parts;
-        Backward {
-            f,
-            shape,
-            scoring,
-            q_lanes,
-            d_out_lanes,
-            q_channels,
-            d_out_channels,
-            lse,
-            through_out,
-            d_q,
-            k_lanes,
-            v_lanes,
-            k_channels,
-            weights,
-            d_scores,
-            turned_weights,
-            turned_d_scores,
-            tile: f.stack(shape.a.lanes * shape.b.lanes),
-        }
+        let [q_lanes, d_out_lanes, q, d_out, lse, through_out, k, v, weights, d_scores] =
+            Scratch::divide(launch.scratch, parts(shape));
+        let [weights, d_scores] = [weights, d_scores].map(|pointer| Scores { pointer, pitch: pitch(shape) });
+        Backward { f, shape, scoring, q_lanes, d_out_lanes, q, d_out, lse, through_out, k, v, weights, d_scores }
     }
 
     fn zero(&self, rows: Rows<'f>, count: Index<'f>) {
         let f = self.f;
         f.times(count, |i| {
             let row = rows.row(i);
-            f.strips(f.index(0), f.index(self.shape.channels), |c, lanes| row.store_lanes(c, f.vector(0.0), lanes));
+            self.shape.each_register(f, |channel, lanes| row.store_lanes(channel, f.vector(0.0), lanes));
         });
     }
 
     fn head(&self, head: &Head<'f>) {
-        let (f, shape) = (self.f, self.shape);
+        let (f, shape, scoring) = (self.f, self.shape, self.scoring);
         let block = queries(shape);
         f.each(f.index(0), head.positions, block, |first| {
             let count = (head.positions - first).or_at_most(f.index(block));
             self.begin(head, first, count);
-            let (begin, end) = self.scoring.key_range(first, count, head.positions, KEYS);
+            let (begin, end) = scoring.key_range(first, count, head.positions, KEYS);
             f.each(begin, end, KEYS, |key| {
                 let keys = (end - key).or_at_most(f.index(KEYS));
-                shape.as_lanes(f, shape.a, head.k.from(key), keys, self.k_lanes);
-                shape.as_lanes(f, shape.a, head.v.from(key), keys, self.v_lanes);
-                shape.as_steps(f, shape.a, head.k.from(key), keys, self.k_channels);
-                f.each(f.index(0), count, shape.b.lanes, |query| self.panel(first, query, count, key, keys));
-                self.add_products(self.turned_weights, self.d_out_channels, count, keys, head.d_v.from(key));
-                self.add_products(self.turned_d_scores, self.q_channels, count, keys, head.d_k.from(key));
-            });
-            f.each(f.index(0), count, shape.width, |query| {
-                let lanes =
-                    self.d_q.at(query / shape.b.lanes * shape.b.lanes * shape.channel_rows() + query % shape.b.lanes);
-                let there = (count - query).or_at_most(f.index(shape.width));
-                shape.store_lanes(f, lanes, None, head.d_q.from(first + query), there);
+                shape.copy(f, head.k.from(key), keys, self.k);
+                shape.copy(f, head.v.from(key), keys, self.v);
+                f.each(f.index(0), count, shape.panel, |query| {
+                    self.panel(head.d_q.from(first + query), query, count - query, (first + query, key, keys));
+                });
+                f.each(f.index(0), keys, shape.keys, |tile| {
+                    let queries = scoring.seen_by(shape, key + tile, first, count);
+                    let row = |scores: Scores<'f>| Scores { pointer: scores.at(tile, f.index(0)), ..scores };
+                    let sum =
+                        |rows: Rows<'f>| Sum { out: rows.from(key + tile), last_row: keys - tile - 1, fade: None };
+                    shape.sum_over_queries(f, row(self.weights), queries, self.d_out, sum(head.d_v));
+                    shape.sum_over_queries(f, row(self.d_scores), queries, self.q, sum(head.d_k));
+                });
             });
         });
     }
@@ -178,79 +144,55 @@ impl<'f> Backward<'f> {
     fn begin(&self, head: &Head<'f>, first: Index<'f>, count: Index<'f>) {
         let (f, shape) = (self.f, self.shape);
         let (q, d_out) = (head.q.from(first), head.d_out.from(first));
-        shape.as_lanes(f, shape.b, q, count, self.q_lanes);
-        shape.as_lanes(f, shape.b, d_out, count, self.d_out_lanes);
-        shape.as_steps(f, shape.b, q, count, self.q_channels);
-        shape.as_steps(f, shape.b, d_out, count, self.d_out_channels);
+        shape.as_lanes(f, q, count, self.q_lanes);
+        shape.as_lanes(f, d_out, count, self.d_out_lanes);
+        shape.copy(f, q, count, self.q);
+        shape.copy(f, d_out, count, self.d_out);
+        self.zero(head.d_q.from(first), count);
         f.times(count, |i| {
             let (out, d_out) = (head.out.row(first + i), d_out.row(i));
             let dot = f.carry_strips(f.index(0), f.index(shape.channels), f.vector(0.0), |c, lanes, sum| {
                 out.load_lanes(c, lanes).times_plus(d_out.load_lanes(c, lanes), sum)
             });
             self.through_out.store(i, dot.sum());
-            self.lse.store(i, head.lse.row(first + i).load(f.index(0)));
+            self.lse.store(i, head.lse.row(first + i).load(f.index(0)) * LOG2_E);
         });
-        let elements = count.round_up(shape.b.lanes) * shape.channel_rows();
-        f.each(f.index(0), elements, shape.width, |i| self.d_q.store_vector(i, f.vector(0.0)));
     }
 
-    /// P and dS of a panel of queries and a block of keys, and what they add to dQ.
-    fn panel(&self, first: Index<'f>, query: Index<'f>, count: Index<'f>, key: Index<'f>, keys: Index<'f>) {
-        let (f, shape) = (self.f, self.shape);
-        let panel = query / shape.b.lanes;
-        let [q, d_out] = [self.q_lanes, self.d_out_lanes].map(|packed| shape.lanes(f, shape.b, packed).panel(panel));
-        let [k, v] = [self.k_lanes, self.v_lanes].map(|packed| shape.lanes(f, shape.a, packed));
-        shape.product(f, k, keys, q, self.weights, false);
-        shape.product(f, v, keys, d_out, self.d_scores, false);
-        f.each(f.index(0), f.index(shape.b.lanes), shape.width, |lane| {
-            let queries = self.scoring.queries(first + query + lane);
+    /// P and dS of a panel of queries, `count` of which exist, and of the keys `[key, key + keys)`; and what they add to dQ.
+    fn panel(
+        &self,
+        d_q: Rows<'f>,
+        query: Index<'f>,
+        count: Index<'f>,
+        (position, key, keys): (Index<'f>, Index<'f>, Index<'f>),
+    ) {
+        let (f, shape, scoring) = (self.f, self.shape, self.scoring);
+        let seen = scoring.seen(shape, position, key, keys);
+        let [weights, d_scores] = [self.weights, self.d_scores].map(|scores| scores.from(query));
+        let [q, d_out] = [self.q_lanes, self.d_out_lanes].map(|lanes| shape.panel_of(lanes, query));
+        shape.scores(f, self.k, (seen.begin, seen.end), q, weights);
+        shape.scores(f, self.v, (seen.begin, seen.end), d_out, d_scores);
+        for lane in shape.panel_registers(f) {
+            let queries = scoring.queries(position + lane);
             let (lse, through_out) = (self.lse.load_vector(query + lane), self.through_out.load_vector(query + lane));
-            f.times(keys, |row| {
-                let at = row * shape.b.lanes + lane;
-                let weight = exp_or_zero(self.scoring.score(self.weights.load_vector(at), key + row, queries) - lse);
-                let d_score = (self.d_scores.load_vector(at) - through_out) * weight * self.scoring.scale;
-                self.weights.store_vector(at, weight);
-                self.d_scores.store_vector(at, d_score);
-            });
-        });
-        let d_q = self.d_q.at(query * shape.channel_rows());
-        shape.product(
-            f,
-            shape.steps(shape.a, self.k_channels, keys),
-            f.index(shape.channels),
-            self.d_scores,
-            d_q,
-            true,
-        );
-        // Keys become lanes, queries steps of k: this panel's stand behind those of the panels before.
-        let depth = (count - query).or_at_most(f.index(shape.b.lanes));
-        for (tile, turned) in [(self.weights, self.turned_weights), (self.d_scores, self.turned_d_scores)] {
-            f.each(f.index(0), keys, shape.a.lanes, |row| {
-                let source = tile.at(row * shape.b.lanes);
-                let block = Block { source, leading: f.index(shape.b.lanes), lanes: keys - row, depth };
-                let panel = turned.at(row / shape.a.lanes * shape.a.distance(f.index(queries(shape))));
-                pack_panel(f, shape.a, block, panel.at(query * shape.a.pitch));
+            scoring.fold(f, seen, (), |row, masked, ()| {
+                let (weight, d_score) = (weights.at(row, lane), d_scores.at(row, lane));
+                let product = weight.load_vector(f.index(0));
+                let p = exp2_of_softmax(product.times_plus(f.vector(scoring.factor()), -lse));
+                let p = match scoring.sees(key + row, queries).filter(|_| masked) {
+                    Some(seen) => seen.select(p, f.vector(0.0)),
+                    None => p,
+                };
+                weight.store_vector(f.index(0), p);
+                let d_p = d_score.load_vector(f.index(0)) - through_out;
+                d_score.store_vector(f.index(0), d_p * p * scoring.scale);
             });
         }
-    }
-
-    /// Adds A · B, where A is a turned tile and B the block's queries or gradients, to the rows of a block of keys.
-    fn add_products(&self, turned: Pointer<'f>, b: Pointer<'f>, count: Index<'f>, keys: Index<'f>, out: Rows<'f>) {
-        let (f, shape) = (self.f, self.shape);
-        let a = Panelled { first: turned, distance: shape.a.distance(f.index(queries(shape))), k: count };
-        let b = shape.steps(shape.b, b, count);
-        f.each(f.index(0), f.index(shape.channels), shape.b.lanes, |channel| {
-            let columns = (f.index(shape.channels) - channel).or_at_most(f.index(shape.b.lanes));
-            f.each(f.index(0), keys, shape.a.lanes, |row| {
-                let (a, b) = (a.panel(row / shape.a.lanes), b.panel(channel / shape.b.lanes));
-                multiply(f, Panels { a, b, k: count, tile: self.tile, accumulate: f.truth(false) });
-                f.times((keys - row).or_at_most(f.index(shape.a.lanes)), |r| {
-                    let (out, tile) = (out.row(row + r).at(channel), self.tile.at(r * shape.b.lanes));
-                    f.strips(f.index(0), columns, |c, lanes| {
-                        out.store_lanes(c, out.load_lanes(c, lanes) + tile.load_lanes(c, lanes), lanes);
-                    });
-                });
-            });
+        f.each(f.index(0), count.or_at_most(f.index(shape.panel)), shape.queries, |tile| {
+            let rows = (seen.begin, scoring.end(shape, position + tile, key, seen));
+            let sum = Sum { out: d_q.from(tile), last_row: count - tile - 1, fade: None };
+            shape.sum_over_keys(f, d_scores.from(tile), rows, self.k, sum);
         });
     }
 }

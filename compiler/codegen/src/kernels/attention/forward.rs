@@ -1,14 +1,15 @@
 //! Attention of one block of queries: keys go by in blocks, the softmax keeps up.
 
 use super::KEYS;
-use super::head::{Rows, Shape};
-use super::softmax::{Documents, LOWEST, Panel, Scoring};
+use super::head::{Rows, Scores, Shape, Sum};
+use super::softmax::{Documents, LOWEST, Panel, Scoring, Seen};
 use crate::gemm::round_up;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sizes::Sizes;
 use crate::math::log;
 use crate::mlir::{Function, Index, Launch, Pointer};
 use crate::vectors::Vectors;
+use std::f32::consts::LN_2;
 use tfc_compiler::kernel::{Attention, CachedAttention};
 
 const QUERIES: i64 = Attention::ROW_BLOCK;
@@ -18,18 +19,11 @@ pub fn scratch_elements(channels: u32, vectors: Vectors) -> i64 {
     Scratch::total(&parts(Shape::new(channels, vectors)))
 }
 
-/// Packed queries, keys and values, scores, accumulated output, largest scores, sums.
+/// Queries as lanes, copied keys and values, scores of a panel, largest scores, sums, factors of a panel.
 fn parts(shape: Shape) -> [i64; 7] {
-    let queries = round_up(QUERIES, shape.b.lanes);
-    [
-        shape.b.elements(QUERIES, shape.channels),
-        shape.a.elements(KEYS, shape.channels),
-        shape.a.elements(shape.channels, KEYS),
-        shape.score_elements(),
-        queries * shape.channel_rows(),
-        queries,
-        queries,
-    ]
+    let queries = round_up(QUERIES, shape.panel);
+    let rows = KEYS * shape.pitch;
+    [shape.lane_elements(QUERIES), rows, rows, KEYS * shape.panel, queries, queries, shape.panel]
 }
 
 /// A work item is a block of queries of one head.
@@ -46,8 +40,7 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &Attention) {
         let (sequence, head) = (head / heads, head % heads);
         let group = head / (heads / groups);
         let documents = places.map(|places| Documents { places: places.at(sequence * positions), positions });
-        let scoring = Scoring { mask: body.mask, scale: body.scale.0 as f32, documents };
-        let forward = Forward::new(f, launch, body.channels, scoring);
+        let forward = Forward::new(f, launch, body.channels, Scoring::new(body.mask, body.scale, documents));
         let count = (positions - first).or_at_most(f.index(QUERIES));
         let of_head = Head {
             q: rows(q, sequence * positions, heads, head),
@@ -66,8 +59,7 @@ pub fn emit_cached<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &CachedAtt
     let sizes = Sizes::new(launch);
     let [_batch, positions, capacity, heads, groups] = [0; 5].map(|_| sizes.next());
     let [q, k, v, position, out] = [0, 1, 2, 3, 4].map(|i| launch.buffers.load_pointer(i));
-    let scoring = Scoring { mask: body.mask, scale: body.scale.0 as f32, documents: None };
-    let forward = Forward::new(f, launch, body.channels, scoring);
+    let forward = Forward::new(f, launch, body.channels, Scoring::new(body.mask, body.scale, None));
     let rows = |tensor, first, heads, head| Rows::of_head(tensor, body.channels.into(), first, heads, head);
     let position = position.load_int(f.index(0)).to_index();
     f.each(launch.begin, launch.end, 1, |item| {
@@ -102,65 +94,84 @@ struct Forward<'f> {
     queries: Pointer<'f>,
     keys: Pointer<'f>,
     values: Pointer<'f>,
-    scores: Pointer<'f>,
-    out: Pointer<'f>,
+    scores: Scores<'f>,
     largest: Pointer<'f>,
     sum: Pointer<'f>,
+    fade: Pointer<'f>,
 }
 
 impl<'f> Forward<'f> {
     fn new(f: &'f Function<'f>, launch: Launch<'f>, channels: u32, scoring: Scoring<'f>) -> Forward<'f> {
         let shape = Shape::new(channels, f.vectors());
-        let [queries, keys, values, scores, out, largest, sum] = Scratch::divide(launch.scratch, parts(shape));
-        Forward { f, shape, scoring, queries, keys, values, scores, out, largest, sum }
+        let [queries, keys, values, scores, largest, sum, fade] = Scratch::divide(launch.scratch, parts(shape));
+        let scores = Scores { pointer: scores, pitch: shape.panel };
+        Forward { f, shape, scoring, queries, keys, values, scores, largest, sum, fade }
     }
 
     /// The output of queries `[first, first + count)`, the first of which stands at `position`, over `keys` keys.
     fn attend(&self, head: Head<'f>, first: Index<'f>, count: Index<'f>, position: Index<'f>, keys: Index<'f>) {
         let (f, shape) = (self.f, self.shape);
-        shape.as_lanes(f, shape.b, head.q.from(first), count, self.queries);
-        self.begin(count);
+        let out = head.out.from(first);
+        shape.as_lanes(f, head.q.from(first), count, self.queries);
+        self.begin(out, count);
         let (begin, end) = self.scoring.key_range(position, count, keys, KEYS);
         f.each(begin, end, KEYS, |key| {
             let block = (end - key).or_at_most(f.index(KEYS));
-            shape.as_lanes(f, shape.a, head.k.from(key), block, self.keys);
-            shape.as_steps(f, shape.a, head.v.from(key), block, self.values);
-            let (keys, values) = (shape.lanes(f, shape.a, self.keys), shape.steps(shape.a, self.values, block));
-            let queries = shape.lanes(f, shape.b, self.queries);
-            f.each(f.index(0), count, shape.b.lanes, |query| {
-                shape.product(f, keys, block, queries.panel(query / shape.b.lanes), self.scores, false);
-                let out = self.out.at(query * shape.channel_rows());
-                let (largest, sum) = (self.largest.at(query), self.sum.at(query));
-                let (scoring, position, scores) = (self.scoring, position + query, self.scores);
-                Panel { shape, scoring, position, scores, out, largest, sum }.take(f, key, block);
-                shape.product(f, values, f.index(shape.channels), self.scores, out, true);
+            shape.copy(f, head.k.from(key), block, self.keys);
+            shape.copy(f, head.v.from(key), block, self.values);
+            f.each(f.index(0), count, shape.panel, |query| {
+                let position = position + query;
+                let seen = self.scoring.seen(shape, position, key, block);
+                let take = || self.panel(out.from(query), query, count - query, (position, key, seen));
+                f.when(seen.begin.less(seen.end), take);
             });
         });
-        f.each(f.index(0), count, shape.width, |query| {
-            let lanes =
-                self.out.at(query / shape.b.lanes * shape.b.lanes * shape.channel_rows() + query % shape.b.lanes);
-            let scale = f.vector(1.0) / self.sum.load_vector(query);
-            let there = (count - query).or_at_most(f.index(shape.width));
-            shape.store_lanes(f, lanes, Some(scale), head.out.from(first + query), there);
+        f.times(count, |query| {
+            let (row, scale) = (out.row(query), (f.scalar(1.0) / self.sum.load(query)).splat());
+            shape.each_register(f, |channel, lanes| {
+                row.store_lanes(channel, row.load_lanes(channel, lanes) * scale, lanes);
+            });
         });
     }
 
-    fn begin(&self, count: Index<'f>) {
-        let (f, width) = (self.f, self.shape.width);
-        let panels = count.round_up(self.shape.b.lanes);
-        let fill = |to: Pointer<'f>, end: Index<'f>, value: f32| {
-            f.each(f.index(0), end, width, |i| to.store_vector(i, f.vector(value)))
-        };
-        fill(self.out, panels * self.shape.channel_rows(), 0.0);
-        fill(self.largest, panels, LOWEST);
-        fill(self.sum, panels, 0.0);
+    fn begin(&self, out: Rows<'f>, count: Index<'f>) {
+        let (f, shape) = (self.f, self.shape);
+        f.times(count, |query| {
+            let row = out.row(query);
+            shape.each_register(f, |channel, lanes| row.store_lanes(channel, f.vector(0.0), lanes));
+        });
+        f.each(f.index(0), count.round_up(shape.panel), f.vectors().width as i64, |query| {
+            self.largest.store_vector(query, f.vector(LOWEST));
+            self.sum.store_vector(query, f.vector(0.0));
+        });
+    }
+
+    /// Takes up a block of keys, which begins with `key`, for the panel of queries that begins with `query` and stands at `position`; `count` of its queries
+    /// exist.
+    fn panel(
+        &self,
+        out: Rows<'f>,
+        query: Index<'f>,
+        count: Index<'f>,
+        (position, key, seen): (Index<'f>, Index<'f>, Seen<'f>),
+    ) {
+        let (f, shape, scoring, scores, fade) = (self.f, self.shape, self.scoring, self.scores, self.fade);
+        shape.scores(f, self.keys, (seen.begin, seen.end), shape.panel_of(self.queries, query), scores);
+        let (largest, sum) = (self.largest.at(query), self.sum.at(query));
+        Panel { shape, scoring, position, scores, largest, sum, fade }.take(f, key, seen);
+        f.each(f.index(0), count.or_at_most(f.index(shape.panel)), shape.queries, |tile| {
+            let rows = (seen.begin, scoring.end(shape, position + tile, key, seen));
+            let sum = Sum { out: out.from(tile), last_row: count - tile - 1, fade: Some(fade.at(tile)) };
+            shape.sum_over_keys(f, scores.from(tile), rows, self.values, sum);
+        });
     }
 
     /// Stores log Σ exp(score) of `count` queries, `stride` apart.
     fn store_lse(&self, lse: Pointer<'f>, stride: Index<'f>, count: Index<'f>) {
         let f = self.f;
         f.strips(f.index(0), count, |query, lanes| {
-            let value = self.largest.load_vector(query) + log(self.sum.load_vector(query));
+            let largest = self.largest.load_vector(query);
+            let value = largest.times_plus(f.vector(LN_2), log(self.sum.load_vector(query)));
             lse.at(query * stride).scatter(stride, value, lanes);
         });
     }

@@ -1,9 +1,12 @@
-//! One head's rows and how they are packed.
+//! One head: its rows, how blocks of them are copied, and the three products between them.
 
-use super::KEYS;
-use crate::gemm::{Block, Layout, Panels, multiply, pack_columns, pack_rows, round_up};
-use crate::mlir::{Function, Index, Pointer, Vector, transpose};
+use super::tile::{Form, Onto, Operands, multiply};
+use crate::gemm::{Block, Layout, pack_rows, round_up};
+use crate::mlir::{Function, Index, Lanes, Pointer};
 use crate::vectors::Vectors;
+
+/// f32 of a cache line.
+const LINE: i64 = 16;
 
 /// Rows of `channels` numbers, `stride` apart: the queries, keys, … of one head.
 #[derive(Clone, Copy)]
@@ -35,104 +38,183 @@ impl<'f> Rows<'f> {
     }
 }
 
-/// The channels of a head and how its rows are packed.
+/// The channels of a head and the tiles that its products are cut into.
 #[derive(Clone, Copy)]
 pub struct Shape {
     pub channels: i64,
-    pub a: Layout,
-    pub b: Layout,
-    pub width: i64,
+    vectors: Vectors,
+    /// Queries of a panel: the columns of a tile of scores.
+    pub panel: i64,
+    /// Keys of such a tile.
+    pub keys: i64,
+    /// Queries of a tile of their sums: as many as divide a panel.
+    pub queries: i64,
+    /// The distance of copied rows: an odd number of cache lines, so that they do not meet in one set of the first cache.
+    pub pitch: i64,
+}
+
+/// Scores, or what became of them: a row for each key of a block, `pitch` apart, a column for each query.
+#[derive(Clone, Copy)]
+pub struct Scores<'f> {
+    pub pointer: Pointer<'f>,
+    pub pitch: i64,
+}
+
+impl<'f> Scores<'f> {
+    pub fn at(self, key: Index<'f>, query: Index<'f>) -> Pointer<'f> {
+        self.pointer.at(key * self.pitch + query)
+    }
+
+    /// From a query on.
+    pub fn from(self, query: Index<'f>) -> Scores<'f> {
+        Scores { pointer: self.pointer.at(query), ..self }
+    }
 }
 
 impl Shape {
     pub fn new(channels: u32, vectors: Vectors) -> Shape {
-        let (a, b) = (Layout::of_a(vectors), Layout::of_b(vectors));
-        Shape { channels: channels.into(), a, b, width: vectors.width as i64 }
+        let (rows, panel) = (vectors.rows as i64, vectors.columns() as i64);
+        let channels = channels.into();
+        let queries = (1..=rows).rev().find(|rows| panel % rows == 0).unwrap_or(1);
+        let pitch = odd_lines(round_up(channels, vectors.width as i64));
+        Shape { channels, vectors, panel, keys: rows, queries, pitch }
     }
 
-    /// Rows of a tile over channels: whole micro-tiles, and whole registers for the transpose.
-    pub fn channel_rows(self) -> i64 {
-        round_up(round_up(self.channels, self.a.lanes), self.width)
+    /// f32 of `count` queries as lanes.
+    pub fn lane_elements(self, count: i64) -> i64 {
+        Layout::of_b(self.vectors).elements(count, self.channels)
     }
 
-    /// f32 in a tile of a block of keys by a panel of queries.
-    pub fn score_elements(self) -> i64 {
-        round_up(KEYS, self.a.lanes) * self.b.lanes
+    /// Packs the first `count` rows as lanes of panels, repeating the last.
+    pub fn as_lanes<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
+        let block = Block { source: rows.pointer, leading: rows.stride, lanes: count, depth: f.index(self.channels) };
+        pack_rows(f, Layout::of_b(self.vectors), block, to);
     }
 
-    /// Packs the first `count` rows as lanes, k being the channels.
-    pub fn as_lanes<'f>(self, f: &'f Function<'f>, layout: Layout, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
-        let depth = f.index(self.channels);
-        pack_rows(f, layout, Block { source: rows.pointer, leading: rows.stride, lanes: count, depth }, to);
+    /// The panel of those lanes that begins with `query`.
+    pub fn panel_of<'f>(self, lanes: Pointer<'f>, query: Index<'f>) -> Pointer<'f> {
+        let distance = Layout::of_b(self.vectors).distance(query.constant(self.channels));
+        lanes.at(query / self.panel * distance)
     }
 
-    /// Packs the first `count` rows as steps of k, the channels being lanes.
-    pub fn as_steps<'f>(self, f: &'f Function<'f>, layout: Layout, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
-        let lanes = f.index(self.channels);
-        pack_columns(f, layout, Block { source: rows.pointer, leading: rows.stride, lanes, depth: count }, to);
+    /// Where the registers of a panel begin.
+    pub fn panel_registers<'f>(self, f: &'f Function<'f>) -> Vec<Index<'f>> {
+        (0..self.panel).step_by(self.vectors.width).map(|lane| f.index(lane)).collect()
     }
 
-    /// The panels that [`Shape::as_lanes`] packs.
-    pub fn lanes<'f>(self, f: &'f Function<'f>, layout: Layout, packed: Pointer<'f>) -> Panelled<'f> {
-        let k = f.index(self.channels);
-        Panelled { first: packed, distance: layout.distance(k), k }
-    }
-
-    /// The panels that [`Shape::as_steps`] packs of `count` rows.
-    pub fn steps<'f>(self, layout: Layout, packed: Pointer<'f>, count: Index<'f>) -> Panelled<'f> {
-        Panelled { first: packed, distance: layout.distance(count), k: count }
-    }
-
-    /// out (+)= A · B over `count` rows of A and one panel of B; `out` is `[count, columns]`.
-    pub fn product<'f>(
-        self,
-        f: &'f Function<'f>,
-        a: Panelled<'f>,
-        count: Index<'f>,
-        b: Pointer<'f>,
-        out: Pointer<'f>,
-        accumulate: bool,
-    ) {
-        f.each(f.index(0), count, self.a.lanes, |row| {
-            let (a, k, tile) = (a.panel(row / self.a.lanes), a.k, out.at(row * self.b.lanes));
-            multiply(f, Panels { a, b, k, tile, accumulate: f.truth(accumulate) });
+    /// Copies the first `count` rows to where they lie close together, zeros behind their last channel.
+    pub fn copy<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
+        f.times(count, |i| {
+            let (from, to) = (rows.row(i), to.at(i * self.pitch));
+            self.each_register(f, |channel, lanes| to.store_vector(channel, from.load_lanes(channel, lanes)));
         });
     }
 
-    /// Stores `count` of a register of rows that stand as lanes of `[channels, columns]`: squares of lanes are transposed, then their rows copied.
-    pub fn store_lanes<'f>(
+    /// The registers of a row, with the lanes that there are.
+    pub fn each_register<'f>(self, f: &'f Function<'f>, body: impl Fn(Index<'f>, Lanes<'f>)) {
+        let width = self.vectors.width as i64;
+        for channel in (0..self.channels).step_by(self.vectors.width) {
+            let there = self.channels - channel;
+            let lanes = if there < width { Lanes::Some(f.index(there).lanes()) } else { Lanes::All };
+            body(f.index(channel), lanes);
+        }
+    }
+
+    /// scores = keys · queries, for the copied keys `[begin, end)` and a panel of queries.
+    pub fn scores<'f>(
         self,
         f: &'f Function<'f>,
-        lanes: Pointer<'f>,
-        scale: Option<Vector<'f>>,
-        rows: Rows<'f>,
-        count: Index<'f>,
+        keys: Pointer<'f>,
+        (begin, end): (Index<'f>, Index<'f>),
+        queries: Pointer<'f>,
+        out: Scores<'f>,
     ) {
-        let square = f.stack(self.width * self.width);
-        f.strips(f.index(0), f.index(self.channels), |channel, edge| {
-            let load = |i| lanes.load_vector((channel + i) * self.b.lanes);
-            let channels: Vec<Vector> =
-                (0..self.width).map(|i| scale.map_or(load(i), |scale| load(i) * scale)).collect();
-            let transposed = transpose(&channels);
-            transposed
-                .iter()
-                .enumerate()
-                .for_each(|(i, row)| square.store_vector(f.index(i as i64 * self.width), *row));
-            f.times(count, |i| rows.row(i).store_lanes(channel, square.load_vector(i * self.width), edge));
+        let width = self.vectors.width as i64;
+        let form = Form {
+            rows: self.keys,
+            registers: self.panel / width,
+            last_lanes: width,
+            a_row: self.pitch,
+            a_step: 1,
+            b_step: self.panel,
+            onto: Onto::Overwrite,
+        };
+        f.each(begin, end, self.keys, |key| {
+            let tile = Rows { pointer: out.at(key, f.index(0)), stride: f.index(out.pitch) };
+            let (a, k) = (keys.at(key * self.pitch), f.index(self.channels));
+            multiply(f, form, Operands { a, b: queries, k, out: tile, last_row: f.index(self.keys), fade: queries });
         });
+    }
+
+    /// out += weightsᵀ · rows for a tile of queries, summed over the keys `[begin, end)`.
+    pub fn sum_over_keys<'f>(
+        self,
+        f: &'f Function<'f>,
+        weights: Scores<'f>,
+        (begin, end): (Index<'f>, Index<'f>),
+        rows: Pointer<'f>,
+        sum: Sum<'f>,
+    ) {
+        let a = Left { rows: self.queries, row: 1, step: weights.pitch, first: weights.at(begin, f.index(0)) };
+        self.add_product(f, a, rows.at(begin * self.pitch), end - begin, sum);
+    }
+
+    /// out += weights · rows for a tile of keys, summed over the queries `[begin, end)`.
+    pub fn sum_over_queries<'f>(
+        self,
+        f: &'f Function<'f>,
+        weights: Scores<'f>,
+        (begin, end): (Index<'f>, Index<'f>),
+        rows: Pointer<'f>,
+        sum: Sum<'f>,
+    ) {
+        let a = Left { rows: self.keys, row: weights.pitch, step: 1, first: weights.at(f.index(0), begin) };
+        self.add_product(f, a, rows.at(begin * self.pitch), end - begin, sum);
+    }
+
+    /// All channels, a few registers of them at a time: as many as leave the tile in registers.
+    fn add_product<'f>(self, f: &'f Function<'f>, a: Left<'f>, b: Pointer<'f>, k: Index<'f>, sum: Sum<'f>) {
+        let width = self.vectors.width as i64;
+        let all = (self.channels + width - 1) / width;
+        let most = (self.vectors.rows * self.vectors.registers) as i64 / a.rows;
+        let groups = (all + most - 1) / most;
+        for group in 0..groups {
+            let (first, end) = (all * group / groups, all * (group + 1) / groups);
+            let form = Form {
+                rows: a.rows,
+                registers: end - first,
+                last_lanes: (self.channels - (end - 1) * width).min(width),
+                a_row: a.row,
+                a_step: a.step,
+                b_step: self.pitch,
+                onto: if sum.fade.is_some() { Onto::Fade } else { Onto::Add },
+            };
+            let (at, k, fade) = (f.index(first * width), k.or_at_least(f.index(0)), sum.fade.unwrap_or(a.first));
+            let out = Rows { pointer: sum.out.pointer.at(at), ..sum.out };
+            multiply(f, form, Operands { a: a.first, b: b.at(at), k, out, last_row: sum.last_row, fade });
+        }
     }
 }
 
-/// Panels at equal distances.
+/// The first operand of a product: a tile of scores, read in one direction or the other.
+struct Left<'f> {
+    rows: i64,
+    row: i64,
+    step: i64,
+    first: Pointer<'f>,
+}
+
+/// Where a product is added.
 #[derive(Clone, Copy)]
-pub struct Panelled<'f> {
-    pub first: Pointer<'f>,
-    pub distance: Index<'f>,
-    pub k: Index<'f>,
+pub struct Sum<'f> {
+    pub out: Rows<'f>,
+    /// The last row that exists.
+    pub last_row: Index<'f>,
+    /// Factors for what was there before, one for each row.
+    pub fade: Option<Pointer<'f>>,
 }
 
-impl<'f> Panelled<'f> {
-    pub fn panel(self, index: Index<'f>) -> Pointer<'f> {
-        self.first.at(index * self.distance)
-    }
+/// Padded to an odd number of cache lines, where it is whole lines.
+pub fn odd_lines(elements: i64) -> i64 {
+    if elements % (2 * LINE) == 0 { elements + LINE } else { elements }
 }

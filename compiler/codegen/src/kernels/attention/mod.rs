@@ -1,12 +1,14 @@
 //! Attention in tiles, forward and backward.
 //!
-//! Queries are lanes and keys are rows: scores are computed as Sᵀ = K·Qᵀ, so the softmax over keys needs no sums across lanes, and the
-//! probabilities Pᵀ stand as the micro-kernel wants its second operand for Oᵀ = Vᵀ·Pᵀ. All products are calls of [`crate::gemm::multiply`].
+//! Scores stand as Sᵀ = K·Qᵀ, a row for each key and queries in lanes: the softmax over keys needs no sums across lanes. The sums over keys and over
+//! queries that follow read such a tile along its columns or its rows (see [`tile`]), so that only queries are ever turned, once a block. The half
+//! of the scores that a causal mask hides is left out, in steps of a micro-tile.
 
 mod backward;
 mod forward;
 mod head;
 mod softmax;
+mod tile;
 
 pub use backward::{emit as emit_backward, scratch_elements as backward_scratch_elements};
 pub use forward::{emit, emit_cached, scratch_elements};
@@ -14,5 +16,5 @@ pub use forward::{emit, emit_cached, scratch_elements};
 #[cfg(test)]
 mod tests;
 
-/// Keys that are packed and scored at once: a multiple of every micro-tile's rows.
-const KEYS: i64 = 96;
+/// Keys that are copied and scored at once: a multiple of every micro-tile's rows.
+const KEYS: i64 = 144;

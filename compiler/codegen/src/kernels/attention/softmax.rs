@@ -1,20 +1,24 @@
 //! The online softmax on a tile of scores, queries in lanes, and which keys a query sees.
+//!
+//! Scores are in units of log 2: exponentials are then powers of two, and the scale of the attention costs nothing.
 
-use super::head::Shape;
-use crate::math::exp_or_zero;
-use crate::mlir::{Function, Index, Ints, Lanes, Mask, Pointer, Vector};
+use super::head::{Scores, Shape};
+use crate::math::exp2_of_softmax;
+use crate::mlir::{Carried, Function, Index, Ints, Lanes, Mask, Pointer, Vector};
+use std::f32::consts::LOG2_E;
 use tfc_compiler::graph::AttentionMask;
+use tfc_compiler::kernel::Number;
 
 /// Below every score, and yet a number: the difference of two of them is 0.
 pub const LOWEST: f32 = -1e30;
 
-/// Which keys are seen, and what scores are multiplied by.
+/// Which keys are seen, and what products are multiplied by.
 #[derive(Clone, Copy)]
 pub struct Scoring<'f> {
-    pub mask: AttentionMask,
+    mask: AttentionMask,
     pub scale: f32,
     /// Of the present sequence, where it holds several.
-    pub documents: Option<Documents<'f>>,
+    documents: Option<Documents<'f>>,
 }
 
 /// The documents of a sequence.
@@ -46,10 +50,28 @@ pub struct Queries<'f> {
     starts: Option<Ints<'f>>,
 }
 
+/// The rows of a block of keys that a panel of queries looks at, `[begin, end)`, of which all its queries see `[free, free_end)`.
+#[derive(Clone, Copy)]
+pub struct Seen<'f> {
+    pub begin: Index<'f>,
+    pub end: Index<'f>,
+    free: Index<'f>,
+    free_end: Index<'f>,
+}
+
 impl<'f> Scoring<'f> {
+    pub fn new(mask: AttentionMask, scale: Number, documents: Option<Documents<'f>>) -> Scoring<'f> {
+        Scoring { mask, scale: scale.0 as f32, documents }
+    }
+
     /// The queries from this position on.
     pub fn queries(self, first: Index<'f>) -> Queries<'f> {
         Queries { positions: first.counting(), starts: self.documents.map(|documents| documents.starts(first)) }
+    }
+
+    /// From a product of a query and a key to its score.
+    pub fn factor(self) -> f32 {
+        self.scale * LOG2_E
     }
 
     /// The keys `[begin, end)` that queries at positions `[first, first + count)` can see, of `keys` in all; whole blocks at the
@@ -65,17 +87,56 @@ impl<'f> Scoring<'f> {
         }
     }
 
-    /// The scaled score of a key for a register of queries, −∞ where it is not seen.
-    pub fn score(self, product: Vector<'f>, key: Index<'f>, queries: Queries<'f>) -> Vector<'f> {
-        let scaled = product * self.scale;
-        match self.sees(key, queries) {
-            None => scaled,
-            Some(seen) => seen.select(scaled, product.constant(f32::NEG_INFINITY)),
+    /// Of the keys `[key, key + count)`, what a panel of queries at the positions from `first` on sees: whole tiles, except at the last key.
+    pub fn seen(self, shape: Shape, first: Index<'f>, key: Index<'f>, count: Index<'f>) -> Seen<'f> {
+        let zero = first.constant(0);
+        let (first, last) = (first - key, first - key + (shape.panel - 1));
+        let (begin, free) = match self.mask {
+            AttentionMask::Full | AttentionMask::Causal => (zero, zero),
+            AttentionMask::Window(width) => {
+                let [begin, free] = [first, last].map(|x| (x + (1 - i64::from(width))).or_at_least(zero));
+                (begin / shape.keys * shape.keys, free)
+            }
+        };
+        let (free_end, end) = match self.mask {
+            AttentionMask::Full => (count, count),
+            AttentionMask::Causal | AttentionMask::Window(_) => {
+                let [free_end, end] = [first, last].map(|x| (x + 1).or_at_least(zero));
+                (free_end, end.round_up(shape.keys).or_at_most(count))
+            }
+        };
+        // Where documents begin, queries of a panel differ in what they see.
+        let (free, free_end) = self.documents.map_or((free, free_end), |_| (begin, begin));
+        let free = free.or_at_most(end);
+        Seen { begin, end, free, free_end: free_end.or_at_most(end).or_at_least(free) }
+    }
+
+    /// The queries from position `first` on, of `count`, that a tile of keys from `key` on is seen by; a few more do no harm.
+    pub fn seen_by(self, shape: Shape, key: Index<'f>, first: Index<'f>, count: Index<'f>) -> (Index<'f>, Index<'f>) {
+        let zero = first.constant(0);
+        // Never from one panel into the one before.
+        let begin = (key - first).or_at_least(zero) / 4 * 4;
+        match self.mask {
+            AttentionMask::Full => (zero, count),
+            AttentionMask::Causal => (begin, count),
+            AttentionMask::Window(width) => {
+                (begin, (key - first + (shape.keys + i64::from(width) - 1)).or_at_most(count))
+            }
         }
     }
 
-    /// Nothing if all are seen.
-    fn sees(self, key: Index<'f>, queries: Queries<'f>) -> Option<Mask<'f>> {
+    /// The rows up to which a tile of queries that begins at position `first` looks, of those that its panel does.
+    pub fn end(self, shape: Shape, first: Index<'f>, key: Index<'f>, seen: Seen<'f>) -> Index<'f> {
+        match self.mask {
+            AttentionMask::Full => seen.end,
+            AttentionMask::Causal | AttentionMask::Window(_) => {
+                (first - key + shape.queries).or_at_most(seen.end).or_at_least(seen.begin)
+            }
+        }
+    }
+
+    /// Which of the queries see a key.
+    pub fn sees(self, key: Index<'f>, queries: Queries<'f>) -> Option<Mask<'f>> {
         let key = key.to_int32().splat();
         let Queries { positions, starts } = queries;
         let by_mask = match self.mask {
@@ -85,6 +146,27 @@ impl<'f> Scoring<'f> {
         };
         Some(starts.map_or(by_mask, |starts| by_mask & starts.at_most(key)))
     }
+
+    /// Goes through the rows that are looked at, in order, telling `body` of each whether some queries do not see it.
+    pub fn fold<C: Carried<'f>>(
+        self,
+        f: &'f Function<'f>,
+        seen: Seen<'f>,
+        carried: C,
+        body: impl Fn(Index<'f>, bool, C) -> C,
+    ) -> C {
+        let part = |begin, end, masked, carried| f.carry(begin, end, 1, carried, |row, c| body(row, masked, c));
+        let Seen { begin, end, free, free_end } = seen;
+        let carried = match self.mask {
+            AttentionMask::Full | AttentionMask::Causal => carried,
+            AttentionMask::Window(_) => part(begin, free, true, carried),
+        };
+        let carried = part(free, free_end, false, carried);
+        match self.mask {
+            AttentionMask::Full => carried,
+            AttentionMask::Causal | AttentionMask::Window(_) => part(free_end, end, true, carried),
+        }
+    }
 }
 
 /// One panel of queries while keys go by.
@@ -93,50 +175,53 @@ pub struct Panel<'f> {
     pub scoring: Scoring<'f>,
     /// The position of the first query.
     pub position: Index<'f>,
-    /// `[keys, columns]`: products on the way in, probabilities (not yet divided by their sum) on the way out.
-    pub scores: Pointer<'f>,
-    /// `[channels, columns]`: what was accumulated under an older maximum.
-    pub out: Pointer<'f>,
+    /// Products on the way in, probabilities (not yet divided by their sum) on the way out.
+    pub scores: Scores<'f>,
     /// The largest score so far and the sum of exponentials, for each query.
     pub largest: Pointer<'f>,
     pub sum: Pointer<'f>,
+    /// By what the sums of an older maximum are to be multiplied.
+    pub fade: Pointer<'f>,
 }
 
 impl<'f> Panel<'f> {
-    /// Takes up the scores of keys `[key, key + count)`.
-    pub fn take(&self, f: &'f Function<'f>, key: Index<'f>, count: Index<'f>) {
-        let (columns, width) = (self.shape.b.lanes, self.shape.width);
-        let lanes: Vec<Index> = (0..columns).step_by(width as usize).map(|lane| f.index(lane)).collect();
+    /// Takes up the scores of a block of keys, which begins with `key`.
+    pub fn take(&self, f: &'f Function<'f>, key: Index<'f>, seen: Seen<'f>) {
+        let factor = f.vector(self.scoring.factor());
+        let lanes = self.shape.panel_registers(f);
         let queries: Vec<Queries> = lanes.iter().map(|lane| self.scoring.queries(self.position + *lane)).collect();
-        let score = |row: Index<'f>, register: usize| {
-            let product = self.scores.load_vector(row * columns + lanes[register]);
-            self.scoring.score(product, key + row, queries[register])
+        // What is not seen becomes `other`.
+        let visible = |row: Index<'f>, register: usize, masked: bool, value: Vector<'f>, other: f32| match self
+            .scoring
+            .sees(key + row, queries[register])
+            .filter(|_| masked)
+        {
+            Some(seen) => seen.select(value, f.vector(other)),
+            None => value,
         };
         let load = |from: Pointer<'f>| lanes.iter().map(|lane| from.load_vector(*lane)).collect::<Vec<_>>();
         let store = |to: Pointer<'f>, values: &[Vector<'f>]| {
             lanes.iter().zip(values).for_each(|(lane, v)| to.store_vector(*lane, *v))
         };
+        let product = |row, register: usize| self.scores.at(row, lanes[register]).load_vector(f.index(0));
         let before = load(self.largest);
-        let largest = f.carry(f.index(0), count, 1, before.clone(), |row, largest| {
-            largest.iter().enumerate().map(|(r, m)| m.or_at_least(score(row, r))).collect()
+        let largest = self.scoring.fold(f, seen, before.clone(), |row, masked, largest: Vec<Vector>| {
+            let score = |r: usize| visible(row, r, masked, product(row, r) * factor, LOWEST);
+            largest.iter().enumerate().map(|(r, m)| m.or_at_least(score(r))).collect()
         });
-        let fade: Vec<Vector> = before.iter().zip(&largest).map(|(old, new)| exp_or_zero(*old - *new)).collect();
+        let fade: Vec<Vector> = before.iter().zip(&largest).map(|(old, new)| exp2_of_softmax(*old - *new)).collect();
         let sum: Vec<Vector> = load(self.sum).iter().zip(&fade).map(|(sum, fade)| *sum * *fade).collect();
-        let sum = f.carry(f.index(0), count, 1, sum, |row, sum| {
+        let sum = self.scoring.fold(f, seen, sum, |row, masked, sum: Vec<Vector>| {
             let weigh = |(r, sum): (usize, &Vector<'f>)| {
-                let weight = exp_or_zero(score(row, r) - largest[r]);
-                self.scores.store_vector(row * columns + lanes[r], weight);
+                let weight = exp2_of_softmax(product(row, r).times_plus(factor, -largest[r]));
+                let weight = visible(row, r, masked, weight, 0.0);
+                self.scores.at(row, lanes[r]).store_vector(f.index(0), weight);
                 *sum + weight
             };
             sum.iter().enumerate().map(weigh).collect()
         });
         store(self.largest, &largest);
         store(self.sum, &sum);
-        f.times(f.index(self.shape.channel_rows()), |row| {
-            for (lane, fade) in lanes.iter().zip(&fade) {
-                let at = row * columns + *lane;
-                self.out.store_vector(at, self.out.load_vector(at) * *fade);
-            }
-        });
+        store(self.fade, &fade);
     }
 }

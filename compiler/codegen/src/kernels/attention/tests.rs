@@ -7,16 +7,27 @@ use tfc_compiler::kernel::{
 };
 
 /// Channels of a head and masks.
-const FORMS: [(u32, AttentionMask); 5] = [
+const FORMS: [(u32, AttentionMask); 6] = [
     (1, AttentionMask::Full),
-    (64, AttentionMask::Full),
+    (64, AttentionMask::Causal),
+    (80, AttentionMask::Full),
     (37, AttentionMask::Causal),
     (8, AttentionMask::Window(1)),
     (20, AttentionMask::Window(70)),
 ];
-/// B, T, H, G.
-const SIZES: [[i64; 4]; 5] = [[1, 1, 1, 1], [2, 5, 4, 2], [1, 64, 2, 2], [1, 130, 2, 1], [0, 3, 1, 1]];
+/// B, T, H, G: also more than a block of queries or keys.
+const SIZES: [[i64; 4]; 5] = [[1, 1, 1, 1], [2, 5, 4, 2], [1, 64, 2, 2], [1, 150, 2, 1], [0, 3, 1, 1]];
+/// So long that a window leaves out whole blocks.
+const LONG: [i64; 4] = [1, 310, 1, 1];
 const SCALE: Number = Number(0.7);
+
+fn sizes(mask: AttentionMask) -> impl Iterator<Item = [i64; 4]> {
+    let long = match mask {
+        AttentionMask::Full | AttentionMask::Causal => None,
+        AttentionMask::Window(_) => Some(LONG),
+    };
+    SIZES.into_iter().chain(long)
+}
 
 #[test]
 fn forward() {
@@ -25,7 +36,7 @@ fn forward() {
             let body = Body::Attention(Attention { channels, mask, documents: false, scale: SCALE });
             let operands = vec![Operand::READ, Operand::READ, Operand::READ, Operand::WRITE, Operand::WRITE];
             let trial = Trial::new(&Kernel { body, operands }, vectors);
-            for [b, t, h, g] in SIZES {
+            for [b, t, h, g] in sizes(mask) {
                 let c = i64::from(channels);
                 let [q, k, v] = [noise(b * t * h * c, 1), noise(b * t * g * c, 2), noise(b * t * g * c, 3)];
                 let q = q.iter().map(|x| x * 3.0).collect();
@@ -73,7 +84,7 @@ fn backward() {
             let body = Body::AttentionBackward(AttentionBackward { channels, mask, documents: false, scale: SCALE });
             let operands = [vec![Operand::READ; 6], vec![Operand::WRITE; 3]].concat();
             let trial = Trial::new(&Kernel { body, operands }, vectors);
-            for [b, t, h, g] in SIZES {
+            for [b, t, h, g] in sizes(mask) {
                 let c = i64::from(channels);
                 let mut buffers = forward_results(channels, mask, [b, t, h, g]);
                 buffers.push(noise(b * t * h * c, 6));
