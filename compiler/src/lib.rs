@@ -15,6 +15,7 @@ pub mod lower;
 pub mod model;
 pub mod passes;
 pub mod plan;
+pub mod precision;
 pub mod prove;
 pub mod quantity;
 pub mod random;

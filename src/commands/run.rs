@@ -28,6 +28,7 @@ pub fn run(command: &Run, console: &Console) -> Outcome {
 
     let mut session = session::open(&compiled, &command.device)?;
     session.resize(&sizes)?;
+    session.set_precision(compiled.model.stage_precision(stage));
     load_weights(&command.weights, &compiled, session.as_mut())?;
     write_scales(&compiled.model, stage, session.as_mut());
     let outputs = session.run(entry.name(), &[], &inputs)?;

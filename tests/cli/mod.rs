@@ -1,6 +1,7 @@
 //! The command as a user types it: what it prints, how it exits, what it leaves behind.
 
 mod bad_input;
+mod bf16;
 mod commands;
 mod resume;
 mod snapshots;

@@ -1,6 +1,7 @@
 //! The golden files (tests/golden/INDEX.md): reference values made with PyTorch from the official expressions. f64 on the reference
 //! device, f32 on the CPU. Documents kept apart have no golden file: each is compared with itself alone.
 
+mod bf16;
 mod documents;
 mod growth;
 mod language_model;

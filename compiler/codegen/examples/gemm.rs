@@ -1,24 +1,47 @@
-//! How much of one core's peak the matrix product reaches: `cargo run --release -p tfc-codegen --example gemm`.
+//! How much of a core's peak the matrix product reaches, and how much faster two threads are:
+//! `cargo run --release -p tfc-codegen --example gemm [f32|bf16] [FORM]`.
 
 use std::time::{Duration, Instant};
 use tfc_codegen::{CpuBackend, Peak};
 use tfc_compiler::executable::{Backend, BackendError, Code, Loaded};
 use tfc_compiler::kernel::{Body, Contraction, ContractionAccess, Kernel, Operand, Program, ProgramOp, Register};
+use tfc_compiler::precision::Precision;
 use tfc_compiler::scalar::{Binary, Unary};
 
-const SHAPES: [[usize; 3]; 6] =
-    [[1024, 768, 768], [1024, 3072, 768], [1024, 768, 3072], [768, 3072, 8192], [64, 768, 768], [1, 3072, 768]];
+/// m, n, k: those of a model of width 768 with 768 and 3072 tokens at 1024 positions, of its vocabulary's loss, and of few rows.
+const SHAPES: [[usize; 3]; 9] = [
+    [1024, 768, 768],
+    [1024, 3072, 768],
+    [1024, 768, 3072],
+    [768, 768, 1024],
+    [3072, 768, 1024],
+    [768, 50_304, 768],
+    [50_304, 768, 768],
+    [64, 768, 768],
+    [1, 3072, 768],
+];
+const FORMS: [(&str, bool, bool); 3] = [("A·B", false, false), ("A·Bᵀ", false, true), ("Aᵀ·B", true, false)];
 
 fn main() -> Result<(), BackendError> {
-    let peak = Peak::new()?;
-    println!("peak of one core now: {:.0} GFLOP/s", peak.measure() / 1e9);
-    let forms = [("A·B", false, false), ("A·Bᵀ", false, true), ("Aᵀ·B", true, false)];
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    for precision in [Precision::F32, Precision::Bf16] {
+        if wanted.first().is_none_or(|name| name == precision.name()) {
+            table(precision, wanted.get(1).map(String::as_str))?;
+        }
+    }
+    Ok(())
+}
+
+fn table(precision: Precision, only: Option<&str>) -> Result<(), BackendError> {
+    let peak = Peak::new(precision)?;
+    println!("{}: peak of one core now: {:.0} GFLOP/s", precision.name(), peak.measure() / 1e9);
     let programs = [("", Program::default(), false), ("gelu", gelu(), false), ("+=", accumulate(), true)];
     let mut kernels = Vec::new();
     let mut names = Vec::new();
-    for (form, transpose_a, transpose_b) in forms {
+    for (form, transpose_a, transpose_b) in FORMS.into_iter().filter(|(form, ..)| only.is_none_or(|only| only == *form))
+    {
         for (name, epilogue, update) in &programs {
-            kernels.push(kernel(transpose_a, transpose_b, epilogue.clone(), *update));
+            kernels.push(kernel(precision, [transpose_a, transpose_b], epilogue.clone(), *update));
             names.push(format!("{form} {name}"));
         }
     }
@@ -30,8 +53,8 @@ fn main() -> Result<(), BackendError> {
     for [m, n, k] in SHAPES {
         print!("{m:5} {n:5} {k:5}");
         for (i, kernel) in kernels.iter().enumerate() {
-            let fraction = measure(kernel, &code, &loaded, i, [m, n, k], &peak);
-            print!("  {} {:.0} %", names[i].trim(), 100.0 * fraction);
+            let (fraction, scaling) = measure(kernel, &code, &loaded, i, [m, n, k], &peak);
+            print!("  {} {:.0} % ×{scaling:.2}", names[i].trim(), 100.0 * fraction);
         }
         println!();
     }
@@ -54,21 +77,35 @@ fn accumulate() -> Program {
 }
 
 /// C = program(A · B).
-fn kernel(transpose_a: bool, transpose_b: bool, mut epilogue: Program, update: bool) -> Kernel {
+fn kernel(precision: Precision, transposed: [bool; 2], mut epilogue: Program, update: bool) -> Kernel {
     if epilogue.ops.is_empty() {
         epilogue.push(ProgramOp::Given);
     }
     let result = Register(epilogue.ops.len() as u16 - 1);
-    let stores = vec![(2, result)];
-    let access = vec![ContractionAccess::Matrix];
-    let body = Contraction { transpose_a, transpose_b, prologue_a: None, prologue_b: None, epilogue, stores, access };
+    let body = Contraction {
+        precision,
+        transpose_a: transposed[0],
+        transpose_b: transposed[1],
+        prologue_a: None,
+        prologue_b: None,
+        epilogue,
+        stores: vec![(2, result)],
+        access: vec![ContractionAccess::Matrix],
+    };
     let c = if update { Operand::UPDATE } else { Operand::WRITE };
     Kernel { body: Body::Contraction(body), operands: vec![Operand::READ, Operand::READ, c] }
 }
 
-/// The fraction of the peak: the median of many runs, each beside a measurement of the peak.
-fn measure(kernel: &Kernel, code: &Code, loaded: &Loaded, index: usize, [m, n, k]: [usize; 3], peak: &Peak) -> f64 {
-    let Body::Contraction(body) = &kernel.body else { return 0.0 };
+/// The fraction of the peak, each run beside a measurement of it, and how often faster two threads are: medians of many runs.
+fn measure(
+    kernel: &Kernel,
+    code: &Code,
+    loaded: &Loaded,
+    index: usize,
+    [m, n, k]: [usize; 3],
+    peak: &Peak,
+) -> (f64, f64) {
+    let Body::Contraction(body) = &kernel.body else { return (0.0, 0.0) };
     // Noise, so that sums are of the size of a network's activations.
     let mut state = 1u32;
     let mut fill = |count: usize| -> Vec<f32> {
@@ -81,21 +118,37 @@ fn measure(kernel: &Kernel, code: &Code, loaded: &Loaded, index: usize, [m, n, k
     let (mut a, mut b, mut c) = (fill(m * k), fill(k * n), vec![0f32; m * n]);
     let (lda, ldb) = (if body.transpose_a { m } else { k }, if body.transpose_b { k } else { n });
     let sizes = [1, m, n, k, 0, lda, 0, ldb, 0, n].map(|s| s as i64);
-    let buffers = [a.as_mut_ptr(), b.as_mut_ptr(), c.as_mut_ptr()];
-    let mut scratch = vec![0u64; code.functions[index].scratch_bytes / 8 + 8];
+    let addresses = [a.as_mut_ptr(), b.as_mut_ptr(), c.as_mut_ptr()].map(|p| p as usize);
+    let scratch_words = code.functions[index].scratch_bytes / 8 + 8;
     // SAFETY: the address is that of this kernel, the buffers are as large as the sizes say.
-    let call: extern "C" fn(*const *mut f32, *const i64, i64, i64, *mut u8) =
+    let call: extern "C" fn(*const usize, *const i64, i64, i64, *mut u64) =
         unsafe { std::mem::transmute(loaded.addresses[index]) };
-    let aligned = scratch.as_ptr().align_offset(64);
-    let scratch = scratch[aligned..].as_mut_ptr();
-    let mut fractions = Vec::new();
+    let items = |begin: i64, end: i64, scratch: &mut Vec<u64>| {
+        let aligned = scratch.as_ptr().align_offset(64);
+        call(addresses.as_ptr(), sizes.as_ptr(), begin, end, scratch[aligned..].as_mut_ptr());
+    };
+    let extent = kernel.extent(&sizes);
+    let mut scratch = [vec![0u64; scratch_words], vec![0u64; scratch_words]];
+    let (mut fractions, mut scalings) = (Vec::new(), Vec::new());
     let start = Instant::now();
-    while fractions.len() < 5 || start.elapsed() < Duration::from_millis(300) {
+    while fractions.len() < 5 || start.elapsed() < Duration::from_millis(250) {
         let now = peak.measure();
         let begin = Instant::now();
-        call(buffers.as_ptr(), sizes.as_ptr(), 0, kernel.extent(&sizes), scratch.cast());
-        fractions.push(2.0 * (m * n * k) as f64 / begin.elapsed().as_secs_f64() / now);
+        items(0, extent, &mut scratch[0]);
+        let alone = begin.elapsed().as_secs_f64();
+        fractions.push(2.0 * (m * n * k) as f64 / alone / now);
+        let [first, second] = &mut scratch;
+        let begin = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| items(extent / 2, extent, second));
+            items(0, extent / 2, first);
+        });
+        scalings.push(alone / begin.elapsed().as_secs_f64());
     }
-    fractions.sort_by(f64::total_cmp);
-    fractions[fractions.len() / 2]
+    (median(fractions), median(scalings))
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
 }

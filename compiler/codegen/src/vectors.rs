@@ -15,17 +15,20 @@ pub struct Vectors {
     /// Whether a·b + c is one instruction. Without it the two roundings of multiply and add are kept apart, for the alternative
     /// is a library call for each element.
     pub fma: bool,
+    /// Whether the product of pairs of bf16, added to an f32, is one instruction.
+    pub bf16: bool,
 }
 
 impl Vectors {
     /// 32 registers of 512 bits: 24 accumulators, two columns and a broadcast element.
-    pub const AVX512: Vectors = Vectors { width: 16, rows: 12, registers: 2, fma: true };
+    pub const AVX512: Vectors = Vectors { width: 16, rows: 12, registers: 2, fma: true, bf16: false };
+    pub const AVX512_BF16: Vectors = Vectors { bf16: true, ..Vectors::AVX512 };
     /// 16 registers of 256 bits: 12 accumulators.
-    pub const AVX2: Vectors = Vectors { width: 8, rows: 6, registers: 2, fma: true };
+    pub const AVX2: Vectors = Vectors { width: 8, rows: 6, registers: 2, fma: true, bf16: false };
     /// 32 registers of 128 bits: 24 accumulators, three columns.
-    pub const NEON: Vectors = Vectors { width: 4, rows: 8, registers: 3, fma: true };
+    pub const NEON: Vectors = Vectors { width: 4, rows: 8, registers: 3, fma: true, bf16: false };
     /// 16 registers of 128 bits: any x86-64. 12 accumulators, three columns.
-    pub const SSE2: Vectors = Vectors { width: 4, rows: 4, registers: 3, fma: false };
+    pub const SSE2: Vectors = Vectors { width: 4, rows: 4, registers: 3, fma: false, bf16: false };
 
     /// What this machine offers.
     pub fn host() -> Vectors {
@@ -33,7 +36,7 @@ impl Vectors {
         let features = features.to_str().unwrap_or_default();
         let has = |name: &str| features.split(',').any(|f| f.strip_prefix('+') == Some(name));
         if has("avx512f") && has("avx512dq") && has("avx512vl") && has("avx512bw") {
-            Vectors::AVX512
+            if has("avx512bf16") { Vectors::AVX512_BF16 } else { Vectors::AVX512 }
         } else if has("avx2") && has("fma") {
             Vectors::AVX2
         } else if cfg!(target_arch = "aarch64") {

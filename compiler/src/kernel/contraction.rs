@@ -1,6 +1,7 @@
 //! A loop nest around one matrix product: C[o, m, n] = epilogue(Σₖ prologue_a(A[o, m, k]) · prologue_b(B[o, k, n])).
 
 use super::program::{Program, Register};
+use crate::precision::Precision;
 
 /// Operands: A, B, then those that the programs load and store; each belongs to one of the three programs. The result goes where the epilogue
 /// stores it.
@@ -15,6 +16,8 @@ use super::program::{Program, Register};
 /// Extent: `outer · ⌈m / ROW_BLOCK⌉ · ⌈n / COLUMN_BLOCK⌉` blocks of C, columns fastest; `outer · ⌈n / FEW_COLUMNS⌉` where rows are few.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Contraction {
+    /// What the two operands are rounded to after their prologues.
+    pub precision: Precision,
     /// A is stored as `[k, m]` instead of `[m, k]`.
     pub transpose_a: bool,
     /// B is stored as `[n, k]` instead of `[k, n]`.
@@ -61,8 +64,9 @@ impl Contraction {
         }
     }
 
-    /// Whether few rows of C are computed without packing: A's rows must lie along k, and B must be used as it is stored.
+    /// Whether few rows of C are computed without packing: A's rows must lie along k, and B must be used as it is stored,
+    /// neither computed nor rounded.
     pub fn can_have_few_rows(&self) -> bool {
-        !self.transpose_a && self.prologue_b.is_none()
+        !self.transpose_a && self.prologue_b.is_none() && self.precision == Precision::F32
     }
 }

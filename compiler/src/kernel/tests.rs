@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::graph::Reduction;
+use crate::precision::Precision;
 use crate::scalar::{Binary, Unary};
 use insta::assert_snapshot;
 
@@ -32,6 +33,7 @@ fn recomputing_product() -> Kernel {
     let before = epilogue.push(ProgramOp::Load(3));
     let total = epilogue.push(ProgramOp::Binary(Binary::Add, before, sum));
     let body = Contraction {
+        precision: Precision::F32,
         transpose_a: true,
         transpose_b: false,
         prologue_a: Some((prologue, s)),

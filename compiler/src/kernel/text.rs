@@ -5,6 +5,7 @@
 use super::program::{Number, Program, ProgramOp, Register};
 use super::{Access, Body, ColumnReduction, Contraction, ContractionAccess, Inner, Kernel, RowProgram};
 use crate::graph::{AttentionMask, DType, Reduction};
+use crate::precision::Precision;
 use crate::scalar::Binary;
 use std::fmt::{Display, Formatter, Result};
 
@@ -33,7 +34,11 @@ impl Display for Kernel {
 
 fn contraction(kernel: &Kernel, body: &Contraction, f: &mut Formatter<'_>) -> Result {
     let transposed = |yes: bool| if yes { "ᵀ" } else { "" };
-    writeln!(f, "contraction #0{} · #1{}", transposed(body.transpose_a), transposed(body.transpose_b))?;
+    let precision = match body.precision {
+        Precision::F32 => "",
+        Precision::Bf16 => " in bf16",
+    };
+    writeln!(f, "contraction{precision} #0{} · #1{}", transposed(body.transpose_a), transposed(body.transpose_b))?;
     let name = |access: &ContractionAccess| match access {
         ContractionAccess::Matrix => "matrix",
         ContractionAccess::PerRow => "per row",

@@ -19,11 +19,12 @@ pub use paths::{PathPart, PathPattern, PatternPart, path_parts};
 pub use program::{Application, Primitive, Program, ValueId, ValueType};
 pub use recipe::{
     Cadence, Corpus, DataRecipe, Documents, End, Experiment, Growth, GrowthInit, Horizon, Images, Metric, Optimizer,
-    Precision, Preservation, Rows, Rule, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource,
-    TrainRecipe, Until, Validation,
+    Preservation, Rows, Rule, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource, TrainRecipe,
+    Until, Validation,
 };
 pub use state::StageScales;
 
+use crate::precision::Precision;
 use crate::size::{Size, Symbol, Symbols};
 use tfc_grammar::span::Span;
 
@@ -172,6 +173,12 @@ impl Model {
     pub fn separates_documents(&self) -> bool {
         let separate = |stage: &Stage| stage.data.as_ref().is_some_and(|data| data.documents == Documents::Separate);
         self.experiment.stages.iter().any(separate)
+    }
+
+    /// What a stage computes in; one that trains nothing, as the last before it that does.
+    pub fn stage_precision(&self, stage: usize) -> Precision {
+        let until = self.experiment.stages.iter().take(stage + 1);
+        until.filter_map(|stage| stage.train.as_ref()).next_back().map_or(Precision::F32, |train| train.precision)
     }
 
     pub fn parameter(&self, path: &str) -> Option<usize> {

@@ -1,6 +1,7 @@
 //! The experiment: what each stage trains on, how, and how the model grows into it. Everything a stage does not say has been
 //! filled in from `train`, `data` and `grow`.
 
+use crate::precision::Precision;
 use tfc_grammar::span::Span;
 
 /// Stages in order; without a `grow` block there is one, named `train`.
@@ -156,12 +157,6 @@ pub struct TrainRecipe {
     /// In order; later rules win.
     pub rules: Vec<Rule>,
     pub span: Span,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Precision {
-    F32,
-    Bf16,
 }
 
 /// AdamW as tokenformer.md gives it: clip by global norm, bias correction per row, decoupled decay.

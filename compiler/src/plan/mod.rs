@@ -22,6 +22,7 @@ pub use verify::{verify, verify_at};
 
 use crate::graph::{DType, Input};
 use crate::kernel::Kernel;
+use crate::precision::Precision;
 use crate::size::{Size, Symbol, Symbols};
 use crate::storage::Storage;
 use tfc_grammar::span::Span;
@@ -104,10 +105,11 @@ pub struct PlannedOutput {
     pub shape: Vec<Size>,
 }
 
-/// One entry, ready to run on a device.
+/// One entry in one precision, ready to run on a device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub name: String,
+    pub precision: Precision,
     pub symbols: Symbols,
     pub inputs: Vec<Input>,
     /// By index: what `Storage::Output` names.
@@ -134,8 +136,9 @@ impl Program {
         index as u32
     }
 
-    pub fn plan(&self, entry: &str) -> Option<&Plan> {
-        self.plans.iter().find(|p| p.name == entry)
+    /// The index of the plan of an entry in a precision.
+    pub fn plan(&self, entry: &str, precision: Precision) -> Option<usize> {
+        self.plans.iter().position(|plan| plan.name == entry && plan.precision == precision)
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Argument, Buffer, Launch, Place, Plan, Program, Step};
 use crate::graph::Type;
 use crate::graph::type_text;
 use crate::kernel::Access;
+use crate::precision::Precision;
 use crate::size::Size;
 use std::fmt::{Display, Formatter, Result};
 
@@ -24,7 +25,11 @@ struct PlanText<'a> {
 
 impl Display for PlanText<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        writeln!(f, "plan {}", self.plan.name)?;
+        let precision = match self.plan.precision {
+            Precision::F32 => "",
+            Precision::Bf16 => " in bf16",
+        };
+        writeln!(f, "plan {}{precision}", self.plan.name)?;
         for (index, buffer) in self.plan.buffers.iter().enumerate() {
             writeln!(f, "  b{index} {}", self.buffer(buffer))?;
         }

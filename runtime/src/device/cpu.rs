@@ -12,6 +12,7 @@ use tfc_compiler::executable::{Backend, Code, Loaded};
 use tfc_compiler::graph::{DType, Type};
 use tfc_compiler::kernel::Access;
 use tfc_compiler::plan::{self, Argument, Layout, Place, Plan, Step, layout};
+use tfc_compiler::precision::Precision;
 use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 
@@ -20,6 +21,7 @@ pub struct CpuSession {
     code: Loaded,
     pool: Pool,
     sizes: SizeValues,
+    precision: Precision,
     storages: Storages,
     arena: Memory,
     /// One per thread, as large as the greediest kernel asks.
@@ -47,6 +49,7 @@ impl CpuSession {
         let scratch = (0..pool.threads()).map(|_| Memory::new(scratch_bytes)).collect::<Result<_>>()?;
         Ok(CpuSession {
             sizes: SizeValues::new(&compiled.model.symbols),
+            precision: compiled.model.stage_precision(0),
             storages: Storages::new(&compiled),
             prepared: compiled.program.plans.iter().map(|_| None).collect(),
             code: loaded,
@@ -83,8 +86,9 @@ impl CpuSession {
         inspect: &mut dyn FnMut(&plan::Launch, &[&[f32]]) -> bool,
     ) -> Result<Vec<Named>> {
         let compiled = Arc::clone(&self.compiled);
-        let index = compiled.program.plans.iter().position(|p| p.name == entry);
-        let index = index.unwrap_or_else(|| panic!("bug in tfc: entry `{entry}` was not compiled"));
+        let index = compiled.program.plan(entry, self.precision).unwrap_or_else(|| {
+            panic!("bug in tfc: entry `{entry}` was not compiled in {}", self.precision.name());
+        });
         let plan = &compiled.program.plans[index];
         let mut sizes = self.sizes.clone();
         call.iter().for_each(|(symbol, value)| sizes.set(*symbol, *value));
@@ -129,6 +133,10 @@ impl Session for CpuSession {
 
     fn sizes(&self) -> &SizeValues {
         &self.sizes
+    }
+
+    fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
     }
 
     fn write(&mut self, storage: Storage, tensor: &HostTensor) {

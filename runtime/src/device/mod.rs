@@ -20,6 +20,7 @@ pub use reference::ReferenceSession;
 
 use crate::failure::Failure;
 use tfc_compiler::graph::{DType, Input};
+use tfc_compiler::precision::Precision;
 use tfc_compiler::size::{Size, SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 
@@ -45,6 +46,9 @@ pub trait Session {
     fn resize(&mut self, sizes: &SizeValues) -> Result<(), Failure>;
 
     fn sizes(&self) -> &SizeValues;
+
+    /// What the calls to come compute in: the precision of a stage, at first that of the first. The reference device knows none but f64.
+    fn set_precision(&mut self, precision: Precision);
 
     /// Writes a whole storage; its shape must be the present one.
     fn write(&mut self, storage: Storage, tensor: &HostTensor);

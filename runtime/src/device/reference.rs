@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::graph::{DType, Graph, Type};
 use tfc_compiler::interpret::{self, Data, Memory, Tensor};
+use tfc_compiler::precision::Precision;
 use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 
@@ -61,6 +62,8 @@ impl Session for ReferenceSession {
     fn sizes(&self) -> &SizeValues {
         &self.sizes
     }
+
+    fn set_precision(&mut self, _: Precision) {}
 
     fn write(&mut self, storage: Storage, tensor: &HostTensor) {
         let shape = shape_at(&self.types[&storage].shape, &self.sizes);

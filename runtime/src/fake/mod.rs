@@ -18,9 +18,10 @@ use tfc_compiler::compiled::Compiled;
 use tfc_compiler::graph::{Builder, Graph, Type};
 use tfc_compiler::model::{
     Amount, Cadence, Corpus, DataRecipe, Documents, End, Experiment, Growth, GrowthInit, Horizon, Init, InputKind,
-    Model, ModelInput, Optimizer, Parameter, Precision, Program, Role, Scale, ScalePolicy, Schedule, ScheduleKind,
-    ScheduleSpan, Stage, TokenAxis, TokenGroup, TokenizerSource, TrainRecipe, ValueId,
+    Model, ModelInput, Optimizer, Parameter, Program, Role, Scale, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan,
+    Stage, TokenAxis, TokenGroup, TokenizerSource, TrainRecipe, ValueId,
 };
+use tfc_compiler::precision::Precision;
 use tfc_compiler::size::{Size, Symbol, Symbols};
 use tfc_grammar::span::{Sources, Span};
 

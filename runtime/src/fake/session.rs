@@ -5,6 +5,7 @@ use crate::device::{HostTensor, Named, Session, SessionMemory, shape_at};
 use crate::{Failure, Result};
 use std::collections::BTreeMap;
 use tfc_compiler::compiled::Compiled;
+use tfc_compiler::precision::Precision;
 use tfc_compiler::random::philox;
 use tfc_compiler::size::{Size, SizeValues, Symbol};
 use tfc_compiler::storage::{RowState, Storage};
@@ -159,6 +160,8 @@ impl Session for FakeSession {
     fn sizes(&self) -> &SizeValues {
         &self.sizes
     }
+
+    fn set_precision(&mut self, _: Precision) {}
 
     fn write(&mut self, storage: Storage, tensor: &HostTensor) {
         assert_eq!(tensor.shape(), self.shape(storage, &self.sizes), "{storage:?}");

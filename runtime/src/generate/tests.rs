@@ -7,6 +7,7 @@ use crate::fake;
 use crate::random::{Purpose, Stream};
 use tfc_compiler::graph::{Builder, Type};
 use tfc_compiler::model::ModelInput;
+use tfc_compiler::precision::Precision;
 use tfc_compiler::size::{Size, SizeValues};
 use tfc_compiler::storage::Storage;
 
@@ -51,6 +52,8 @@ impl Cache {
 }
 
 impl Session for Cache {
+    fn set_precision(&mut self, _: Precision) {}
+
     fn resize(&mut self, sizes: &SizeValues) -> Result<()> {
         self.sizes = sizes.clone();
         Ok(())

@@ -29,6 +29,7 @@ use crate::sizes::{sizes_at, tokens_by_path};
 use crate::train::Batches;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::model::{GrowthInit, Model, Stage};
+use tfc_compiler::precision::Precision;
 use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 
@@ -39,7 +40,8 @@ pub struct Measure<'a> {
     pub micro_batch: u64,
 }
 
-/// Grows session and state, which fit each other, into stage `index`, and measures the model before and after.
+/// Grows session and state, which fit each other, into stage `index`, and measures the model before and after: in f32, for rounding
+/// would hide what growth changes.
 ///
 /// # Errors
 /// As [`grow`].
@@ -54,6 +56,7 @@ pub fn grow_measured(
     let growth = compiled.model.experiment.stages[index].growth.as_ref();
     let expect = growth.is_some_and(|growth| growth.expect.is_some());
     session.resize(&state.sizes(&compiled.model, *micro_batch)?)?;
+    session.set_precision(Precision::F32);
     let before = Probe::new(compiled, session, *batches, *rows, *micro_batch, expect)?;
     grow(compiled, session, state, index)?;
     let after = Probe::new(compiled, session, *batches, *rows, *micro_batch, expect)?;

@@ -1,5 +1,6 @@
 //! How packed panels lie in memory.
 
+use super::Numbers;
 use crate::mlir::Index;
 use crate::vectors::Vectors;
 
@@ -9,35 +10,42 @@ const LINE: i64 = 16;
 /// Panels of A or B, one after the other; within one, k runs slowest. The lanes of a panel are rows of A or columns of B.
 #[derive(Clone, Copy)]
 pub struct Layout {
+    pub numbers: Numbers,
     /// Lanes of a panel: the rows or columns of the micro-tile.
     pub lanes: i64,
-    /// The distance of one k from the next: whole registers, for that is what packing writes.
+    /// The distance of one step of k from the next: whole registers, for that is what packing writes.
     pub pitch: i64,
     width: i64,
 }
 
 impl Layout {
-    pub fn of_a(vectors: Vectors) -> Layout {
-        Layout::new(vectors.rows, vectors)
+    pub fn of_a(numbers: Numbers, vectors: Vectors) -> Layout {
+        Layout::new(numbers, vectors.rows, vectors)
     }
 
-    pub fn of_b(vectors: Vectors) -> Layout {
-        Layout::new(vectors.columns(), vectors)
+    pub fn of_b(numbers: Numbers, vectors: Vectors) -> Layout {
+        Layout::new(numbers, vectors.columns(), vectors)
     }
 
-    fn new(lanes: usize, vectors: Vectors) -> Layout {
+    fn new(numbers: Numbers, lanes: usize, vectors: Vectors) -> Layout {
         let (lanes, width) = (lanes as i64, vectors.width as i64);
-        Layout { lanes, pitch: round_up(lanes, width), width }
+        Layout { numbers, lanes, pitch: round_up(lanes, width), width }
     }
 
-    /// The distance of panels with `depth` steps of k.
+    /// Where step `k` of a panel begins; `k` is the first of its step.
+    pub fn step<'f>(self, k: Index<'f>) -> Index<'f> {
+        k / self.numbers.step() * self.pitch
+    }
+
+    /// The distance of panels of `depth` k.
     pub fn distance<'f>(self, depth: Index<'f>) -> Index<'f> {
-        depth.round_up(self.width) * self.pitch + LINE
+        self.numbers.steps(depth).round_up(self.width) * self.pitch + LINE
     }
 
-    /// f32 in the panels of `lanes` rows or columns with `depth` steps of k.
+    /// Lanes of panels for `lanes` rows or columns of `depth` k.
     pub fn elements(self, lanes: i64, depth: i64) -> i64 {
-        round_up(lanes, self.lanes) / self.lanes * (round_up(depth, self.width) * self.pitch + LINE)
+        let steps = (depth + self.numbers.step() - 1) / self.numbers.step();
+        round_up(lanes, self.lanes) / self.lanes * (round_up(steps, self.width) * self.pitch + LINE)
     }
 }
 

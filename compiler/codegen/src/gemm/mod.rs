@@ -10,12 +10,14 @@
 mod few;
 mod layout;
 mod micro;
+mod numbers;
 mod pack;
 
 pub use few::Few;
 pub use layout::{Layout, round_up};
 pub use micro::{Panels, multiply};
+pub use numbers::Numbers;
 pub use pack::{Block, pack_columns, pack_group, pack_rows};
 
-/// The largest part of k that is packed at once: a panel of each operand then lies in the second cache beside the blocks.
-pub const K_BLOCK: i64 = 768;
+/// The most steps of k that are packed at once: a panel of each operand then lies in the second cache beside the blocks.
+pub const STEPS: i64 = 768;

@@ -1,9 +1,9 @@
 //! Copying a block of a matrix into panels.
 
-use super::layout::Layout;
+use super::{Layout, Numbers};
 use crate::mlir::{Function, Index, Lanes, Pointer, transpose};
 
-/// A block to be packed: where its first element is, the distance of its stored rows, its lanes (at least one) and its steps of k.
+/// A block to be packed: where its first element is, the distance of its stored rows, its lanes (at least one) and how many k.
 #[derive(Clone, Copy)]
 pub struct Block<'f> {
     pub source: Pointer<'f>,
@@ -14,7 +14,7 @@ pub struct Block<'f> {
 
 /// Packs a matrix whose stored rows are lanes: k runs along them.
 pub fn pack_rows<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
-    let name = format!("pack_rows_{}", layout.lanes);
+    let name = format!("pack_rows_{}_{}", layout.numbers.name(), layout.lanes);
     f.call(&name, &[block.source, destination], &[block.leading, block.lanes, block.depth], |f, pointers, indices| {
         let (&[source, destination], &[leading, lanes, depth]) = (pointers, indices) else { return };
         f.each(f.index(0), lanes, layout.lanes, |first| {
@@ -31,50 +31,75 @@ pub fn pack_panel<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, des
         // A group wholly beyond the edge repeats the last row.
         let there = first.or_at_most(block.lanes - 1);
         let group = Block { source: block.source.at(there * block.leading), lanes: block.lanes - there, ..block };
-        pack_group(f, group, destination.at(first), f.index(layout.pitch));
+        pack_group(f, layout.numbers, group, destination.at(first), f.index(layout.pitch));
     });
 }
 
-/// … for one register of lanes: `destination[k · pitch + lane] = source[lane · leading + k]`. Lanes beyond those of the block repeat its last.
-pub fn pack_group<'f>(f: &'f Function<'f>, block: Block<'f>, destination: Pointer<'f>, pitch: Index<'f>) {
+/// … for one register of lanes: `destination[step · pitch + lane] = source[lane · leading + k]`, k the first of the step. Lanes beyond those of the
+/// block repeat its last.
+pub fn pack_group<'f>(
+    f: &'f Function<'f>,
+    numbers: Numbers,
+    block: Block<'f>,
+    destination: Pointer<'f>,
+    pitch: Index<'f>,
+) {
     let Block { source, leading, lanes, depth } = block;
-    f.call("pack_group", &[source, destination], &[leading, lanes, depth, pitch], |f, pointers, indices| {
+    let name = format!("pack_group_{}", numbers.name());
+    f.call(&name, &[source, destination], &[leading, lanes, depth, pitch], |f, pointers, indices| {
         let (&[source, destination], &[leading, lanes, depth, pitch]) = (pointers, indices) else { return };
         let width = f.vectors().width as i64;
         let row = |r: i64| source.at(f.index(r).or_at_most(lanes - 1) * leading);
         let rows: Vec<_> = (0..width).map(row).collect();
-        f.strips(f.index(0), depth, |k, edge| {
-            let columns = transpose(&rows.iter().map(|row| row.load_lanes(k, edge)).collect::<Vec<_>>());
-            for (i, column) in columns.iter().enumerate() {
-                destination.store_vector((k + i as i64) * pitch, *column);
+        let square = |k: Index<'_>, there: Option<Index<'_>>| {
+            let steps = transpose(&rows.iter().map(|row| numbers.along(*row, k, there)).collect::<Vec<_>>());
+            let first = k / numbers.step();
+            for (i, step) in steps.iter().enumerate() {
+                destination.store_vector((first + i as i64) * pitch, *step);
             }
-        });
+        };
+        let whole = depth - depth % (width * numbers.step());
+        f.each(f.index(0), whole, width * numbers.step(), |k| square(k, None));
+        f.when(whole.less(depth), || square(whole, Some(depth - whole)));
     });
 }
 
-/// Packs a matrix whose stored rows are steps of k: lanes lie side by side. A row of the matrix is read through before the next is begun.
+/// Packs a matrix whose stored rows are k: lanes lie side by side. Rows of the matrix are read through before the next are begun.
 pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
-    let name = format!("pack_columns_{}", layout.lanes);
+    let name = format!("pack_columns_{}_{}", layout.numbers.name(), layout.lanes);
     f.call(&name, &[block.source, destination], &[block.leading, block.lanes, block.depth], |f, pointers, indices| {
         let (&[source, destination], &[leading, lanes, depth]) = (pointers, indices) else { return };
-        let distance = layout.distance(depth);
+        let (distance, step) = (layout.distance(depth), layout.numbers.step());
         // Panels whose registers all lie within the row.
         let whole = (lanes + (layout.lanes - layout.pitch)).or_at_least(f.index(0)) / layout.lanes;
-        f.times(depth, |k| {
-            let (from, to) = (source.at(k * leading), destination.at(k * layout.pitch));
-            f.times(whole, |panel| copy_panel(f, layout, from.at(panel * layout.lanes), to.at(panel * distance), None));
-            f.each(whole, lanes.ceiling_division(layout.lanes), 1, |panel| {
+        let pack_step = |k: Index<'_>, there: i64| {
+            let to = destination.at(layout.step(k));
+            let rows: Vec<_> = (0..there).map(|row| source.at((k + row) * leading)).collect();
+            let panel = |panel: Index<'_>, lanes: Option<Index<'_>>| {
                 let first = panel * layout.lanes;
-                copy_panel(f, layout, from.at(first), to.at(panel * distance), Some(lanes - first));
-            });
-        });
+                let rows: Vec<_> = rows.iter().map(|row| row.at(first)).collect();
+                copy_step(f, layout, &rows, to.at(panel * distance), lanes.map(|lanes| lanes - first));
+            };
+            f.times(whole, |i| panel(i, None));
+            f.each(whole, lanes.ceiling_division(layout.lanes), 1, |i| panel(i, Some(lanes)));
+        };
+        let end = depth - depth % step;
+        f.each(f.index(0), end, step, |k| pack_step(k, step));
+        // The odd k that makes a step of its own.
+        if step > 1 {
+            f.when(end.less(depth), || pack_step(end, 1));
+        }
     });
 }
 
-/// Copies the registers of a panel, those lanes that are there.
-fn copy_panel<'f>(f: &'f Function<'f>, layout: Layout, from: Pointer<'f>, to: Pointer<'f>, there: Option<Index<'f>>) {
+/// Copies one step of a panel, those lanes that are there: rows side by side, as many as there are k.
+fn copy_step<'f>(f: &'f Function<'f>, layout: Layout, rows: &[Pointer<'f>], to: Pointer<'f>, there: Option<Index<'f>>) {
     for first in (0..layout.pitch).step_by(f.vectors().width) {
         let lanes = there.map_or(Lanes::All, |there| Lanes::Some((there - first).lanes()));
-        to.store_vector(f.index(first), from.load_lanes(f.index(first), lanes));
+        let row = |i: i64| match rows.get(i as usize) {
+            Some(row) => row.load_lanes(f.index(first), lanes),
+            None => f.vector(0.0),
+        };
+        to.store_vector(f.index(first), layout.numbers.across(row));
     }
 }

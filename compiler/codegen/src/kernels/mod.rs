@@ -42,7 +42,7 @@ pub fn emit(emission: &Emission, name: &str, kernel: &Kernel) {
 /// The scratch that each thread must hand to a kernel.
 pub fn scratch_bytes(kernel: &Kernel, vectors: Vectors) -> usize {
     let elements = match &kernel.body {
-        Body::Contraction(_) => contraction::scratch_elements(vectors),
+        Body::Contraction(body) => contraction::scratch_elements(body, vectors),
         Body::Attention(body) => attention::scratch_elements(body.channels, vectors),
         Body::CachedAttention(body) => attention::scratch_elements(body.channels, vectors),
         Body::AttentionBackward(body) => attention::backward_scratch_elements(body.channels, vectors),

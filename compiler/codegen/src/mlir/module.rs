@@ -23,6 +23,7 @@ pub struct Types<'c> {
     pub i64s: Type<'c>,
     pub pointers: Type<'c>,
     pub f32s: Type<'c>,
+    pub bf16s: Type<'c>,
 }
 
 /// A module that emitters add functions to.
@@ -53,6 +54,7 @@ impl<'c> Emission<'c> {
             i64s: vector(integer(64)),
             pointers: vector(pointer),
             f32s: vector(f32),
+            bf16s: Type::vector(&[2 * vectors.width as u64], Type::bfloat16(context)),
         };
         Emission {
             context,

@@ -96,6 +96,8 @@ kinds! {
     I32s, Ints: i32s;
     /// A register of f32.
     F32s, Vector: f32s;
+    /// A register of bf16, twice as many as lanes of f32.
+    BF16s, Bf16s: bf16s;
 }
 
 macro_rules! numbers {

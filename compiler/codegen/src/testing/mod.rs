@@ -11,8 +11,9 @@ use tfc_compiler::kernel::{Access, Kernel, evaluate_buffers};
 
 /// Every register width that this machine can run: each is another path through the emitters.
 pub fn all_vectors() -> Vec<Vectors> {
-    let all = [Vectors::AVX512, Vectors::AVX2, Vectors::NEON, Vectors::SSE2];
-    all.into_iter().filter(|v| v.width <= Vectors::host().width).collect()
+    let all = [Vectors::AVX512_BF16, Vectors::AVX512, Vectors::AVX2, Vectors::NEON, Vectors::SSE2];
+    let host = Vectors::host();
+    all.into_iter().filter(|v| v.width <= host.width && v.bf16 <= host.bf16).collect()
 }
 
 pub struct Jit(LoadedObjects);
@@ -70,8 +71,11 @@ impl Trial {
 
     /// The same, `allowed` telling the error that the largest of a buffer allows.
     pub fn check_within(&self, buffers: &[Vec<f64>], sizes: &[i64], allowed: impl Fn(f64) -> f64) {
-        let mut truth = buffers.to_vec();
-        evaluate_buffers(&self.kernel, sizes, &mut truth);
+        self.check_against(&truth(&self.kernel, buffers, sizes), buffers, sizes, allowed);
+    }
+
+    /// The same where the evaluation is at hand.
+    pub fn check_against(&self, truth: &[Vec<f64>], buffers: &[Vec<f64>], sizes: &[i64], allowed: impl Fn(f64) -> f64) {
         let items = self.kernel.extent(sizes);
         let whole = self.run(buffers, sizes, std::iter::once(0..items));
         let divided = self.run(buffers, sizes, (0..items).rev().map(|i| i..i + 1));
@@ -113,6 +117,13 @@ impl Trial {
             .map(|(o, (f, i))| if o.dtype == DType::F32 { f } else { i.iter().map(|x| *x as f32).collect() })
             .collect()
     }
+}
+
+/// What the kernel makes of the buffers in f64.
+pub fn truth(kernel: &Kernel, buffers: &[Vec<f64>], sizes: &[i64]) -> Vec<Vec<f64>> {
+    let mut truth = buffers.to_vec();
+    evaluate_buffers(kernel, sizes, &mut truth);
+    truth
 }
 
 /// Numbers in [−1, 1), all f32: the same for the same seed.

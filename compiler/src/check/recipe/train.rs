@@ -5,8 +5,9 @@ use super::arguments::{Signature, as_call};
 use super::block::Layers;
 use super::field::FieldName;
 use crate::check::value::{Value, ValueKind};
-use crate::model::{Cadence, Optimizer, Precision, Rule, Schedule, ScheduleKind, TrainRecipe};
+use crate::model::{Cadence, Optimizer, Rule, Schedule, ScheduleKind, TrainRecipe};
 use crate::model::{Horizon, ScheduleSpan};
+use crate::precision::Precision;
 use tfc_grammar::{Code, Diagnostic};
 
 const EVALUATE: Signature = Signature { parameters: &["steps", "batches"], flags: &[] };
@@ -21,7 +22,7 @@ impl Recipe<'_> {
         let needed = [(FieldName::Batch, "batch = 512"), (FieldName::Optimizer, "optimizer = adamw(lr = 6e-4)")];
         self.needs(layers, place, "train", &needed);
         let batch = value(FieldName::Batch).and_then(|value| self.count(&value));
-        let precisions = [("f32", Precision::F32), ("bf16", Precision::Bf16)];
+        let precisions = [Precision::F32, Precision::Bf16].map(|precision| (precision.name(), precision));
         let precision = value(FieldName::Precision).map_or(Some(Precision::F32), |v| self.choice(&v, &precisions));
         let optimizer = value(FieldName::Optimizer).and_then(|value| self.optimizer(&value));
         let schedule = value(FieldName::Schedule).map_or(Some(CONSTANT), |value| self.schedule(&value));

@@ -10,7 +10,10 @@ pub fn evaluate(body: &Contraction, sizes: &[i64], memory: &mut Memory) {
     let ContractionSizes { outer, m, n, k, ref a, ref b, .. } = sizes;
     let strides: Vec<Strides<i64>> = [a, b].into_iter().chain(&sizes.operands).cloned().collect();
     let load = |o, operand, prologue, rows, columns, memory: &Memory| {
-        matrix(&Loading { outer: o, operand, prologue, rows, columns }, &strides, &sizes.numbers, memory)
+        let mut loaded =
+            matrix(&Loading { outer: o, operand, prologue, rows, columns }, &strides, &sizes.numbers, memory);
+        loaded.iter_mut().flatten().for_each(|element| *element = body.precision.operand(*element));
+        loaded
     };
     for o in 0..outer {
         let (rows, columns) = if body.transpose_a { (k, m) } else { (m, k) };

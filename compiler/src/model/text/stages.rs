@@ -2,8 +2,8 @@
 
 use super::super::{
     Cadence, Corpus, DataRecipe, Documents, End, Growth, GrowthInit, Horizon, Images, Init, Metric, Model, Optimizer,
-    Precision, Rows, Rule, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource, TrainRecipe,
-    Until, Validation,
+    Rows, Rule, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource, TrainRecipe, Until,
+    Validation,
 };
 
 impl Model {
@@ -92,10 +92,7 @@ fn paths(corpus: &Corpus) -> String {
 }
 
 fn train(train: &TrainRecipe) -> String {
-    let precision = match train.precision {
-        Precision::F32 => "f32",
-        Precision::Bf16 => "bf16",
-    };
+    let precision = train.precision.name();
     let Optimizer { lr, beta1, beta2, eps, decay, clip } = &train.optimizer;
     let clip = clip.map(|clip| format!(" clip={clip:?}")).unwrap_or_default();
     let every = |what: &str, cadence: Option<Cadence>, also: &str, count: Option<u64>| {

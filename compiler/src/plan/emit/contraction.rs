@@ -29,6 +29,7 @@ impl Emitter<'_> {
         }
         sizes.extend(task.numbers.iter().cloned());
         let body = Contraction {
+            precision: self.plan.precision,
             transpose_a: work.transpose_a,
             transpose_b: work.transpose_b,
             prologue_a: work.prologue_a.clone(),

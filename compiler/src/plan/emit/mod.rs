@@ -10,15 +10,17 @@ use super::{Argument, Buffer, BufferId, Launch, Place, Plan, PlannedOutput, Prog
 use crate::fuse::{self, Chunks, Fused, Slot, Task, Work};
 use crate::graph::{DType, Graph, Type};
 use crate::kernel::{Access, Body, Kernel, Operand};
+use crate::precision::Precision;
 use crate::size::{Size, Symbol};
 use crate::storage::Storage;
 use std::collections::BTreeMap;
 
-/// Fuses and plans one entry; adds its kernels and its plan to the program. Composites must be expanded, but for attention and
+/// Fuses and plans one entry in one precision; adds its kernels and its plan to the program. Composites must be expanded, but for attention and
 /// the vocabulary loss.
-pub fn compile_entry(graph: &Graph, program: &mut Program) {
+pub fn compile_entry(graph: &Graph, precision: Precision, program: &mut Program) {
     let plan = Plan {
         name: graph.name.clone(),
+        precision,
         symbols: graph.symbols.clone(),
         inputs: graph.inputs.clone(),
         outputs: handed_back(graph),

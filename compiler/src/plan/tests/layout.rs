@@ -2,6 +2,7 @@
 
 use crate::graph::DType;
 use crate::plan::{Buffer, BufferId, Layout, Place, Plan, Step, layout};
+use crate::precision::Precision;
 use crate::size::{Size, SizeValues, Symbol, Symbols};
 use proptest::prelude::*;
 
@@ -14,6 +15,7 @@ fn plan_of(lives: &[(i64, u32, u32)]) -> Plan {
         place: Place::Arena { first, last: first + more },
     };
     Plan {
+        precision: Precision::F32,
         name: "lives".into(),
         symbols: Symbols::default(),
         inputs: Vec::new(),

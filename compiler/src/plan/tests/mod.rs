@@ -5,6 +5,7 @@ use crate::graph::Graph;
 use crate::graph::arbitrary::{self, Style};
 use crate::interpret::{Data, Memory, interpret};
 use crate::passes;
+use crate::precision::Precision;
 use crate::size::SizeValues;
 use proptest::prelude::*;
 
@@ -15,7 +16,7 @@ mod models;
 /// Compiles a graph and runs both; panics where they differ.
 fn check(graph: &Graph, sizes: &SizeValues, memory: &Memory) -> Program {
     let mut program = Program::default();
-    compile_entry(graph, &mut program);
+    compile_entry(graph, Precision::F32, &mut program);
     let plan = &program.plans[0];
     let violations = [verify(&program, plan), verify_at(&program, plan, sizes)].concat();
     assert!(violations.is_empty(), "{}\n{graph}\n{program}", violations.join("\n"));

@@ -2,8 +2,8 @@
 
 use super::{Change, Field};
 use tfc_compiler::model::{
-    Amount, Cadence, Corpus, DataRecipe, Documents, GrowthInit, Horizon, Init, Metric, Model, Precision, Rows, Rule,
-    ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource, TrainRecipe, Until, Validation,
+    Amount, Cadence, Corpus, DataRecipe, Documents, GrowthInit, Horizon, Init, Metric, Model, Rows, Rule, ScalePolicy,
+    Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource, TrainRecipe, Until, Validation,
 };
 
 pub fn fields(model: &Model, stage: &Stage) -> Vec<Field> {
@@ -46,7 +46,7 @@ fn train(model: &Model, train: Option<&TrainRecipe>, fields: &mut Vec<Field>) {
     ];
     let present = [
         ("batch", of(&|t| t.batch.to_string())),
-        ("precision", of(&|t| precision(t.precision).to_string())),
+        ("precision", of(&|t| t.precision.name().to_string())),
         ("lr", of(&|t| t.optimizer.lr.to_string())),
         ("betas", of(&|t| format!("({}, {})", t.optimizer.beta1, t.optimizer.beta2))),
         ("eps", of(&|t| t.optimizer.eps.to_string())),
@@ -93,13 +93,6 @@ fn or_none<T>(value: &Option<T>, text: impl Fn(&T) -> String) -> String {
 
 fn every(Cadence::Every(steps): &Cadence) -> String {
     format!("every({steps})")
-}
-
-fn precision(precision: Precision) -> &'static str {
-    match precision {
-        Precision::F32 => "f32",
-        Precision::Bf16 => "bf16",
-    }
 }
 
 fn until(until: &Until) -> String {

@@ -1,7 +1,7 @@
 //! One head: its rows, how blocks of them are copied, and the three products between them.
 
 use super::tile::{Form, Onto, Operands, multiply};
-use crate::gemm::{Block, Layout, pack_rows, round_up};
+use crate::gemm::{Block, Layout, Numbers, pack_rows, round_up};
 use crate::mlir::{Function, Index, Lanes, Pointer};
 use crate::vectors::Vectors;
 
@@ -82,18 +82,18 @@ impl Shape {
 
     /// f32 of `count` queries as lanes.
     pub fn lane_elements(self, count: i64) -> i64 {
-        Layout::of_b(self.vectors).elements(count, self.channels)
+        Layout::of_b(Numbers::F32, self.vectors).elements(count, self.channels)
     }
 
     /// Packs the first `count` rows as lanes of panels, repeating the last.
     pub fn as_lanes<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
         let block = Block { source: rows.pointer, leading: rows.stride, lanes: count, depth: f.index(self.channels) };
-        pack_rows(f, Layout::of_b(self.vectors), block, to);
+        pack_rows(f, Layout::of_b(Numbers::F32, self.vectors), block, to);
     }
 
     /// The panel of those lanes that begins with `query`.
     pub fn panel_of<'f>(self, lanes: Pointer<'f>, query: Index<'f>) -> Pointer<'f> {
-        let distance = Layout::of_b(self.vectors).distance(query.constant(self.channels));
+        let distance = Layout::of_b(Numbers::F32, self.vectors).distance(query.constant(self.channels));
         lanes.at(query / self.panel * distance)
     }
 

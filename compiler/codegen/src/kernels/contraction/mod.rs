@@ -28,8 +28,8 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: 
 }
 
 /// f32 of scratch.
-pub fn scratch_elements(vectors: Vectors) -> i64 {
-    nest::scratch_elements(vectors).max(few::scratch_elements())
+pub fn scratch_elements(body: &Contraction, vectors: Vectors) -> i64 {
+    nest::scratch_elements(body, vectors).max(few::scratch_elements())
 }
 
 #[cfg(test)]

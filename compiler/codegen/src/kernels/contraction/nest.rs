@@ -3,7 +3,7 @@
 use super::epilogue::{self, Tile};
 use super::operand::Arguments;
 use super::pack::{Block, Side};
-use crate::gemm::{K_BLOCK, Layout, Panels, multiply};
+use crate::gemm::{Layout, Numbers, Panels, STEPS, multiply};
 use crate::kernels::scratch::Scratch;
 use crate::mlir::{Bool, Function, Index, Launch, Pointer};
 use crate::vectors::Vectors;
@@ -17,31 +17,34 @@ const ROWS: i64 = Contraction::ROW_BLOCK;
 const COLUMNS: i64 = Contraction::COLUMN_BLOCK;
 
 /// f32 of scratch: a row block of A and a column block of B, packed, and the tiles of C while k is done in several passes.
-fn parts(vectors: Vectors) -> [i64; 3] {
-    let (a, b) = (Layout::of_a(vectors), Layout::of_b(vectors));
-    [a.elements(ROWS, K_BLOCK), b.elements(COLUMNS, K_BLOCK), RUN * ROWS * COLUMNS]
+fn parts(numbers: Numbers, vectors: Vectors) -> [i64; 3] {
+    let (a, b) = (Layout::of_a(numbers, vectors), Layout::of_b(numbers, vectors));
+    let depth = STEPS * numbers.step();
+    [a.elements(ROWS, depth), b.elements(COLUMNS, depth), RUN * ROWS * COLUMNS]
 }
 
-pub fn scratch_elements(vectors: Vectors) -> i64 {
-    Scratch::total(&parts(vectors))
+pub fn scratch_elements(body: &Contraction, vectors: Vectors) -> i64 {
+    Scratch::total(&parts(Numbers::new(body.precision, vectors), vectors))
 }
 
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'f>, body: &Contraction) {
     let (row_blocks, column_blocks) = (arguments.m.ceiling_division(ROWS), arguments.n.ceiling_division(COLUMNS));
     // Of one size, as nearly as can be, and no larger than a block.
-    let passes = arguments.k.ceiling_division(K_BLOCK).or_at_least(f.index(1));
+    let vectors = f.vectors();
+    let numbers = Numbers::new(body.precision, vectors);
+    let passes = arguments.k.ceiling_division(STEPS * numbers.step()).or_at_least(f.index(1));
     let depth = ((arguments.k + passes - 1) / passes).round_up(8);
     let one_pass = passes.equals(f.index(1));
     let run = one_pass.select(column_blocks, f.index(RUN)).or_at_least(f.index(1));
     // The blocks of a matrix are of one size, as nearly as can be.
-    let vectors = f.vectors();
     let block_rows = even(arguments.m, row_blocks, vectors.rows);
     let block_columns = even(arguments.n, column_blocks, vectors.columns());
-    let [packed_a, packed_b, tiles] = Scratch::divide(launch.scratch, parts(vectors));
+    let [packed_a, packed_b, tiles] = Scratch::divide(launch.scratch, parts(numbers, vectors));
     let tile = f.stack((vectors.rows * vectors.columns()) as i64);
     let nest = Nest {
         f,
         body,
+        numbers,
         arguments,
         block_rows,
         block_columns,
@@ -75,6 +78,7 @@ fn even<'f>(size: Index<'f>, count: Index<'f>, tile: usize) -> Index<'f> {
 struct Nest<'a, 'f> {
     f: &'f Function<'f>,
     body: &'a Contraction,
+    numbers: Numbers,
     arguments: &'a Arguments<'f>,
     block_rows: Index<'f>,
     block_columns: Index<'f>,
@@ -126,7 +130,7 @@ impl<'f> Nest<'_, 'f> {
     fn block(&self, pass: Pass<'f>) {
         let (f, arguments, body) = (self.f, self.arguments, self.body);
         let Pass { outer, row, column, k, depth, .. } = pass;
-        let (layout_a, layout_b) = (Layout::of_a(f.vectors()), Layout::of_b(f.vectors()));
+        let (layout_a, layout_b) = (Layout::of_a(self.numbers, f.vectors()), Layout::of_b(self.numbers, f.vectors()));
         let side_a = Side {
             f,
             arguments,
@@ -161,7 +165,8 @@ impl<'f> Nest<'_, 'f> {
                     let (rows, columns) = (block_rows - r, columns - c);
                     let tile = Tile { elements, outer, row, column, rows, columns };
                     f.when(pass.is_last, || epilogue::prefetch(f, arguments, body, tile));
-                    multiply(f, Panels { a, b, k: depth, tile: elements, accumulate: !pass.is_first });
+                    let accumulate = !pass.is_first;
+                    multiply(f, self.numbers, Panels { a, b, k: depth, tile: elements, accumulate });
                     f.when(pass.is_last, || epilogue::store(f, arguments, body, tile));
                 });
             });

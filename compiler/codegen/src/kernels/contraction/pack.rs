@@ -70,24 +70,46 @@ impl<'f> Side<'_, 'f> {
                         });
                     });
                     let group_block = gemm::Block { source: staged, leading: f.index(STAGED_LEADING), lanes, depth };
-                    pack_group(f, group_block, destination.at(k * layout.pitch + group), f.index(layout.pitch));
+                    let to = destination.at(layout.step(k) + group);
+                    pack_group(f, layout.numbers, group_block, to, f.index(layout.pitch));
                 });
             });
         });
     }
 
-    /// A row of the matrix is computed and spread over the panels.
+    /// The rows of a step are computed and spread over the panels.
     fn pack_computed_columns(&self, prologue: &(Program, Register), block: Block<'f>, destination: Pointer<'f>) {
         let (f, layout) = (self.f, self.layout);
-        f.times(block.depth, |k| {
+        let staged = f.stack(layout.numbers.step() * layout.pitch);
+        let registers = || (0..layout.pitch).step_by(f.vectors().width);
+        f.each(f.index(0), block.depth, layout.numbers.step(), |k| {
             f.each(f.index(0), block.lanes, layout.lanes, |panel| {
-                let to = destination.at(panel / layout.lanes * layout.distance(block.depth) + k * layout.pitch);
+                let to = destination.at(panel / layout.lanes * layout.distance(block.depth) + layout.step(k));
                 let columns = (block.lanes - panel).or_at_most(f.index(layout.lanes));
-                f.strips(f.index(0), columns, |column, lanes| {
-                    let (row, column_of_matrix) = (block.k + k, block.lane + panel + column);
-                    let place = Place { outer: block.outer, row, column: column_of_matrix, lanes };
-                    to.store_vector(column, self.computed(prologue, place));
-                });
+                let row = |row: Index<'f>, store: &dyn Fn(Index<'f>, Vector<'f>)| {
+                    f.strips(f.index(0), columns, |column, lanes| {
+                        let column_of_matrix = block.lane + panel + column;
+                        let place = Place { outer: block.outer, row: block.k + row, column: column_of_matrix, lanes };
+                        store(column, self.computed(prologue, place));
+                    });
+                };
+                match layout.numbers.step() {
+                    1 => row(k, &|column, value| to.store_vector(column, layout.numbers.across(|_| value))),
+                    step => {
+                        let there = (block.depth - k).or_at_most(f.index(step));
+                        f.times(there, |i| {
+                            row(k + i, &|column, value| staged.store_vector(i * layout.pitch + column, value));
+                        });
+                        f.each(there, f.index(step), 1, |i| {
+                            let zero = |first| staged.store_vector(i * layout.pitch + first, f.vector(0.0));
+                            registers().for_each(zero);
+                        });
+                        registers().for_each(|first| {
+                            let row = |i: i64| staged.load_vector(f.index(i * layout.pitch + first));
+                            to.store_vector(f.index(first), layout.numbers.across(row));
+                        });
+                    }
+                }
             });
         });
     }

@@ -2,9 +2,10 @@
 
 use super::{experiment, model};
 use crate::model::{
-    Cadence, Documents, End, Experiment, Growth, GrowthInit, Horizon, Init, Metric, Optimizer, Precision, Rows,
-    ScalePolicy, ScheduleKind, ScheduleSpan, TokenizerSource, Until, Validation,
+    Cadence, Documents, End, Experiment, Growth, GrowthInit, Horizon, Init, Metric, Optimizer, Rows, ScalePolicy,
+    ScheduleKind, ScheduleSpan, TokenizerSource, Until, Validation,
 };
+use crate::precision::Precision;
 
 const SMALLEST: &str = "train { batch = 8  optimizer = adamw(lr = 1e-3)  steps = 10 }\n";
 

@@ -1,0 +1,78 @@
+//! What the panels hold.
+
+use crate::mlir::{Index, Lanes, Pointer, Vector};
+use crate::vectors::Vectors;
+use tfc_compiler::precision::Precision;
+
+/// The numbers in a lane of a panel, which always has the size of an f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    F32,
+    /// bf16, each as an f32: for machines that multiply nothing narrower.
+    Bf16,
+    /// bf16, two in a lane: two successive k make one step.
+    Bf16Pairs,
+}
+
+impl Numbers {
+    pub fn new(precision: Precision, vectors: Vectors) -> Numbers {
+        match (precision, vectors.bf16) {
+            (Precision::F32, _) => Numbers::F32,
+            (Precision::Bf16, false) => Numbers::Bf16,
+            (Precision::Bf16, true) => Numbers::Bf16Pairs,
+        }
+    }
+
+    /// Told apart in the names of helpers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Numbers::F32 => "f32",
+            Numbers::Bf16 => "bf16",
+            Numbers::Bf16Pairs => "bf16_pairs",
+        }
+    }
+
+    /// How many k make one step: as many as stand in a lane.
+    pub fn step(self) -> i64 {
+        match self {
+            Numbers::F32 | Numbers::Bf16 => 1,
+            Numbers::Bf16Pairs => 2,
+        }
+    }
+
+    /// Steps of `depth` k; what the last lacks is 0.
+    pub fn steps(self, depth: Index) -> Index {
+        depth.ceiling_division(self.step())
+    }
+
+    /// A register of steps from f32 that lie side by side: from `k` on, all or `there` of them.
+    pub fn along<'f>(self, row: Pointer<'f>, k: Index<'f>, there: Option<Index<'f>>) -> Vector<'f> {
+        let width = k.function().vectors().width as i64;
+        let load = |after: i64| {
+            let lanes = there.map_or(Lanes::All, |there| Lanes::Some((there - after).lanes()));
+            row.load_lanes(k + after, lanes)
+        };
+        match self {
+            Numbers::F32 => load(0),
+            Numbers::Bf16 => load(0).rounded_to_bf16(),
+            Numbers::Bf16Pairs => load(0).paired_with_neighbours(load(width)),
+        }
+    }
+
+    /// One step in a register of lanes: row after row of f32, as many as a step has k; `row` gives 0 for those that are not there.
+    pub fn across<'f>(self, row: impl Fn(i64) -> Vector<'f>) -> Vector<'f> {
+        match self {
+            Numbers::F32 => row(0),
+            Numbers::Bf16 => row(0).rounded_to_bf16(),
+            Numbers::Bf16Pairs => row(0).paired_with(row(1)),
+        }
+    }
+
+    /// `sum` + a · b, or the products of the pairs.
+    pub fn accumulate<'f>(self, a: Vector<'f>, b: Vector<'f>, sum: Vector<'f>) -> Vector<'f> {
+        match self {
+            Numbers::F32 | Numbers::Bf16 => a.times_plus(b, sum),
+            Numbers::Bf16Pairs => sum.plus_product_of_pairs(a, b),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! bf16: rounding to it, and products of pairs.
+//!
+//! A pair of bf16 takes the place of an f32 in a register, so that pairs are moved, transposed and broadcast like f32; the first of a pair is the lower
+//! half. What makes and multiplies pairs exists only where [`crate::vectors::Vectors::bf16`] says so.
+
+use super::function::Function;
+use super::value::{BF16s, Bf16s, Kind, Value, Vector};
+use melior::ir::attribute::{DenseI32ArrayAttribute, StringAttribute};
+
+impl<'f> Vector<'f> {
+    /// The nearest bf16, ties to even, as f32: with integers, for any machine.
+    pub fn rounded_to_bf16(self) -> Vector<'f> {
+        let bits = self.bits();
+        // The lowest bit that stays decides ties.
+        let tie_to_even = bits.shift_left(15).shift_right_unsigned(31);
+        let rounded = (bits + tie_to_even + 0x7fff).shift_right_unsigned(16).shift_left(16);
+        // A NaN might become an infinity.
+        self.equals(self).select(rounded.as_float(), self)
+    }
+
+    /// Lanes 2i and 2i + 1 of `self` followed by `next`, rounded, as the pair i.
+    pub fn paired_with_neighbours(self, next: Vector<'f>) -> Vector<'f> {
+        self.rounded_with(next).as_pairs()
+    }
+
+    /// Lane i of `self` and of `other`, rounded, as the pair i.
+    pub fn paired_with(self, other: Vector<'f>) -> Vector<'f> {
+        let width = self.function.vectors().width as i64;
+        let interleaved: Vec<i64> = (0..width).flat_map(|i| [i, i + width]).collect();
+        let rounded = self.rounded_with(other);
+        let mask = self.function.indices(&interleaved);
+        let pairs: Bf16s = self.function.apply("vector.shuffle", &[rounded.raw, rounded.raw], &[("mask", mask)]);
+        pairs.as_pairs()
+    }
+
+    /// `self` + a₀·b₀ + a₁·b₁ for the pairs (a₀, a₁) and (b₀, b₁) in each lane.
+    pub fn plus_product_of_pairs(self, a: Vector<'f>, b: Vector<'f>) -> Vector<'f> {
+        let operands = [self.raw, a.as_bf16s().raw, b.as_bf16s().raw];
+        self.function.intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", &operands)
+    }
+
+    /// The lanes of `self`, then those of `other`.
+    fn rounded_with(self, other: Vector<'f>) -> Bf16s<'f> {
+        // The instruction takes what comes first last.
+        self.function.intrinsic("llvm.x86.avx512bf16.cvtne2ps2bf16.512", &[other.raw, self.raw])
+    }
+
+    fn as_bf16s(self) -> Bf16s<'f> {
+        self.function.apply("vector.bitcast", &[self.raw], &[])
+    }
+}
+
+impl<'f> Value<'f, BF16s> {
+    fn as_pairs(self) -> Vector<'f> {
+        self.function.apply("vector.bitcast", &[self.raw], &[])
+    }
+}
+
+impl<'f> Function<'f> {
+    /// Calls one of LLVM's own functions.
+    fn intrinsic<K: Kind>(&'f self, name: &str, operands: &[melior::ir::Value<'f, 'f>]) -> Value<'f, K> {
+        let context = self.context();
+        let segments = DenseI32ArrayAttribute::new(context, &[operands.len() as i32, 0]).into();
+        let attributes = [
+            ("intrin", StringAttribute::new(context, name).into()),
+            ("operandSegmentSizes", segments),
+            ("op_bundle_sizes", DenseI32ArrayAttribute::new(context, &[]).into()),
+        ];
+        self.apply("llvm.call_intrinsic", operands, &attributes)
+    }
+}
