@@ -7,13 +7,14 @@ use tfc_codegen::{CpuBackend, Peak};
 use tfc_compiler::executable::{Backend, BackendError, Code, Loaded};
 use tfc_compiler::graph::AttentionMask;
 use tfc_compiler::kernel::{Attention, AttentionBackward, Body, Kernel, Number, Operand};
+use tfc_compiler::precision::Precision;
 
 /// B, T, H, G.
 const SIZES: [[usize; 4]; 4] = [[1, 1024, 12, 12], [16, 256, 4, 4], [1, 2048, 8, 2], [1, 200, 12, 12]];
 const CHANNELS: [u32; 3] = [64, 80, 128];
 
 fn main() -> Result<(), BackendError> {
-    let peak = Peak::new()?;
+    let peak = Peak::new(Precision::F32)?;
     println!("peak of one core now: {:.0} GFLOP/s", peak.measure() / 1e9);
     let kernels: Vec<Kernel> = CHANNELS.iter().flat_map(|channels| [forward(*channels), backward(*channels)]).collect();
     let backend = CpuBackend::new();
@@ -36,13 +37,14 @@ fn scale(channels: u32) -> Number {
 }
 
 fn forward(channels: u32) -> Kernel {
-    let body = Body::Attention(Attention { channels, mask: AttentionMask::Causal, scale: scale(channels) });
+    let body =
+        Body::Attention(Attention { channels, mask: AttentionMask::Causal, documents: false, scale: scale(channels) });
     Kernel { body, operands: [vec![Operand::READ; 3], vec![Operand::WRITE; 2]].concat() }
 }
 
 fn backward(channels: u32) -> Kernel {
     let mask = AttentionMask::Causal;
-    let body = Body::AttentionBackward(AttentionBackward { channels, mask, scale: scale(channels) });
+    let body = Body::AttentionBackward(AttentionBackward { channels, mask, documents: false, scale: scale(channels) });
     Kernel { body, operands: [vec![Operand::READ; 6], vec![Operand::WRITE; 3]].concat() }
 }
 
