@@ -17,10 +17,9 @@ fn training(compiled: &Compiled, stage: usize, rows: u64) -> u64 {
 
 /// The most sequences at once that the largest stage has memory for.
 pub fn micro_batch(compiled: &Compiled, budget: u64) -> Result<u64> {
-    let stages = &compiled.model.experiment.stages;
-    let batch = stages.iter().filter_map(|s| s.train.as_ref()).map(|t| t.batch).max().unwrap_or(1);
-    let needed = |rows: u64| (0..stages.len()).map(|stage| training(compiled, stage, rows)).max().unwrap_or(0);
-    fitting(batch, budget, &needed)
+    let stages = compiled.model.experiment.stages.len();
+    let needed = |rows: u64| (0..stages).map(|stage| training(compiled, stage, rows)).max().unwrap_or(0);
+    fitting(compiled.model.largest_batch(), budget, &needed)
 }
 
 /// Bytes of the largest arena that an entry takes at these sizes; None where nothing was compiled.

@@ -110,7 +110,7 @@ fn entries(model: &Model, what: What) -> Result<Vec<Entry>> {
         What::Train if model.program.loss.is_none() => {
             Err(Failure::mistake("the model has no `loss`, so it cannot be trained; bind one"))
         }
-        What::Train => Ok(vec![Entry::Gradient, Entry::Update]),
+        What::Train => Ok(Entry::updates(model)),
         What::Forward => {
             let none = || Failure::mistake("the model has no logits; bind a loss on them, or use --what train");
             Ok(vec![Entry::Named(vec![logits_binding(model).ok_or_else(none)?.to_string()])])

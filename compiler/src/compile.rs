@@ -31,7 +31,7 @@ fn precisions(model: &Model, entry: &Entry) -> BTreeSet<Precision> {
     let stages = &model.experiment.stages;
     let measures = match entry {
         Entry::Evaluate | Entry::Named(_) => stages.iter().any(|stage| stage.growth.is_some()),
-        Entry::Gradient | Entry::Update | Entry::Decode | Entry::Grad => false,
+        Entry::Gradient | Entry::AddGradient | Entry::Update | Entry::Decode | Entry::Grad => false,
     };
     let of_stages = (0..stages.len().max(1)).map(|stage| model.stage_precision(stage));
     of_stages.chain(measures.then_some(Precision::F32)).collect()

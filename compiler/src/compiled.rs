@@ -10,7 +10,8 @@ use crate::storage::{RowState, Storage};
 ///
 /// | entry | inputs | effect and outputs |
 /// | --- | --- | --- |
-/// | `gradient` | the model's inputs, `loss_weight` f32 `[]`, `seed` i32 `[2]` if the model draws random numbers, another for each micro-batch, `step_seed` i32 `[2]` if it draws some once a step | adds loss_weight · ∂loss into every `Storage::Gradient`; `loss` |
+/// | `gradient` | the model's inputs, `loss_weight` f32 `[]`, `seed` i32 `[2]` if the model draws random numbers, another for each micro-batch, `step_seed` i32 `[2]` if it draws some once a step | writes loss_weight · ∂loss to every `Storage::Gradient`; `loss` |
+/// | `add_gradient` | the same | the same, added to what stands there: for every micro-batch of a batch but the first |
 /// | `update` | `learning_rate`, `beta1`, `one_minus_beta1`, `beta2`, `one_minus_beta2`, `eps`, `clip` (infinity: none), all f32 `[]` | steps every parameter and its moments in place, none of them where the norm is not finite; `gradient_norm` |
 /// | `evaluate` | the model's inputs | `loss` and every metric |
 /// | `decode` | the input ids i32 `[batch, sequence]`, `position` i32 `[]` of the first of them, `positions` i32 `[sequence]` if the model has learned positions | writes the caches; `logits` `[batch, classes]` of the last position |
@@ -24,6 +25,7 @@ use crate::storage::{RowState, Storage};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     Gradient,
+    AddGradient,
     Update,
     Evaluate,
     Decode,
@@ -32,9 +34,19 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// What an update of a model runs.
+    pub fn updates(model: &Model) -> Vec<Entry> {
+        let mut entries = vec![Entry::Gradient, Entry::Update];
+        if model.largest_batch() > 1 {
+            entries.push(Entry::AddGradient);
+        }
+        entries
+    }
+
     pub fn name(&self) -> &'static str {
         match self {
             Entry::Gradient => "gradient",
+            Entry::AddGradient => "add_gradient",
             Entry::Update => "update",
             Entry::Evaluate => "evaluate",
             Entry::Decode => "decode",

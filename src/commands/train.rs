@@ -87,7 +87,8 @@ fn entries(model: &Model) -> std::result::Result<Vec<Entry>, Stop> {
     if model.program.loss.is_none() {
         return Err(Failure::mistake("the model has no `loss`, so it cannot be trained; bind one").into());
     }
-    let mut entries = vec![Entry::Gradient, Entry::Update, Entry::Evaluate];
+    let mut entries = Entry::updates(model);
+    entries.push(Entry::Evaluate);
     let expects = model.experiment.stages.iter().any(|s| s.growth.as_ref().is_some_and(|g| g.expect.is_some()));
     if let Some(logits) = logits_binding(model).filter(|_| expects) {
         entries.push(Entry::Named(vec![logits.to_string()]));

@@ -199,7 +199,6 @@ fn train_step(
 ) -> (f64, f64) {
     for (i, parameter) in model.parameters.iter().enumerate() {
         let i = i as u32;
-        session.zero(Storage::Gradient(i));
         for state in RowState::ALL {
             let value = match state {
                 RowState::Trainable | RowState::LearningRate => 1.0,

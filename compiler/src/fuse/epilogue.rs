@@ -52,7 +52,8 @@ pub fn epilogues(graph: &Graph, uses: &Uses, accumulations: &BTreeSet<NodeId>, k
     found
 }
 
-/// The addition to the total that stands in place, if that is all that is done with the result, under whatever shape.
+/// The addition to the total that stands in place, if that is all that is done with the result, under whatever shape; or the shape in which it
+/// is handed back.
 fn absorb_addition(graph: &Graph, uses: &Uses, accumulations: &BTreeSet<NodeId>, result: Value, found: &mut Epilogues) {
     let (mut value, mut region) = (result, Vec::new());
     while let Some(user) = uses.only_user(value) {
@@ -64,6 +65,9 @@ fn absorb_addition(graph: &Graph, uses: &Uses, accumulations: &BTreeSet<NodeId>,
             return;
         }
         value = Value { node: user, result: 0 };
+    }
+    if uses.users(value).is_empty() && value != result {
+        found.absorb(result, value, region);
     }
 }
 

@@ -2,10 +2,11 @@
 //! and additions to a storage written out.
 //!
 //! An output that accumulates is a sum with what stands there. If its value is a sum itself, as the gradient of a tied parameter is, each
-//! addend is added on its own as soon as it is there, so that every one can be added where it is made.
+//! addend is added on its own as soon as it is there, so that every one can be added where it is made. So it is with a gradient that does not
+//! accumulate: its first addend is written, the others are added.
 
 use super::class::{self, Class};
-use crate::graph::{Builder, Graph, NodeId, Op, Reduction, Type, Value};
+use crate::graph::{Builder, Graph, NodeId, Op, Output, Reduction, Type, Value};
 use crate::scalar::{Binary, Unary};
 use crate::storage::Storage;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A prepared graph; no output of it accumulates.
 pub struct Prepared {
     pub graph: Graph,
-    /// The additions of a value to what it accumulates to: operand 0 is what stood there before.
+    /// The additions of a value to a sum that is made step by step: operand 0 is what stood there before.
     pub accumulations: BTreeSet<NodeId>,
 }
 
@@ -29,13 +30,13 @@ pub fn prepare(graph: &Graph) -> Prepared {
     };
     let uses = uses(graph);
     let mut sums = Sums::default();
-    for output in graph.outputs.iter().filter(|o| o.accumulate) {
+    for output in graph.outputs.iter().filter(|o| o.accumulate || matches!(o.target, Storage::Gradient(_))) {
         sums.collect(graph, &uses, output.value, output.target);
     }
     for id in graph.ids().filter(|id| uses[id.0 as usize] > 0 && !sums.taken_apart.contains(id)) {
         pass.copy(id);
         for (value, target) in sums.addends.iter().filter(|(value, _)| value.node == id) {
-            pass.accumulate(*value, *target);
+            pass.take_up(*value, *target);
         }
     }
     pass.store_outputs();
@@ -56,7 +57,7 @@ fn uses(graph: &Graph) -> Vec<usize> {
     uses
 }
 
-/// What accumulating outputs are sums of.
+/// What outputs are sums of.
 #[derive(Default)]
 struct Sums {
     addends: Vec<(Value, Storage)>,
@@ -82,7 +83,7 @@ struct Pass<'a> {
     builder: Builder,
     mapped: BTreeMap<Value, Value>,
     loads: BTreeMap<Storage, Value>,
-    /// What stands in an accumulating storage after the additions so far.
+    /// What the sums have come to so far.
     totals: BTreeMap<Storage, Value>,
     accumulations: BTreeSet<NodeId>,
 }
@@ -116,28 +117,33 @@ impl Pass<'_> {
         load
     }
 
-    fn accumulate(&mut self, value: Value, target: Storage) {
+    /// Adds a value to the sum that goes to a storage; the first is added to what stands there if the output accumulates.
+    fn take_up(&mut self, value: Value, target: Storage) {
         let value = self.mapped[&value];
         let ty = self.builder.ty(value).clone();
+        let accumulates = |output: &Output| output.accumulate && output.target == target;
         let before = match self.totals.get(&target) {
-            Some(total) => *total,
-            None => self.load(target, &ty),
+            Some(total) => Some(*total),
+            None if self.graph.outputs.iter().any(accumulates) => Some(self.load(target, &ty)),
+            None => None,
         };
-        let total = self.builder.binary(Binary::Add, before, value);
-        self.accumulations.insert(total.node);
+        let total = before.map_or(value, |before| {
+            let total = self.builder.binary(Binary::Add, before, value);
+            self.accumulations.insert(total.node);
+            total
+        });
         self.totals.insert(target, total);
     }
 
     fn store_outputs(&mut self) {
         for output in &self.graph.outputs {
-            match (output.accumulate, self.totals.remove(&output.target)) {
-                (false, None) => {
+            match (self.totals.remove(&output.target), output.accumulate) {
+                (Some(total), _) => self.builder.store(&output.name, total, output.target, false),
+                (None, false) => {
                     self.builder.store(&output.name, self.mapped[&output.value], output.target, false);
                 }
-                (true, Some(total)) => self.builder.store(&output.name, total, output.target, false),
                 // A later addition to the same storage: it is in the total already.
-                (true, None) => {}
-                (false, Some(_)) => panic!("bug in tfc: {:?} is both written and added to", output.target),
+                (None, true) => {}
             }
         }
     }

@@ -206,10 +206,12 @@ pub fn column_task(decisions: &Decisions, sum: Value) -> Result<Task, Blocked> {
     })
 }
 
-/// The nodes of a kernel that adds its result to what stands there, and what that is.
+/// The nodes of a kernel whose result goes to `exit`, and what it is added to there, if it is.
 pub fn accumulated(decisions: &Decisions, result: Value, exit: Value) -> (Vec<NodeId>, Option<Slot>) {
     if exit == result {
         return (vec![result.node], None);
     }
-    (vec![result.node, exit.node], Some(Slot::Value(decisions.graph.operands(exit.node)[0])))
+    let adds = *decisions.graph.op(exit) == Op::Binary(Binary::Add);
+    let onto = adds.then(|| Slot::Value(decisions.graph.operands(exit.node)[0]));
+    (vec![result.node, exit.node], onto)
 }

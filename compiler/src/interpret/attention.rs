@@ -69,7 +69,7 @@ impl<'a> Heads<'a> {
         let end = self.position + t + 1;
         let document = self
             .documents
-            .map_or(0, |positions| (end - 1).saturating_sub_signed(positions[b * self.queries + t] as isize));
+            .map_or(0, |positions| (end - 1).saturating_sub(positions[b * self.queries + t].max(0) as usize));
         match self.mask {
             AttentionMask::Full => 0..self.filled,
             AttentionMask::Causal => document..end,

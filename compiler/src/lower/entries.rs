@@ -9,11 +9,12 @@ use crate::storage::Storage;
 
 /// The graph of one entry, before any pass, and the types of the caches it uses.
 ///
-/// `entry` must be one that the model has: a loss for `Gradient`, `Evaluate` and `Grad`, [`super::can_decode`] for `Decode`, existing
+/// `entry` must be one that the model has: a loss for `Gradient`, `AddGradient`, `Evaluate` and `Grad`, [`super::can_decode`] for `Decode`, existing
 /// names for `Named`.
 pub fn lower(model: &Model, entry: &Entry) -> (Graph, Vec<Type>) {
     match entry {
-        Entry::Gradient => (gradient(model), Vec::new()),
+        Entry::Gradient => (gradient(model, entry, false), Vec::new()),
+        Entry::AddGradient => (gradient(model, entry, true), Vec::new()),
         Entry::Update => (crate::update::update(&model.symbols, &model.parameters), Vec::new()),
         Entry::Evaluate => (evaluate(model), Vec::new()),
         Entry::Decode => decode::decode(model),
@@ -22,14 +23,14 @@ pub fn lower(model: &Model, entry: &Entry) -> (Graph, Vec<Type>) {
     }
 }
 
-fn gradient(model: &Model) -> Graph {
-    let mut forward = start(model, "gradient", Mode::Train, &[loss_of(model)]);
+fn gradient(model: &Model, entry: &Entry, accumulate: bool) -> Graph {
+    let mut forward = start(model, entry.name(), Mode::Train, &[loss_of(model)]);
     let loss = forward.value(loss_of(model));
     let weight = forward.builder.input("loss_weight", Type::f32(Vec::new()));
     let gradients = parameter_gradients(&mut forward, loss, weight);
     for (parameter, gradient) in gradients {
         let target = Storage::Gradient(parameter as u32);
-        forward.builder.store(&model.parameters[parameter].path, gradient, target, true);
+        forward.builder.store(&model.parameters[parameter].path, gradient, target, accumulate);
     }
     forward.builder.output("loss", loss);
     forward.builder.finish()

@@ -181,6 +181,12 @@ impl Model {
         until.filter_map(|stage| stage.train.as_ref()).next_back().map_or(Precision::F32, |train| train.precision)
     }
 
+    /// The most sequences in a batch of any stage.
+    pub fn largest_batch(&self) -> u64 {
+        let trained = self.experiment.stages.iter().filter_map(|stage| stage.train.as_ref());
+        trained.map(|train| train.batch).max().unwrap_or(1)
+    }
+
     pub fn parameter(&self, path: &str) -> Option<usize> {
         self.parameters.iter().position(|p| p.path == path)
     }

@@ -1,8 +1,8 @@
 //! Where each value of a fused graph stands: in a storage, or in a piece of the arena.
 //!
 //! A kernel writes over an operand that it reads for the last time, element by element, where it can. The same goes for
-//! a storage whose next content is being made of its old one, step by step: the sum of the gradients of a tied parameter never
-//! leaves its buffer.
+//! a storage whose next content is being made, step by step, of its old one or of nothing that stood there: the sum of the gradients of a tied
+//! parameter never leaves its buffer.
 
 use crate::fuse::{Fused, Slot};
 use crate::graph::{Op, Value};
@@ -68,7 +68,7 @@ impl Pass<'_> {
             if homes.homes.contains_key(&slot) {
                 continue;
             }
-            let home = self.inherited(task, write, homes).unwrap_or_else(|| {
+            let home = self.inherited(task, write, homes).or_else(|| self.destined(slot)).unwrap_or_else(|| {
                 let Slot::Value(value) = slot else { panic!("bug in tfc: an output has a storage") };
                 homes.pieces.push(value);
                 Home::Piece(homes.pieces.len() - 1)
@@ -95,6 +95,23 @@ impl Pass<'_> {
         };
         let old = self.fused.tasks[task].overwritable(write).into_iter().find(free)?;
         Some(homes.of(old))
+    }
+
+    /// The storage whose content is made of this value alone, over itself step by step, and that nobody reads.
+    fn destined(&self, slot: Slot) -> Option<Home> {
+        let mut end = slot;
+        while let [task] = self.readers.get(&end).map(Vec::as_slice).unwrap_or_default() {
+            let task = &self.fused.tasks[*task];
+            end =
+                (0..task.writes.len()).find(|write| task.overwritable(*write) == [end]).map(|w| task.writes[w].slot)?;
+            if !self.is_same_tensor(slot, end) {
+                return None;
+            }
+        }
+        let (storage, _) = self.targets.iter().find(|(_, target)| **target == end)?;
+        let is_read = |id| *self.fused.graph.op(Value { node: id, result: 0 }) == Op::Load(*storage);
+        let alone = self.writers[&slot].len() == 1 && !self.fused.graph.ids().any(is_read);
+        alone.then_some(Home::Storage(*storage))
     }
 
     fn is_same_tensor(&self, a: Slot, b: Slot) -> bool {

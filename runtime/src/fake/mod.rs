@@ -129,6 +129,7 @@ pub fn compiled(stages: Vec<Stage>, random: bool) -> Compiled {
     };
     let graphs = vec![
         graph("gradient", &symbols, true, random),
+        graph("add_gradient", &symbols, true, random),
         graph("evaluate", &symbols, false, false),
         graph("named", &symbols, false, false),
         Builder::new("update", symbols).finish(),

@@ -18,9 +18,9 @@ pub struct FakeSession {
     pub calls: Vec<(String, i64)>,
     /// Row states and scales written, in order.
     pub writes: Vec<Storage>,
-    /// Seeds of all calls of `gradient`.
+    /// Seeds of all calls that compute a gradient.
     pub seeds: Vec<[u32; 2]>,
-    /// The gradient overflows in the call of `gradient` with this number.
+    /// The gradient overflows in the call with this number of those that compute one.
     pub overflow_at: Option<usize>,
 }
 
@@ -69,12 +69,16 @@ impl FakeSession {
         (products.iter().flat_map(predict).collect(), products)
     }
 
-    fn gradient(&mut self, x: &[f64], target: &[f64], weight: f64) -> f64 {
+    fn gradient(&mut self, x: &[f64], target: &[f64], weight: f64, adds: bool) -> f64 {
         let (predictions, products) = self.predict(x);
         let batch = products.len() as f64;
         let [keys, values] = [KEYS, VALUES].map(|i| self.parameter(i));
         let scale = self.numbers(Storage::Scale(0))[0];
-        let mut gradients = [KEYS, VALUES, BIAS].map(|i| self.numbers(Storage::Gradient(i as u32)));
+        let before = |i: usize| {
+            let before = self.numbers(Storage::Gradient(i as u32));
+            if adds { before } else { vec![0.0; before.len()] }
+        };
+        let mut gradients = [KEYS, VALUES, BIAS].map(before);
         let mut loss = 0.0;
         for (row, products) in products.iter().enumerate() {
             for c in 0..2 {
@@ -91,7 +95,7 @@ impl FakeSession {
             }
         }
         assert_eq!(keys.len() / 3, values.len() / 2);
-        let calls = self.calls.iter().filter(|(entry, _)| entry == "gradient").count();
+        let calls = self.calls.iter().filter(|(entry, _)| entry.ends_with("gradient")).count();
         if self.overflow_at == Some(calls) {
             gradients[KEYS][0] = f64::INFINITY;
         }
@@ -196,14 +200,14 @@ impl Session for FakeSession {
         let (mut x, target) = (input("x")?, input("target")?);
         assert_eq!(x.len(), 3 * batch as usize);
         match entry {
-            "gradient" => {
+            "gradient" | "add_gradient" => {
                 if let Ok(seed) = input("seed") {
                     let seed = [0, 1].map(|i| seed[i] as i32 as u32);
                     self.seeds.push(seed);
                     let drawn = philox([0; 4], seed)[0];
                     x.iter_mut().for_each(|x| *x *= 1.0 + 0.1 * f64::from(drawn) / f64::from(u32::MAX));
                 }
-                let loss = self.gradient(&x, &target, input("loss_weight")?[0]);
+                let loss = self.gradient(&x, &target, input("loss_weight")?[0], entry == "add_gradient");
                 Ok(vec![scalar("loss", loss)])
             }
             "evaluate" => {

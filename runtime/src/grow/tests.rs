@@ -136,7 +136,6 @@ fn gradients_split_as_the_moments_do() {
     let gradients = |session: &mut FakeSession| {
         let mut inputs = Numbers::new("probe", 5).inputs(0, 5).unwrap();
         inputs.push(("loss_weight".to_string(), HostTensor::scalar(1.0)));
-        (0..3).for_each(|i| session.zero(Storage::Gradient(i)));
         session.run("gradient", &[(Symbol::BATCH, 5)], &inputs).unwrap();
         [KEYS, VALUES].map(|i| numbers(session, Storage::Gradient, i))
     };

@@ -112,7 +112,7 @@ fn affine_layer_norm(b: &mut Builder, x: Value, index: u32) -> (Value, [Value; 2
 }
 
 /// Ids to a loss and all gradients: a tied embedding, one attention with rotary positions and grouped keys, a feed-forward, dropout.
-pub fn language_model() -> Graph {
+pub fn language_model(accumulate: bool) -> Graph {
     let (mut b, _) = builder("gradient");
     let rows = [Symbol::BATCH, Symbol::SEQUENCE].map(Size::symbol);
     let ids = b.input("ids", Type::i32(vec![rows[0].clone(), rows[1].clone() + Size::constant(1)]));
@@ -150,7 +150,7 @@ pub fn language_model() -> Graph {
     let gradients = differentiate(&mut b, loss, weight, &all);
     b.output("loss", loss);
     for (i, gradient) in gradients.into_iter().enumerate() {
-        b.store(format!("parameter {i}"), gradient, Storage::Gradient(i as u32), true);
+        b.store(format!("parameter {i}"), gradient, Storage::Gradient(i as u32), accumulate);
     }
     b.finish()
 }
@@ -217,7 +217,15 @@ fn a_residual_pattention_forward_and_backward() {
 
 #[test]
 fn a_language_model_and_its_gradients() {
-    let graph = optimized(&language_model());
+    let graph = optimized(&language_model(true));
+    let (sizes, memory) = call(&graph, 11);
+    insta::assert_snapshot!(check(&graph, &sizes, &memory));
+}
+
+/// The two terms of the table's gradient meet in its storage: the loss writes it, the embedding adds to it.
+#[test]
+fn a_language_model_that_writes_its_gradients() {
+    let graph = optimized(&language_model(false));
     let (sizes, memory) = call(&graph, 11);
     insta::assert_snapshot!(check(&graph, &sizes, &memory));
 }

@@ -87,7 +87,7 @@ fn model(dropout: &str) -> Model {
 
 fn compiled(dropout: &str) -> Arc<Compiled> {
     let logits = Entry::Named(vec!["logits".to_string()]);
-    let entries = [Entry::Gradient, Entry::Update, Entry::Evaluate, Entry::Decode, logits];
+    let entries = [Entry::Gradient, Entry::AddGradient, Entry::Update, Entry::Evaluate, Entry::Decode, logits];
     Arc::new(compile(model(dropout), &entries))
 }
 
