@@ -24,7 +24,8 @@ fn bf16_changes_the_losses_by_much_less_than_another_seed_does() {
 fn validation_losses(workplace: &Workplace, run: &str) -> Vec<f64> {
     let text = String::from_utf8(workplace.read(&format!("{run}/metrics.jsonl"))).expect("UTF-8");
     let entries = text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON"));
-    entries.filter_map(|entry: serde_json::Value| entry["values"]["loss.validation"].as_f64()).collect()
+    let validations = entries.filter(|entry: &serde_json::Value| entry["event"] == "validate");
+    validations.filter_map(|entry| entry["values"]["loss"].as_f64()).collect()
 }
 
 fn mean_difference(a: &[f64], b: &[f64]) -> f64 {
