@@ -68,6 +68,8 @@ pub enum Command {
     Inspect(Inspect),
     /// Turn text into token files; train a tokenizer
     Data(Data),
+    /// Measure tokens per second, against this machine's limits
+    Bench(Bench),
     /// Show what this machine offers and what is missing
     Doctor(Doctor),
 }
@@ -286,6 +288,48 @@ pub struct Data {
     /// Where the token files go
     #[arg(short = 'o', long, value_name = "DIR")]
     pub out: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// Gradient, clipping and AdamW
+    Train,
+    /// The logits of a batch
+    Forward,
+    /// 64 tokens, one at a time, after a prompt of 128
+    Decode,
+}
+
+/// Work that is timed, on random inputs.
+#[derive(Args)]
+pub struct WorkArguments {
+    #[command(flatten)]
+    pub spec: SpecArguments,
+    #[arg(long, value_enum, default_value_t = What::Train)]
+    pub what: What,
+    /// Sequences in a batch; default as the spec says
+    #[arg(long)]
+    pub batch: Option<u64>,
+    /// The stage whose sizes the model has; default the first
+    #[arg(long)]
+    pub stage: Option<String>,
+    /// Memory to stay under, such as 2.5GiB; default what the machine has free
+    #[arg(long)]
+    pub memory: Option<String>,
+    /// Threads; default one per core
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct Bench {
+    #[command(flatten)]
+    pub work: WorkArguments,
+    /// How often the work is done at least, after two times that do not count
+    #[arg(long, default_value_t = 5)]
+    pub repetitions: usize,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 #[derive(Args)]

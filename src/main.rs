@@ -16,6 +16,7 @@ mod session;
 mod spec;
 mod stage;
 mod stop;
+mod workload;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Generate(command) => commands::generate::run(command, &console),
         Command::Inspect(command) => commands::inspect::run(command, &console),
         Command::Data(command) => commands::data::run(command, &console),
+        Command::Bench(command) => commands::bench::run(command, &console),
         Command::Doctor(command) => commands::doctor::run(command, &console),
     };
     match outcome {

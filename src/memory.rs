@@ -3,15 +3,24 @@
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::plan::layout;
 use tfc_compiler::size::{SizeValues, Symbol};
+use tfc_runtime::train::fitting;
 use tfc_runtime::{Failure, Result};
 
 /// Bytes that training takes at the sizes of a stage with `rows` sequences at once: storages, and the largest arena.
-pub fn training(compiled: &Compiled, stage: usize, rows: u64) -> u64 {
+fn training(compiled: &Compiled, stage: usize, rows: u64) -> u64 {
     let model = &compiled.model;
     let context = model.context.unwrap_or(1);
     let sizes = model.stage_sizes(stage).with(Symbol::BATCH, rows as i64).with(Symbol::SEQUENCE, context);
     let storages: i64 = compiled.storages().iter().map(|(_, ty)| ty.elements().eval(&sizes).saturating_mul(4)).sum();
     storages as u64 + arena(compiled, &sizes).unwrap_or(0)
+}
+
+/// The most sequences at once that the largest stage has memory for.
+pub fn micro_batch(compiled: &Compiled, budget: u64) -> Result<u64> {
+    let stages = &compiled.model.experiment.stages;
+    let batch = stages.iter().filter_map(|s| s.train.as_ref()).map(|t| t.batch).max().unwrap_or(1);
+    let needed = |rows: u64| (0..stages.len()).map(|stage| training(compiled, stage, rows)).max().unwrap_or(0);
+    fitting(batch, budget, &needed)
 }
 
 /// Bytes of the largest arena that an entry takes at these sizes; None where nothing was compiled.
@@ -51,8 +60,18 @@ fn not_a_size(text: &str) -> Failure {
 
 /// What the kernel says is free without swapping; None where there is no /proc.
 pub fn available() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    kernel_says("/proc/meminfo", "MemAvailable:")
+}
+
+/// The most memory that this process has had resident so far; None where there is no /proc.
+pub fn peak_resident() -> Option<u64> {
+    kernel_says("/proc/self/status", "VmHWM:")
+}
+
+/// The bytes in the line of a table of amounts.
+fn kernel_says(table: &str, key: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(table).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
     Some(kibibytes * 1024)
 }

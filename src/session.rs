@@ -12,17 +12,20 @@ use tfc_runtime::{Failure, Kind, Result};
 pub fn open(compiled: &Arc<Compiled>, arguments: &DeviceArguments) -> Result<Box<dyn Session>> {
     match arguments.device {
         DeviceName::Reference => Ok(Box::new(ReferenceSession::new(Arc::clone(compiled)))),
-        DeviceName::Cpu => {
-            let backend = CpuBackend::new();
-            let code =
-                backend.emit(&compiled.program.kernels).map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
-            Ok(Box::new(CpuSession::new(Arc::clone(compiled), &code, &backend, threads(arguments)?)?))
-        }
+        DeviceName::Cpu => Ok(Box::new(on_cpu(compiled, threads(arguments.threads)?)?)),
     }
 }
 
-fn threads(arguments: &DeviceArguments) -> Result<usize> {
-    match arguments.threads {
+/// As [`open`], on the CPU.
+pub fn on_cpu(compiled: &Arc<Compiled>, threads: usize) -> Result<CpuSession> {
+    let backend = CpuBackend::new();
+    let code = backend.emit(&compiled.program.kernels).map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
+    CpuSession::new(Arc::clone(compiled), &code, &backend, threads)
+}
+
+/// What `--threads` says.
+pub fn threads(argument: Option<usize>) -> Result<usize> {
+    match argument {
         Some(0) => Err(Failure::mistake("no work gets done by 0 threads; use --threads 1 or more")),
         Some(threads) => Ok(threads),
         None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),

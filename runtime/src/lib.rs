@@ -1,5 +1,6 @@
 //! Devices, sessions, training, growth, checkpoints and data. Knows no LLVM: it is handed a `Backend`.
 
+pub mod bench;
 mod call;
 pub mod checkpoint;
 pub mod data;

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tfc_compiler::compile::compile;
-use tfc_compiler::compiled::{Compiled, Entry};
+use tfc_compiler::compiled::Entry;
 use tfc_compiler::model::Model;
 use tfc_compiler::stages::{self, Known};
 use tfc_runtime::checkpoint::RunFolder;
@@ -53,7 +53,7 @@ fn train_one(command: &Train, sweep: &[String], interrupted: &AtomicBool, consol
     let entries = entries(&spec.model)?;
     let compiled = Arc::new(compile(spec.model, &entries));
     let budget = memory::budget(command.memory.as_deref())?;
-    let micro_batch = micro_batch(&compiled, budget)?;
+    let micro_batch = memory::micro_batch(&compiled, budget)?;
     let mut session = session::open(&compiled, &command.device)?;
     let step = folder.latest()?.map_or(0, |checkpoint| checkpoint.step);
     let mut observers = Observers {
@@ -93,14 +93,6 @@ fn entries(model: &Model) -> std::result::Result<Vec<Entry>, Stop> {
         entries.push(Entry::Named(vec![logits.to_string()]));
     }
     Ok(entries)
-}
-
-/// The most sequences at once that the largest stage has memory for.
-fn micro_batch(compiled: &Compiled, budget: u64) -> Result<u64> {
-    let stages = &compiled.model.experiment.stages;
-    let batch = stages.iter().filter_map(|s| s.train.as_ref()).map(|t| t.batch).max().unwrap_or(1);
-    let needed = |rows: u64| (0..stages.len()).map(|stage| memory::training(compiled, stage, rows)).max().unwrap_or(0);
-    train::fitting(batch, budget, &needed)
 }
 
 fn say_end(outcome: &train::Outcome, path: &Path, console: &Console) {

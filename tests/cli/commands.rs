@@ -118,3 +118,20 @@ fn an_update_is_the_same_on_the_reference_device_up_to_rounding() {
         assert!((a - b).abs() < 1e-5, "{a} on the CPU, {b} on the reference device");
     }
 }
+
+#[test]
+fn all_work_is_timed_without_data() {
+    let workplace = Workplace::new();
+    std::fs::remove_dir_all(workplace.path("text")).expect("the text goes");
+    for (what, tokens) in [("train", "batch"), ("forward", "batch"), ("decode", "bandwidth")] {
+        let arguments = ["bench", "tiny.tfm", "--what", what, "--repetitions", "3", "--format", "json"];
+        let measured: serde_json::Value = serde_json::from_str(&workplace.succeed(&arguments)).expect("JSON");
+        for number in ["tokens_per_s", "gflops", "fraction_of_peak", "compile_seconds"] {
+            assert!(measured[number].as_f64().is_some_and(|number| number > 0.0), "{what}: {number}: {measured}");
+        }
+        assert!(measured["seconds"]["repetitions"].as_u64().is_some_and(|count| count >= 3), "{measured}");
+        assert!(!measured[tokens].is_null(), "{measured}");
+    }
+    let message = workplace.fail(1, &["bench", "tiny.tfm", "--what", "decode", "--batch", "2"]);
+    assert!(message.contains("one text"), "{message}");
+}

@@ -1,21 +1,33 @@
-//! The processor's limit, measured: what benchmarks are a fraction of.
+//! The machine's limits, measured: what benchmarks are a fraction of.
 
 use crate::compile::Compiler;
 use crate::load::LoadedObjects;
 use crate::vectors::Vectors;
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 use tfc_compiler::executable::BackendError;
 
-/// Multiply-adds on registers, as many independent ones as the micro-kernel has.
+/// Multiply-adds on registers, as many independent ones as the micro-kernel has, and loads of a large buffer.
 pub struct Peak {
     code: LoadedObjects,
     operations_per_turn: usize,
+    /// What one turn of reading loads, in f32.
+    elements_per_turn: usize,
 }
+
+/// The launch ABI of `tfc_compiler::kernel`.
+type Entry = unsafe extern "C" fn(*const *const u8, *const i64, i64, i64, *mut u8);
+
+/// Registers that one turn of reading loads.
+const LOADS: usize = 16;
+/// Measurements, of which the best counts: what else the machine does can only make it slower.
+const ATTEMPTS: usize = 9;
 
 impl Peak {
     pub fn new() -> Result<Peak, BackendError> {
         let vectors = Vectors::host();
         let sums = vectors.rows * vectors.registers;
+        let elements_per_turn = LOADS * vectors.width;
         let object = Compiler::new(vectors)?.object(|emission| {
             emission.kernel("peak", |f, launch| {
                 let (x, y) = (f.vector(1.000_000_1), f.vector(1e-9));
@@ -25,27 +37,93 @@ impl Peak {
                 let total = results.into_iter().reduce(|a, b| a + b);
                 total.iter().for_each(|total| launch.scratch.store_vector(f.index(0), *total));
             });
+            emission.kernel("read", |f, launch| {
+                let data = launch.buffers.load_pointer(0);
+                let zero = vec![f.vector(0.0); LOADS];
+                let results = f.carry(launch.begin, launch.end, elements_per_turn as i64, zero, |at, sums| {
+                    let load = |i: usize| data.load_vector(at + f.index((i * vectors.width) as i64));
+                    sums.iter().enumerate().map(|(i, sum)| *sum + load(i)).collect()
+                });
+                let total = results.into_iter().reduce(|a, b| a + b);
+                total.iter().for_each(|total| launch.scratch.store_vector(f.index(0), *total));
+            });
         })?;
         let code = LoadedObjects::new(&[&object])?;
         code.address("peak")?;
-        Ok(Peak { code, operations_per_turn: 2 * sums * vectors.width })
+        code.address("read")?;
+        Ok(Peak { code, operations_per_turn: 2 * sums * vectors.width, elements_per_turn })
     }
 
     /// Floating-point operations per second of this core at this moment: processors change their clock, so a benchmark asks
     /// again beside each of its measurements.
     pub fn measure(&self) -> f64 {
-        let address = self.code.address("peak").expect("looked up before");
-        // SAFETY: the address is that of a kernel, alive as long as `self`.
-        let call: extern "C" fn(*const *mut u8, *const i64, i64, i64, *mut u8) =
-            unsafe { std::mem::transmute(address) };
-        let turns = 20_000;
-        let mut scratch = [0f32; 64];
-        let mut best = Duration::MAX;
-        for _ in 0..5 {
-            let start = Instant::now();
-            call(std::ptr::null(), std::ptr::null(), 0, turns, scratch.as_mut_ptr().cast());
-            best = best.min(start.elapsed());
-        }
-        (turns as usize * self.operations_per_turn) as f64 / best.as_secs_f64()
+        self.operations(1, 20_000)
     }
+
+    /// Floating-point operations per second of so many threads together, for long enough that the clock is what it is under load.
+    pub fn of_threads(&self, threads: usize) -> f64 {
+        self.operations(threads, 2_000_000)
+    }
+
+    fn operations(&self, threads: usize, turns: usize) -> f64 {
+        let entry = self.entry("peak");
+        let time = together(threads, |_| {
+            let mut scratch = [0f32; 64];
+            // SAFETY: the kernel touches nothing but a register's worth of scratch.
+            unsafe { entry(std::ptr::null(), std::ptr::null(), 0, turns as i64, scratch.as_mut_ptr().cast()) }
+        });
+        (threads * turns * self.operations_per_turn) as f64 / time.as_secs_f64()
+    }
+
+    /// Bytes per second that so many threads read together, each its part of a buffer, over and over.
+    pub fn reading(&self, threads: usize, bytes: usize) -> f64 {
+        // Not zeros: their pages would all be the same one.
+        let buffer = vec![0x3f_u8; bytes];
+        let entry = self.entry("read");
+        let part = bytes / 4 / threads / self.elements_per_turn * self.elements_per_turn;
+        let time = together(threads, |thread| {
+            let (begin, buffers) = (thread * part, [buffer.as_ptr()]);
+            let mut scratch = [0f32; 64];
+            // SAFETY: the buffer has the elements of each part; scratch is touched as above.
+            unsafe {
+                entry(
+                    buffers.as_ptr(),
+                    std::ptr::null(),
+                    begin as i64,
+                    (begin + part) as i64,
+                    scratch.as_mut_ptr().cast(),
+                );
+            }
+        });
+        (threads * part * 4) as f64 / time.as_secs_f64()
+    }
+
+    fn entry(&self, name: &str) -> Entry {
+        let address = self.code.address(name).expect("looked up before");
+        // SAFETY: the address is that of a kernel, alive as long as `self`.
+        unsafe { std::mem::transmute::<usize, Entry>(address) }
+    }
+}
+
+/// How long it takes until all threads have done their work, at best; they start at the same time.
+fn together(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
+    let barrier = Barrier::new(threads);
+    let timed = |thread: usize| {
+        let mut times = Vec::new();
+        for _ in 0..ATTEMPTS {
+            barrier.wait();
+            let start = Instant::now();
+            work(thread);
+            times.push(start.elapsed());
+        }
+        times
+    };
+    let times: Vec<Vec<Duration>> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|thread| scope.spawn(move || timed(thread))).collect();
+        let own = timed(0);
+        let others = others.into_iter().map(|other| other.join().expect("measuring does not panic"));
+        std::iter::once(own).chain(others).collect()
+    });
+    let slowest = |attempt: usize| times.iter().map(|times| times[attempt]).max();
+    (0..ATTEMPTS).filter_map(slowest).min().unwrap_or(Duration::MAX)
 }

@@ -84,7 +84,7 @@ pub fn generate(
 }
 
 /// The input that takes token ids, and how many.
-fn token_input(model: &Model) -> Result<(&str, u64)> {
+pub(crate) fn token_input(model: &Model) -> Result<(&str, u64)> {
     let ids = model.inputs.iter().find_map(|input| match input.kind {
         InputKind::TokenIds { context } => Some((input.name.as_str(), context as u64)),
         InputKind::Image { .. } | InputKind::Class { .. } | InputKind::Tensor { .. } => None,
@@ -94,7 +94,13 @@ fn token_input(model: &Model) -> Result<(&str, u64)> {
 }
 
 /// The logits after `tokens`, which stand from `position` on.
-fn decode(graph: &Graph, session: &mut dyn Session, ids: &str, tokens: &[u32], position: u64) -> Result<Vec<f64>> {
+pub(crate) fn decode(
+    graph: &Graph,
+    session: &mut dyn Session,
+    ids: &str,
+    tokens: &[u32],
+    position: u64,
+) -> Result<Vec<f64>> {
     let length = tokens.len();
     let whole = |name: &str, shape: Vec<usize>, data: Vec<i32>| (name.to_string(), HostTensor::I32 { shape, data });
     let first = position as i32;

@@ -26,7 +26,7 @@ impl Sampling {
     }
 
     /// The token number `index` of a text, from the logits of all tokens.
-    pub(super) fn pick(&self, logits: &[f64], index: u64) -> Result<u32> {
+    pub(crate) fn pick(&self, logits: &[f64], index: u64) -> Result<u32> {
         if logits.is_empty() || logits.iter().any(|logit| logit.is_nan()) {
             let what = "the model's logits are not numbers; the checkpoint is of a run that went wrong";
             return Err(Failure::new(Kind::Broken, what));

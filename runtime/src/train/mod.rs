@@ -22,8 +22,10 @@ mod update;
 
 pub use batches::{Batches, StageData};
 pub use changes::{Changes, compare};
+pub(crate) use course::Course;
 pub use event::{Event, Observer, Step};
 pub use micro_batch::{fitting, micro_batch, micro_batches};
+pub(crate) use update::Update;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,0 +1,72 @@
+//! Decoding: tokens one at a time, each the likeliest, after a prompt.
+
+use super::{begin, positions};
+use crate::device::Session;
+use crate::generate::{Sampling, decode, token_input};
+use crate::random::{Purpose, Stream};
+use crate::{Failure, Result, call};
+use tfc_compiler::compiled::Compiled;
+use tfc_compiler::size::Symbol;
+
+/// The most tokens of the prompt, and after it.
+const PROMPT: u64 = 128;
+const TOKENS: u64 = 64;
+
+pub struct Decoding<'a> {
+    compiled: &'a Compiled,
+    prompt: Vec<u32>,
+    tokens: u64,
+    /// The likeliest token after what has been seen.
+    next: u32,
+}
+
+impl<'a> Decoding<'a> {
+    /// One text, at the sizes of a stage.
+    ///
+    /// # Errors
+    /// The model takes no tokens, its context is too short for a prompt and a token, or there is too little memory.
+    pub fn new(compiled: &'a Compiled, session: &mut dyn Session, stage: usize) -> Result<Decoding<'a>> {
+        let model = &compiled.model;
+        begin(model, session, stage, 1)?;
+        let context = positions(model);
+        let prompt = PROMPT.min(context / 2);
+        if prompt == 0 {
+            return Err(Failure::mistake("a context of 1 leaves nothing to decode"));
+        }
+        let tokens = TOKENS.min(context - prompt);
+        let capacity = (prompt + tokens) as i64;
+        let sizes = session.sizes().clone().with(Symbol::SEQUENCE, prompt as i64).with(Symbol::CAPACITY, capacity);
+        session.resize(&sizes)?;
+        let vocabulary = model.vocabulary(&sizes).map_or(1, |(vocabulary, _)| vocabulary.max(1) as u64);
+        let stream = Stream::new(0, Purpose::DataOrder, "prompt", 0);
+        let prompt = (0..prompt).map(|i| stream.below(i, vocabulary) as u32).collect();
+        Ok(Decoding { compiled, prompt, tokens, next: 0 })
+    }
+
+    /// How many positions a token finds in the cache, on average.
+    pub fn positions(&self) -> f64 {
+        self.prompt.len() as f64 + (self.tokens as f64 + 1.0) / 2.0
+    }
+
+    fn see(&mut self, session: &mut dyn Session, tokens: &[u32], position: u64) -> Result<()> {
+        let graph = call::graph(self.compiled, "decode")?;
+        let (ids, _) = token_input(&self.compiled.model)?;
+        let logits = decode(graph, session, ids, tokens, position)?;
+        self.next = Sampling { temperature: 0.0, top_k: None, seed: 0 }.pick(&logits, 0)?;
+        Ok(())
+    }
+
+    pub(super) fn see_prompt(&mut self, session: &mut dyn Session) -> Result<()> {
+        let prompt = self.prompt.clone();
+        self.see(session, &prompt, 0)
+    }
+
+    pub(super) fn run(&mut self, session: &mut dyn Session) -> Result<()> {
+        let prompt = self.prompt.len() as u64;
+        (prompt..prompt + self.tokens).try_for_each(|position| self.see(session, &[self.next], position))
+    }
+
+    pub(super) fn tokens(&self) -> u64 {
+        self.tokens
+    }
+}

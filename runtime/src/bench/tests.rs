@@ -1,0 +1,54 @@
+//! The work of benchmarks is that of the trainer, on inputs of the shapes that a model takes.
+
+use super::inputs::RandomInputs;
+use super::*;
+use crate::device::HostTensor;
+use crate::fake::{self, FakeSession};
+use crate::train::Batches;
+
+#[test]
+fn a_model_is_trained() {
+    let compiled = fake::compiled(vec![fake::stage("a", 2, fake::steps(1)), fake::stage("b", 4, fake::steps(1))], true);
+    let mut session = FakeSession::new(&compiled);
+    let training = Training::new(&compiled, &mut session, 1, 2).unwrap();
+    let mut work = Work::Training(Box::new(training));
+    assert_eq!(work.tokens(), 5);
+    let times = repeat(&mut work, &mut session, 30).unwrap();
+    assert!(times.count() >= 30);
+    let Work::Training(training) = work else { unreachable!() };
+    let losses = training.losses;
+    // The targets are noise, so that there is little to learn.
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    assert!(mean(&losses[losses.len() - 10..]) < mean(&losses[..10]), "{losses:?}");
+}
+
+#[test]
+fn a_forward_pass_takes_the_whole_batch() {
+    let compiled = fake::compiled(vec![fake::stage("a", 2, fake::steps(1))], false);
+    let mut session = FakeSession::new(&compiled);
+    let mut work = Work::Forward(Forward::new(&compiled, &mut session, 0, 7).unwrap());
+    work.prepare(&mut session).unwrap();
+    work.run(&mut session).unwrap();
+    assert_eq!(work.tokens(), 7);
+    assert_eq!(session.calls.last().unwrap().0, "named");
+}
+
+#[test]
+fn inputs_have_their_shapes_and_differ_from_batch_to_batch() {
+    let compiled = fake::compiled(vec![fake::stage("a", 2, fake::steps(1))], false);
+    let sizes = compiled.model.stage_sizes(0);
+    let inputs = RandomInputs::new(&compiled.model, &sizes);
+    let [first, again, second] = [0, 0, 3].map(|cursor| inputs.inputs(cursor, 3).unwrap());
+    let shapes: Vec<(&str, &[usize])> = first.iter().map(|(name, tensor)| (name.as_str(), tensor.shape())).collect();
+    assert_eq!(shapes, [("x", &[3, 3][..]), ("target", &[3, 2][..])]);
+    assert_eq!(first, again);
+    assert_ne!(first, second);
+    assert!(first.iter().all(|(_, tensor)| matches!(tensor, HostTensor::F32 { .. })));
+}
+
+#[test]
+fn the_median_is_in_the_middle() {
+    assert_eq!(Times::new(vec![3.0, 1.0, 2.0]).median(), 2.0);
+    assert_eq!(Times::new(vec![4.0, 1.0, 2.0, 3.0]).median(), 2.5);
+    assert_eq!(Times::new(vec![4.0, 1.0]).least(), 1.0);
+}

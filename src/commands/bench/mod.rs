@@ -1,0 +1,97 @@
+//! `tfc bench`: tokens per second of training, a forward pass or decoding, against what the machine can do.
+
+mod report;
+
+use crate::arguments::{Bench, Format, What};
+use crate::console::Console;
+use crate::stop::Outcome;
+use crate::workload::Workload;
+use crate::{memory, session};
+use report::{Bandwidth, Report};
+use tfc_codegen::{CpuBackend, Peak};
+use tfc_compiler::compiled::Compiled;
+use tfc_compiler::executable::{Backend, BackendError};
+use tfc_compiler::graph::{Op, Value};
+use tfc_compiler::size::{Size, SizeValues, Symbol};
+use tfc_compiler::storage::Storage;
+use tfc_runtime::bench::{Work, repeat};
+use tfc_runtime::device::Session;
+use tfc_runtime::{Failure, Kind};
+
+pub fn run(command: &Bench, console: &Console) -> Outcome {
+    let threads = session::threads(command.work.threads)?;
+    let peak = Peak::new().map_err(machine)?;
+    let peak_flops = peak.of_threads(threads);
+    let (workload, mut session, compile_seconds) = Workload::open(&command.work, console)?;
+    let compiled = &workload.compiled;
+    let reading = match workload.what {
+        What::Train | What::Forward => None,
+        // Before the model is there, so that the buffer adds nothing to the peak of memory.
+        What::Decode => {
+            let weights = weight_bytes(compiled, &compiled.model.stage_sizes(workload.stage));
+            Some((weights, peak.reading(threads, weights as usize)))
+        }
+    };
+    let mut work = workload.work(&mut session)?;
+    let times = repeat(&mut work, &mut session, command.repetitions)?;
+    let report = Report {
+        spec: command.work.spec.spec.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+        what: workload.what,
+        batch: workload.batch,
+        positions: compiled.model.context,
+        precision: workload.precision(),
+        threads,
+        target: CpuBackend::new().target(),
+        peak_flops,
+        compile_seconds,
+        kernels: compiled.program.kernels.len(),
+        tokens: work.tokens(),
+        flops: workload.flops(&work),
+        bandwidth: match (&work, reading) {
+            (Work::Decoding(decoding), Some((weights, peak))) => {
+                let caches = cache_bytes(compiled, session.sizes(), decoding.positions());
+                Some(Bandwidth { bytes: weights + caches, peak })
+            }
+            (Work::Training(_) | Work::Forward(_) | Work::Decoding(_), _) => None,
+        },
+        losses: match &work {
+            Work::Training(training) => training.losses.clone(),
+            Work::Forward(_) | Work::Decoding(_) => Vec::new(),
+        },
+        times,
+        session: session.memory(),
+        peak_memory: memory::peak_resident(),
+    };
+    let text = match command.format {
+        Format::Text => report.text(),
+        Format::Json => format!("{:#}\n", report.json()),
+    };
+    Ok(console.print(&text)?)
+}
+
+fn machine(error: BackendError) -> Failure {
+    Failure::new(Kind::Machine, error.to_string())
+}
+
+/// The parameters that decoding a token reads as a whole: all but tables of which it looks up a row.
+fn weight_bytes(compiled: &Compiled, sizes: &SizeValues) -> u64 {
+    let Some(graph) = compiled.graph("decode") else { return 0 };
+    let is_read = |parameter: usize| {
+        let load = |node| *graph.op(Value { node, result: 0 }) == Op::Load(Storage::Parameter(parameter as u32));
+        let loads: Vec<_> = graph.ids().filter(|node| load(*node)).collect();
+        let uses = |user| {
+            let operands = graph.operands(user);
+            operands.iter().any(|operand| loads.contains(&operand.node))
+        };
+        graph.ids().any(|user| graph.node(user).op != Op::Embed && uses(user))
+    };
+    let parameters = compiled.model.parameters.iter().enumerate().filter(|(index, _)| is_read(*index));
+    parameters.map(|(_, parameter)| 4 * Size::product(&parameter.shape).eval(sizes) as u64).sum()
+}
+
+/// Keys and values at so many positions.
+fn cache_bytes(compiled: &Compiled, sizes: &SizeValues, positions: f64) -> u64 {
+    let one = sizes.clone().with(Symbol::CAPACITY, 1);
+    let each: i64 = compiled.caches.iter().map(|ty| 4 * ty.elements().eval(&one)).sum();
+    (each as f64 * positions) as u64
+}

@@ -1,0 +1,122 @@
+//! What `bench` and `explain` run: a spec compiled for one kind of work, and a session to do it in.
+
+use crate::arguments::{What, WorkArguments};
+use crate::console::Console;
+use crate::stop::Stop;
+use crate::{memory, session, spec, stage};
+use std::sync::Arc;
+use std::time::Instant;
+use tfc_compiler::compile::{compile, lowered};
+use tfc_compiler::compiled::{Compiled, Entry};
+use tfc_compiler::lower::can_decode;
+use tfc_compiler::model::{Model, Precision};
+use tfc_compiler::size::{SizeValues, Symbol};
+use tfc_compiler::stages::{flops, flops_for};
+use tfc_runtime::bench::{Decoding, Forward, Training, Work};
+use tfc_runtime::device::{CpuSession, Session};
+use tfc_runtime::grow::logits_binding;
+use tfc_runtime::{Failure, Result};
+
+pub struct Workload {
+    pub compiled: Arc<Compiled>,
+    pub what: What,
+    pub stage: usize,
+    /// Sequences in a batch.
+    pub batch: u64,
+    /// The most sequences at once in training.
+    micro_batch: u64,
+}
+
+impl Workload {
+    /// Compiles what the work needs; no memory is taken yet. The second result is how many seconds it took until the code was loaded.
+    pub fn open(
+        arguments: &WorkArguments,
+        console: &Console,
+    ) -> std::result::Result<(Workload, CpuSession, f64), Stop> {
+        let threads = session::threads(arguments.threads)?;
+        let budget = memory::budget(arguments.memory.as_deref())?;
+        let start = Instant::now();
+        let mut model = spec::load(&arguments.spec.spec, &arguments.spec.sets, console)?.model;
+        let stage = stage::find(&model, arguments.stage.as_deref())?;
+        let batch = set_batch(&mut model, stage, arguments)?;
+        let entries = entries(&model, arguments.what)?;
+        let compiled = Arc::new(compile(model, &entries));
+        let session = session::on_cpu(&compiled, threads)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let micro_batch = match arguments.what {
+            What::Train => memory::micro_batch(&compiled, budget)?,
+            What::Forward | What::Decode => batch,
+        };
+        Ok((Workload { compiled, what: arguments.what, stage, batch, micro_batch }, session, seconds))
+    }
+
+    /// The work, with everything that it needs in the session.
+    pub fn work(&self, session: &mut dyn Session) -> Result<Work<'_>> {
+        match self.what {
+            What::Train => Training::new(&self.compiled, session, self.stage, self.micro_batch)
+                .map(|training| Work::Training(Box::new(training))),
+            What::Forward => Forward::new(&self.compiled, session, self.stage, self.batch).map(Work::Forward),
+            What::Decode => Decoding::new(&self.compiled, session, self.stage).map(Work::Decoding),
+        }
+    }
+
+    /// Of one repetition, as `tfc check` counts them.
+    pub fn flops(&self, work: &Work<'_>) -> f64 {
+        let model = &self.compiled.model;
+        let positions = model.context.unwrap_or(1);
+        let sizes = model.stage_sizes(self.stage).with(Symbol::BATCH, 1).with(Symbol::SEQUENCE, positions);
+        let forward = |sizes: &SizeValues| flops(&self.compiled.graphs[0], sizes);
+        match self.what {
+            What::Train => {
+                let evaluate = lowered(model, &Entry::Evaluate);
+                3.0 * self.batch as f64 * flops_for(&evaluate, "loss", &sizes).unwrap_or(0.0)
+            }
+            What::Forward => self.batch as f64 * forward(&sizes),
+            What::Decode => work.tokens() as f64 * forward(&sizes.with(Symbol::SEQUENCE, 1)),
+        }
+    }
+
+    pub fn precision(&self) -> Precision {
+        let stage = &self.compiled.model.experiment.stages[self.stage];
+        stage.train.as_ref().map_or(Precision::F32, |train| train.precision)
+    }
+}
+
+/// What `--batch` says, put into the model; otherwise what the spec says.
+fn set_batch(model: &mut Model, stage: usize, arguments: &WorkArguments) -> Result<u64> {
+    if arguments.batch == Some(0) {
+        return Err(Failure::mistake("a batch of 0 is no work; use --batch 1 or more"));
+    }
+    if arguments.what == What::Decode {
+        return match arguments.batch {
+            None | Some(1) => Ok(1),
+            Some(_) => Err(Failure::mistake("decoding continues one text; leave --batch out")),
+        };
+    }
+    let recipe = model.experiment.stages[stage].train.as_mut();
+    match (recipe, arguments.batch) {
+        (Some(recipe), Some(batch)) => {
+            recipe.batch = batch;
+            Ok(batch)
+        }
+        (Some(recipe), None) => Ok(recipe.batch),
+        (None, batch) => Ok(batch.unwrap_or(1)),
+    }
+}
+
+fn entries(model: &Model, what: What) -> Result<Vec<Entry>> {
+    match what {
+        What::Train if model.program.loss.is_none() => {
+            Err(Failure::mistake("the model has no `loss`, so it cannot be trained; bind one"))
+        }
+        What::Train => Ok(vec![Entry::Gradient, Entry::Update]),
+        What::Forward => {
+            let none = || Failure::mistake("the model has no logits; bind a loss on them, or use --what train");
+            Ok(vec![Entry::Named(vec![logits_binding(model).ok_or_else(none)?.to_string()])])
+        }
+        What::Decode => match can_decode(model) {
+            Ok(_) => Ok(vec![Entry::Decode]),
+            Err((why, _)) => Err(Failure::mistake(format!("this model generates nothing: {why}"))),
+        },
+    }
+}
