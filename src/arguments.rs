@@ -70,6 +70,8 @@ pub enum Command {
     Data(Data),
     /// Measure tokens per second, against this machine's limits
     Bench(Bench),
+    /// List the kernels: what each computes, moves and takes, against this machine's limits; and the memory
+    Explain(Explain),
     /// Show what this machine offers and what is missing
     Doctor(Doctor),
 }
@@ -326,6 +328,17 @@ pub struct Bench {
     #[command(flatten)]
     pub work: WorkArguments,
     /// How often the work is done at least, after two times that do not count
+    #[arg(long, default_value_t = 5)]
+    pub repetitions: usize,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Args)]
+pub struct Explain {
+    #[command(flatten)]
+    pub work: WorkArguments,
+    /// How often the work is done; of each launch the shortest time counts
     #[arg(long, default_value_t = 5)]
     pub repetitions: usize,
     #[arg(long, value_enum, default_value_t = Format::Text)]

@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Inspect(command) => commands::inspect::run(command, &console),
         Command::Data(command) => commands::data::run(command, &console),
         Command::Bench(command) => commands::bench::run(command, &console),
+        Command::Explain(command) => commands::explain::run(command, &console),
         Command::Doctor(command) => commands::doctor::run(command, &console),
     };
     match outcome {

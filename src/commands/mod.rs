@@ -7,6 +7,7 @@ pub mod compile;
 pub mod data;
 pub mod doctor;
 pub mod eval;
+pub mod explain;
 pub mod fmt;
 pub mod generate;
 pub mod grow;

@@ -161,3 +161,19 @@ fn all_work_is_timed_without_data() {
     let message = workplace.fail(1, &["bench", "tiny.tfm", "--what", "decode", "--batch", "2"]);
     assert!(message.contains("one text"), "{message}");
 }
+
+#[test]
+fn kernels_and_memory_are_explained() {
+    let workplace = Workplace::new();
+    for (what, entries) in [("train", 2), ("decode", 1)] {
+        let arguments = ["explain", "tiny.tfm", "--what", what, "--repetitions", "1", "--format", "json"];
+        let explained: serde_json::Value = serde_json::from_str(&workplace.succeed(&arguments)).expect("JSON");
+        let kernels = explained["kernels"].as_array().expect("a list");
+        let sum = |number: &str| kernels.iter().filter_map(|kernel| kernel[number].as_f64()).sum::<f64>();
+        assert!(sum("seconds") > 0.0 && sum("seconds") <= explained["seconds"].as_f64().expect("a number"));
+        assert!(sum("flops") > 0.0 && sum("bytes") > 0.0);
+        assert_eq!(explained["memory"]["arenas"].as_array().map(Vec::len), Some(entries));
+    }
+    let text = workplace.succeed(&["explain", "tiny.tfm", "--what", "forward", "--repetitions", "1"]);
+    assert!(text.contains("attention causal") && text.contains("arena of named"), "{text}");
+}

@@ -3,11 +3,10 @@
 //! Operations are counted as written, one for each scalar function whatever it takes; what several workers pack twice counts once. Bytes are
 //! those of every operand that is read or written, once, as if nothing stayed in a cache between launches.
 
-use super::evaluate::chunks;
-use super::{Launch, Program, Step};
+use super::Launch;
 use crate::graph::AttentionMask;
 use crate::kernel::{self, Access, Body, Kernel, ProgramOp, Strides};
-use crate::size::{Size, SizeValues, Symbol};
+use crate::size::Size;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
@@ -18,28 +17,6 @@ pub struct Cost {
 /// The cost of one launch.
 pub fn launch_cost(kernel: &Kernel, launch: &Launch) -> Cost {
     Cost { flops: flops(&kernel.body, &launch.sizes), bytes: bytes(kernel, &launch.sizes) }
-}
-
-/// Operations and bytes of one step at these sizes, all its chunks included.
-pub fn step_cost(program: &Program, step: &Step, sizes: &SizeValues) -> (i64, i64) {
-    match step {
-        Step::Launch(launch) => {
-            let cost = launch_cost(&program.kernels[launch.kernel as usize], launch);
-            (cost.flops.eval(sizes), cost.bytes.eval(sizes))
-        }
-        Step::Zero(_) => (0, 0),
-        Step::Chunks { rows, chunk, body } => {
-            let one = |(start, rows): (i64, i64)| {
-                let sizes = sizes.clone().with(Symbol::CHUNK_START, start).with(Symbol::CHUNK_ROWS, rows);
-                sum(body.iter().map(|step| step_cost(program, step, &sizes)))
-            };
-            sum(chunks(rows.eval(sizes), *chunk).map(one))
-        }
-    }
-}
-
-fn sum(costs: impl Iterator<Item = (i64, i64)>) -> (i64, i64) {
-    costs.fold((0, 0), |(flops, bytes), (f, b)| (flops.saturating_add(f), bytes.saturating_add(b)))
 }
 
 fn flops(body: &Body, sizes: &[Size]) -> Size {

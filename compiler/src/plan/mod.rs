@@ -9,15 +9,17 @@ mod evaluate;
 mod homes;
 mod layout;
 mod lifetimes;
+mod operations;
 #[cfg(test)]
 mod tests;
 mod text;
 mod verify;
 
-pub use cost::{Cost, launch_cost, step_cost};
+pub use cost::{Cost, launch_cost};
 pub use emit::compile_entry;
 pub use evaluate::evaluate;
 pub use layout::{Layout, layout};
+pub use operations::{Operation, What, operations};
 pub use verify::{verify, verify_at};
 
 use crate::graph::{DType, Input};

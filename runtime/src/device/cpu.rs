@@ -1,5 +1,6 @@
 //! The CPU: plans run as compiled kernels on a pool of threads.
 
+use super::laps::{CallProfile, Laps};
 use super::launch::Launch;
 use super::memory::Memory;
 use super::pool::Pool;
@@ -28,6 +29,7 @@ pub struct CpuSession {
     scratch: Vec<Memory>,
     /// What a plan needs for given sizes; kept, for the next call mostly has the same.
     prepared: Vec<Option<Prepared>>,
+    laps: Laps,
 }
 
 /// A plan at given sizes.
@@ -56,8 +58,19 @@ impl CpuSession {
             pool,
             arena: Memory::new(0)?,
             scratch,
+            laps: Laps::default(),
             compiled,
         })
+    }
+
+    /// From now on, writes down how long each operation of each call takes.
+    pub fn start_profile(&mut self) {
+        self.laps.start();
+    }
+
+    /// What was written down; from now on nothing is.
+    pub fn take_profile(&mut self) -> Vec<CallProfile> {
+        self.laps.take()
     }
 
     /// Lays the plan out for these sizes, unless it is, and makes the arena large enough.
@@ -107,13 +120,15 @@ impl CpuSession {
             Place::Storage(Storage::Table(i)) => prepared.tables[*i as usize].address(),
             Place::Storage(storage) => self.storages.memory(*storage).address(),
         };
-        let run = Run {
+        self.laps.begin(index, &sizes);
+        let mut run = Run {
             plan,
             compiled: &compiled,
             code: &self.code,
             pool: &self.pool,
             buffers: (0..plan.buffers.len()).map(place).collect(),
             scratch: self.scratch.iter().map(Memory::address).collect(),
+            laps: &mut self.laps,
         };
         run.steps(&plan.steps, &mut sizes, inspect);
         let named = |(output, memory): (&plan::PlannedOutput, &Memory)| {
@@ -183,12 +198,13 @@ struct Run<'a> {
     pool: &'a Pool,
     buffers: Vec<*mut u8>,
     scratch: Vec<*mut u8>,
+    laps: &'a mut Laps,
 }
 
 impl Run<'_> {
     /// Whether to go on.
     fn steps(
-        &self,
+        &mut self,
         steps: &[Step],
         sizes: &mut SizeValues,
         inspect: &mut dyn FnMut(&plan::Launch, &[&[f32]]) -> bool,
@@ -197,10 +213,12 @@ impl Run<'_> {
             let go_on = match step {
                 Step::Launch(launch) => {
                     self.launch(launch, sizes);
+                    self.laps.lap();
                     inspect(launch, &self.written(launch, sizes))
                 }
                 Step::Zero(buffer) => {
                     self.zero(buffer.0 as usize, sizes);
+                    self.laps.lap();
                     true
                 }
                 Step::Chunks { rows, chunk, body } => {

@@ -5,6 +5,7 @@
 
 mod cpu;
 mod files;
+mod laps;
 mod launch;
 mod memory;
 mod overlap;
@@ -15,6 +16,7 @@ mod tables;
 
 pub use cpu::CpuSession;
 pub use files::{read_tensor, write_named};
+pub use laps::CallProfile;
 pub use memory::readable;
 pub use reference::ReferenceSession;
 

@@ -1,0 +1,48 @@
+//! What a plan does at given sizes, one operation after the other: what a device times, with what each computes and moves.
+
+use super::cost::launch_cost;
+use super::evaluate::chunks;
+use super::{BufferId, Launch, Plan, Program, Step};
+use crate::size::{SizeValues, Symbol};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Operation<'a> {
+    pub what: What<'a>,
+    pub flops: i64,
+    pub bytes: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum What<'a> {
+    Launch(&'a Launch),
+    Zero(BufferId),
+}
+
+/// In the order in which a device runs them: a chunk's for one chunk after the other.
+pub fn operations<'a>(program: &Program, plan: &'a Plan, sizes: &SizeValues) -> Vec<Operation<'a>> {
+    let mut all = Vec::new();
+    collect(program, plan, &plan.steps, sizes, &mut all);
+    all
+}
+
+fn collect<'a>(program: &Program, plan: &'a Plan, steps: &'a [Step], sizes: &SizeValues, all: &mut Vec<Operation<'a>>) {
+    for step in steps {
+        match step {
+            Step::Launch(launch) => {
+                let cost = launch_cost(&program.kernels[launch.kernel as usize], launch);
+                let (flops, bytes) = (cost.flops.eval(sizes), cost.bytes.eval(sizes));
+                all.push(Operation { what: What::Launch(launch), flops, bytes });
+            }
+            Step::Zero(buffer) => {
+                let bytes = plan.buffers[buffer.0 as usize].elements.eval(sizes).saturating_mul(4);
+                all.push(Operation { what: What::Zero(*buffer), flops: 0, bytes });
+            }
+            Step::Chunks { rows, chunk, body } => {
+                for (start, rows) in chunks(rows.eval(sizes), *chunk) {
+                    let sizes = sizes.clone().with(Symbol::CHUNK_START, start).with(Symbol::CHUNK_ROWS, rows);
+                    collect(program, plan, body, &sizes, all);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The launches of some repetitions, timed and gathered by kernel.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use tfc_compiler::compiled::Compiled;
+use tfc_compiler::plan::{Operation, What, operations};
+use tfc_compiler::size::SizeValues;
+use tfc_runtime::Result;
+use tfc_runtime::bench::Work;
+use tfc_runtime::device::{CallProfile, CpuSession};
+
+/// What the machine can do in a second.
+pub struct Limits {
+    pub flops: f64,
+    pub bytes: f64,
+}
+
+/// What all launches of one kernel do in one repetition.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Line {
+    pub launches: u64,
+    pub flops: f64,
+    pub bytes: f64,
+    pub seconds: f64,
+    /// What the machine's limits allow.
+    pub least_seconds: f64,
+    /// What is computed, each once; the numbers of repeated layers are stars.
+    pub labels: Vec<String>,
+}
+
+pub struct Measured {
+    /// By kernel, the slowest first; None is what only zeroes.
+    pub lines: Vec<(Option<u32>, Line)>,
+    /// Of a whole repetition, at best.
+    pub seconds: f64,
+    /// Of that what is in no launch, at best: what the host does.
+    pub host_seconds: f64,
+    pub repetitions: usize,
+    /// Of the last call of each plan.
+    pub sizes: BTreeMap<usize, SizeValues>,
+}
+
+pub fn measure(
+    compiled: &Compiled,
+    work: &mut Work<'_>,
+    session: &mut CpuSession,
+    repetitions: usize,
+    limits: &Limits,
+) -> Result<Measured> {
+    let mut best = Best::default();
+    let (mut seconds, mut host_seconds) = (f64::INFINITY, f64::INFINITY);
+    // The first repetition touches memory for the first time.
+    for repetition in 0..=repetitions.max(1) {
+        work.prepare(session)?;
+        session.start_profile();
+        let start = Instant::now();
+        work.run(session)?;
+        let time = start.elapsed().as_secs_f64();
+        let calls = session.take_profile();
+        if repetition > 0 {
+            let launches: f64 = calls.iter().flat_map(|call| &call.times).map(Duration::as_secs_f64).sum();
+            seconds = seconds.min(time);
+            host_seconds = host_seconds.min(time - launches);
+            best.add(calls);
+        }
+    }
+    let lines = best.lines(compiled, limits);
+    let sizes = best.0.into_iter().map(|call| (call.plan, call.sizes)).collect();
+    Ok(Measured { lines, seconds, host_seconds, repetitions: repetitions.max(1), sizes })
+}
+
+/// The calls of a repetition, each operation in the shortest time that it has taken in any.
+#[derive(Default)]
+struct Best(Vec<CallProfile>);
+
+impl Best {
+    /// Every repetition makes the same calls.
+    fn add(&mut self, calls: Vec<CallProfile>) {
+        if self.0.is_empty() {
+            self.0 = calls;
+            return;
+        }
+        for (best, call) in self.0.iter_mut().zip(calls) {
+            for (best, time) in best.times.iter_mut().zip(call.times) {
+                *best = time.min(*best);
+            }
+        }
+    }
+
+    fn lines(&self, compiled: &Compiled, limits: &Limits) -> Vec<(Option<u32>, Line)> {
+        let mut lines: BTreeMap<Option<u32>, Line> = BTreeMap::new();
+        for call in &self.0 {
+            let plan = &compiled.program.plans[call.plan];
+            let operations = operations(&compiled.program, plan, &call.sizes);
+            assert_eq!(operations.len(), call.times.len(), "bug in tfc: the device does not do what the plan says");
+            for (operation, time) in operations.iter().zip(&call.times) {
+                let (kernel, label) = match operation.what {
+                    What::Launch(launch) => (Some(launch.kernel), launch.label.as_str()),
+                    What::Zero(buffer) => (None, plan.buffers[buffer.0 as usize].name.as_str()),
+                };
+                lines.entry(kernel).or_default().add(operation, time.as_secs_f64(), label, limits);
+            }
+        }
+        let mut lines: Vec<_> = lines.into_iter().collect();
+        lines.sort_by(|(_, a), (_, b)| b.seconds.total_cmp(&a.seconds));
+        lines
+    }
+}
+
+impl Line {
+    fn add(&mut self, operation: &Operation<'_>, seconds: f64, label: &str, limits: &Limits) {
+        let (flops, bytes) = (operation.flops as f64, operation.bytes as f64);
+        self.launches += 1;
+        self.flops += flops;
+        self.bytes += bytes;
+        self.seconds += seconds;
+        self.least_seconds += (flops / limits.flops).max(bytes / limits.bytes);
+        let label = without_numbers(label);
+        if !self.labels.contains(&label) {
+            self.labels.push(label);
+        }
+    }
+}
+
+/// `block.3.ffn: matmul %12` as `block.*.ffn: matmul`: the same for all repeated layers.
+pub fn without_numbers(label: &str) -> String {
+    let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let part = |part: &str| {
+        let (name, colon) = part.strip_suffix(':').map_or((part, ""), |name| (name, ":"));
+        let segments: Vec<&str> = name.split('.').map(|s| if is_number(s) { "*" } else { s }).collect();
+        segments.join(".") + colon
+    };
+    let words = label.split(' ').filter(|word| !word.starts_with('%'));
+    words.map(part).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_numbers;
+
+    #[test]
+    fn repeated_layers_have_one_label() {
+        assert_eq!(without_numbers("block.3.attend.q: matmul %12"), "block.*.attend.q: matmul");
+        assert_eq!(without_numbers("reduce_sum multiply"), "reduce_sum multiply");
+        assert_eq!(without_numbers("parameter.12"), "parameter.*");
+    }
+}

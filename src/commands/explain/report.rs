@@ -1,0 +1,200 @@
+//! What was measured, as tables and as JSON.
+
+use super::measure::{Limits, Line, Measured};
+use super::memory::{Arena, Memory};
+use super::reasons::reasons;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use tfc_compiler::kernel::Kernel;
+use tfc_compiler::quantity::bytes;
+
+/// Labels of one kernel, and buffers of an arena, that the text shows.
+const LABELS: usize = 3;
+const BUFFERS: usize = 12;
+
+pub fn text(kernels: &[Kernel], measured: &Measured, limits: &Limits, memory: &Memory) -> String {
+    let mut text = format!("this machine: {:.1} GFLOP/s, {:.1} GB/s\n\n", limits.flops / 1e9, limits.bytes / 1e9);
+    text += &times(measured);
+    text += "\n";
+    for (kernel, line) in &measured.lines {
+        if let Some(index) = kernel {
+            text += &one_kernel(*index, &kernels[*index as usize], line);
+        }
+    }
+    text + &memory_text(memory)
+}
+
+/// The table: what takes longest comes first.
+fn times(measured: &Measured) -> String {
+    let mut text = String::from("kernel  launches         ms  share  GFLOP/s   GB/s  limit ms  of limit  what\n");
+    let mut row = |name: &str, line: &Line| {
+        let what = line.labels.iter().take(LABELS).cloned().collect::<Vec<_>>().join("; ");
+        let more = if line.labels.len() > LABELS { "; …" } else { "" };
+        let cells = format!(
+            "{name:<6}  {:>8}  {:>9.3}  {:>4.1}%  {:>7.1}  {:>5.1}  {:>8.3}  {:>7.1}%  {what}{more}",
+            line.launches,
+            1e3 * line.seconds,
+            100.0 * line.seconds / measured.seconds,
+            line.flops / line.seconds / 1e9,
+            line.bytes / line.seconds / 1e9,
+            1e3 * line.least_seconds,
+            100.0 * line.least_seconds / line.seconds,
+        );
+        text += &format!("{}\n", cells.trim_end());
+    };
+    let name = |kernel: &Option<u32>| kernel.map_or("zero".into(), |kernel| format!("k{kernel}"));
+    measured.lines.iter().for_each(|(kernel, line)| row(&name(kernel), line));
+    let all = sum(measured);
+    row("all", &all);
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "host              {:>9.3}  {:>4.1}%  of {:.3} ms for all, the shortest of {}",
+        1e3 * measured.host_seconds,
+        100.0 * measured.host_seconds / measured.seconds,
+        1e3 * measured.seconds,
+        measured.repetitions
+    );
+    text
+}
+
+fn sum(measured: &Measured) -> Line {
+    measured.lines.iter().fold(Line::default(), |sum, (_, line)| Line {
+        launches: sum.launches + line.launches,
+        flops: sum.flops + line.flops,
+        bytes: sum.bytes + line.bytes,
+        seconds: sum.seconds + line.seconds,
+        least_seconds: sum.least_seconds + line.least_seconds,
+        labels: Vec::new(),
+    })
+}
+
+/// What it computes, and why that is together.
+fn one_kernel(index: u32, kernel: &Kernel, line: &Line) -> String {
+    let bound = if line.flops * line.bytes == 0.0 {
+        String::new()
+    } else {
+        format!(", {:.1} FLOP/byte", line.flops / line.bytes)
+    };
+    let mut text = format!("k{index}{bound}: {kernel}");
+    reasons(kernel).iter().for_each(|reason| text += &format!("  ({reason})\n"));
+    text
+}
+
+fn memory_text(memory: &Memory) -> String {
+    let kinds = memory.storages.iter().map(|(kind, size)| format!("{kind} {}", bytes(*size)));
+    let mut text = format!("\nstorages: {}\n", kinds.collect::<Vec<_>>().join(", "));
+    for arena in &memory.arenas {
+        let Arena { entry, bytes: size, live_bytes, fullest, buffers } = arena;
+        let _ = writeln!(text, "arena of {entry}: {}, {} of it used at {fullest}", bytes(*size), bytes(*live_bytes));
+        for (name, count, size) in buffers.iter().take(BUFFERS) {
+            let _ = writeln!(text, "  {:>9}  {count:>4} × {name}", bytes(*size));
+        }
+        let rest: u64 = buffers.iter().skip(BUFFERS).map(|(_, _, size)| size).sum();
+        if rest > 0 {
+            let _ = writeln!(text, "  {:>9}  the rest", bytes(rest));
+        }
+    }
+    let (storages, arena) = (bytes(memory.session.storages), bytes(memory.session.arena));
+    text + &format!("in the session: {storages} of storages, {arena} of arena and scratch\n")
+}
+
+pub fn json(kernels: &[Kernel], measured: &Measured, limits: &Limits, memory: &Memory) -> Value {
+    let kernel = |(kernel, line): &(Option<u32>, Line)| {
+        let body = kernel.map(|kernel| &kernels[kernel as usize]);
+        json!({
+            "kernel": kernel,
+            "text": body.map(ToString::to_string),
+            "reasons": body.map(reasons),
+            "labels": line.labels,
+            "launches": line.launches,
+            "flops": line.flops,
+            "bytes": line.bytes,
+            "seconds": line.seconds,
+            "least_seconds": line.least_seconds,
+            "fraction_of_limit": line.least_seconds / line.seconds,
+        })
+    };
+    let arena = |arena: &Arena| {
+        let buffer =
+            |(name, count, bytes): &(String, usize, u64)| json!({ "name": name, "count": count, "bytes": bytes });
+        json!({
+            "entry": arena.entry,
+            "bytes": arena.bytes,
+            "live_bytes": arena.live_bytes,
+            "fullest": arena.fullest,
+            "buffers": arena.buffers.iter().map(buffer).collect::<Vec<_>>(),
+        })
+    };
+    let storages: serde_json::Map<String, Value> =
+        memory.storages.iter().map(|(kind, bytes)| ((*kind).to_string(), json!(bytes))).collect();
+    json!({
+        "limits": { "flops_per_s": limits.flops, "bytes_per_s": limits.bytes },
+        "seconds": measured.seconds,
+        "host_seconds": measured.host_seconds,
+        "repetitions": measured.repetitions,
+        "kernels": measured.lines.iter().map(kernel).collect::<Vec<_>>(),
+        "memory": {
+            "storages": storages,
+            "arenas": memory.arenas.iter().map(arena).collect::<Vec<_>>(),
+            "session": { "storages": memory.session.storages, "arena": memory.session.arena },
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use tfc_compiler::kernel::{Body, Inner, Operand, Program, ProgramOp, RowAccess, RowProgram};
+    use tfc_compiler::scalar::Unary;
+    use tfc_runtime::device::SessionMemory;
+
+    /// #1 = exp(#0)
+    fn kernel() -> Kernel {
+        let mut program = Program::default();
+        let loaded = program.push(ProgramOp::Load(0));
+        let result = program.push(ProgramOp::Unary(Unary::Exp, loaded));
+        let access = vec![RowAccess { inner: Inner::Unit }; 2];
+        let body = RowProgram { outer_rank: 1, program, stores: vec![(1, result)], access };
+        Kernel { body: Body::Rows(body), operands: vec![Operand::READ, Operand::WRITE] }
+    }
+
+    fn measured() -> Measured {
+        let labels = ["a", "b", "c", "d"].map(|name| format!("block.*.{name}: exp")).to_vec();
+        let exp = Line { launches: 48, flops: 1e6, bytes: 8e6, seconds: 2e-3, least_seconds: 8e-4, labels };
+        let labels = vec!["e.weight".to_string()];
+        let zero = Line { launches: 1, flops: 0.0, bytes: 4e6, seconds: 5e-4, least_seconds: 4e-4, labels };
+        let lines = vec![(Some(0), exp), (None, zero)];
+        Measured { lines, seconds: 4e-3, host_seconds: 1e-3, repetitions: 5, sizes: BTreeMap::new() }
+    }
+
+    fn memory() -> Memory {
+        let arena = Arena {
+            entry: "gradient".into(),
+            bytes: 3 << 20,
+            live_bytes: 2 << 20,
+            fullest: "step 7, block.0.a: exp".into(),
+            buffers: (0..14).map(|i| (format!("buffer {i}"), 2, 1 << 10)).collect(),
+        };
+        let session = SessionMemory { storages: 5 << 20, arena: 4 << 20 };
+        Memory { storages: vec![("weights", 3 << 20), ("gradients", 2 << 20)], arenas: vec![arena], session }
+    }
+
+    #[test]
+    fn tables() {
+        let limits = Limits { flops: 100e9, bytes: 10e9 };
+        insta::assert_snapshot!(text(&[kernel()], &measured(), &limits, &memory()));
+    }
+
+    #[test]
+    fn numbers() {
+        let limits = Limits { flops: 100e9, bytes: 10e9 };
+        let json = json(&[kernel()], &measured(), &limits, &memory());
+        assert_eq!(json["kernels"][0]["fraction_of_limit"], 0.4);
+        assert_eq!(json["kernels"][0]["text"], kernel().to_string());
+        assert_eq!(json["kernels"][1]["kernel"], Value::Null);
+        assert_eq!(json["memory"]["storages"]["weights"], 3 << 20);
+        assert_eq!(json["memory"]["arenas"][0]["live_bytes"], 2 << 20);
+    }
+}
