@@ -51,16 +51,6 @@ impl Peak {
                 let total = results.into_iter().reduce(|a, b| a + b);
                 total.iter().for_each(|total| launch.scratch.store_vector(f.index(0), *total));
             });
-            emission.kernel("read", |f, launch| {
-                let data = launch.buffers.load_pointer(0);
-                let zero = vec![f.vector(0.0); LOADS];
-                let results = f.carry(launch.begin, launch.end, elements_per_turn as i64, zero, |at, sums| {
-                    let load = |i: usize| data.load_vector(at + f.index((i * vectors.width) as i64));
-                    sums.iter().enumerate().map(|(i, sum)| *sum + load(i)).collect()
-                });
-                let total = results.into_iter().reduce(|a, b| a + b);
-                total.iter().for_each(|total| launch.scratch.store_vector(f.index(0), *total));
-            });
         })?;
         let code = LoadedObjects::new(&[&object])?;
         code.address("peak")?;
