@@ -6,7 +6,6 @@ use super::keep::Decisions;
 use super::rows::accumulated;
 use super::task::{Access, Chunks, Task, Work};
 use crate::graph::{Builder, Graph, NodeId, Op, Reduction, Type, Value};
-use crate::kernel::Contraction;
 use crate::scalar::{Binary, Unary};
 use crate::size::{Size, Symbol};
 use crate::storage::Storage;
@@ -15,11 +14,13 @@ use std::collections::BTreeSet;
 /// What the logits of one chunk may take.
 const CHUNK_BYTES: i64 = 32 << 20;
 
-/// As many rows as fit, but no fewer than one block of a contraction: each chunk packs the whole table once more, which fewer rows would
-/// not pay for.
+/// Each chunk packs the whole table once more, which fewer rows would not pay for.
+const LEAST_ROWS: i64 = 768;
+
+/// As many rows as fit, but enough of them.
 fn chunk_rows(classes: &Size) -> i64 {
     let fit = classes.as_constant().map_or(0, |classes| CHUNK_BYTES / (4 * classes.max(1)));
-    fit.max(Contraction::ROW_BLOCK)
+    fit.max(LEAST_ROWS)
 }
 
 /// The task of a vocabulary loss or of its gradient; one for both where the gradient needs nothing that comes after the loss, and then the

@@ -49,9 +49,10 @@ pub enum ContractionAccess {
 }
 
 impl Contraction {
-    /// Rows and columns of C in one work item. The column block is a multiple of every micro-tile's width.
-    pub const ROW_BLOCK: i64 = 768;
-    pub const COLUMN_BLOCK: i64 = 384;
+    /// Rows and columns of C in one work item: many rows, for the columns of B are packed once for each item; few columns, for they are what is divided among
+    /// threads. They are a multiple of every micro-tile's width.
+    pub const ROW_BLOCK: i64 = 1056;
+    pub const COLUMN_BLOCK: i64 = 96;
     /// The most rows of C for which B is read as it is stored, for packing it would cost more than it gains, and the columns of a work item then.
     pub const FEW_ROWS: i64 = 64;
     pub const FEW_COLUMNS: i64 = 64;

@@ -301,7 +301,7 @@ fn the_vocabulary_loss_in_several_chunks() {
         let sizes = sizes.with(Symbol::SEQUENCE, 300);
         let memory = memory(&graph, &sizes, 7);
         let program = check(&graph, &sizes, &memory);
-        let chunks = |step: &&Step| matches!(step, Step::Chunks { chunk: crate::kernel::Contraction::ROW_BLOCK, .. });
+        let chunks = |step: &&Step| matches!(step, Step::Chunks { chunk: 768, .. });
         let found = program.plans[0].steps.iter().filter(chunks).count();
         assert_eq!(found, if square { 2 } else { 1 }, "the gradient is computed with the loss where it can be");
     }

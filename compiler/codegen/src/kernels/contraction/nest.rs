@@ -11,10 +11,11 @@ use tfc_compiler::kernel::Contraction;
 
 /// Rows of A that are packed and used up before the next are: they stay in the second cache.
 const A_ROWS: i64 = 48;
-/// Work items that share the packing of A while k is done in several passes: their tiles are kept from pass to pass.
+/// Blocks of columns that share the packing of A while k is done in several passes: their tiles are kept from pass to pass.
 const RUN: i64 = 4;
 const ROWS: i64 = Contraction::ROW_BLOCK;
-const COLUMNS: i64 = Contraction::COLUMN_BLOCK;
+/// The most columns of B that are packed at once: a multiple of every micro-tile's width.
+const COLUMNS: i64 = 4 * Contraction::COLUMN_BLOCK;
 
 /// f32 of scratch: a row block of A and a column block of B, packed, and the tiles of C while k is done in several passes.
 fn parts(numbers: Numbers, vectors: Vectors) -> [i64; 3] {
@@ -28,39 +29,26 @@ pub fn scratch_elements(body: &Contraction, vectors: Vectors) -> i64 {
 }
 
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'f>, body: &Contraction) {
-    let (row_blocks, column_blocks) = (arguments.m.ceiling_division(ROWS), arguments.n.ceiling_division(COLUMNS));
+    let row_blocks = arguments.m.ceiling_division(ROWS);
+    let items = arguments.n.ceiling_division(Contraction::COLUMN_BLOCK);
     // Of one size, as nearly as can be, and no larger than a block.
     let vectors = f.vectors();
     let numbers = Numbers::new(body.precision, vectors);
     let passes = arguments.k.ceiling_division(STEPS * numbers.step()).or_at_least(f.index(1));
     let depth = ((arguments.k + passes - 1) / passes).round_up(8);
     let one_pass = passes.equals(f.index(1));
-    let run = one_pass.select(column_blocks, f.index(RUN)).or_at_least(f.index(1));
-    // The blocks of a matrix are of one size, as nearly as can be.
+    let run = one_pass.select(arguments.n, f.index(RUN * COLUMNS)).or_at_least(f.index(1));
     let block_rows = even(arguments.m, row_blocks, vectors.rows);
-    let block_columns = even(arguments.n, column_blocks, vectors.columns());
     let [packed_a, packed_b, tiles] = Scratch::divide(launch.scratch, parts(numbers, vectors));
     let tile = f.stack((vectors.rows * vectors.columns()) as i64);
-    let nest = Nest {
-        f,
-        body,
-        numbers,
-        arguments,
-        block_rows,
-        block_columns,
-        passes,
-        depth,
-        one_pass,
-        packed_a,
-        packed_b,
-        tiles,
-        tile,
-    };
-    // Items of one row block follow each other: they are done in runs.
+    let nest =
+        Nest { f, body, numbers, arguments, block_rows, passes, depth, one_pass, packed_a, packed_b, tiles, tile };
+    // Items of one row block follow each other: they are done together, or in runs.
     f.when(launch.begin.less(launch.end), || {
-        f.each(launch.begin / column_blocks, (launch.end + column_blocks - 1) / column_blocks, 1, |block| {
-            let first = (launch.begin - block * column_blocks).or_at_least(f.index(0));
-            let end = (launch.end - block * column_blocks).or_at_most(column_blocks);
+        f.each(launch.begin / items, (launch.end + items - 1) / items, 1, |block| {
+            let column = |item: Index<'f>| item.or_at_least(f.index(0)) * Contraction::COLUMN_BLOCK;
+            let first = column(launch.begin - block * items);
+            let end = column(launch.end - block * items).or_at_most(arguments.n);
             f.each_by(first, end, run, |first| {
                 let end = (first + run).or_at_most(end);
                 nest.run(block / row_blocks, block % row_blocks * block_rows, first, end);
@@ -81,7 +69,6 @@ struct Nest<'a, 'f> {
     numbers: Numbers,
     arguments: &'a Arguments<'f>,
     block_rows: Index<'f>,
-    block_columns: Index<'f>,
     /// How often k is begun anew, and how much of it is done each time.
     passes: Index<'f>,
     depth: Index<'f>,
@@ -99,6 +86,7 @@ struct Pass<'f> {
     outer: Index<'f>,
     row: Index<'f>,
     column: Index<'f>,
+    columns: Index<'f>,
     k: Index<'f>,
     depth: Index<'f>,
     is_first: Bool<'f>,
@@ -111,25 +99,28 @@ struct Pass<'f> {
 }
 
 impl<'f> Nest<'_, 'f> {
-    /// Column blocks `[first, end)` of a row block.
+    /// Columns `[first, end)` of a row block.
     fn run(&self, outer: Index<'f>, row: Index<'f>, first: Index<'f>, end: Index<'f>) {
         let f = self.f;
-        let keeps_a = f.index(1).less(end - first);
+        let blocks = (end - first).ceiling_division(COLUMNS);
+        let block_columns = even(end - first, blocks, f.vectors().columns());
+        let keeps_a = f.index(1).less(blocks);
         f.times(self.passes, |pass| {
             let k = pass * self.depth;
             let depth = (self.arguments.k - k).or_at_most(self.depth);
             let (is_first, is_last) = (pass.equals(f.index(0)), pass.equals(self.passes - 1));
-            f.each(first, end, 1, |block| {
-                let (column, packs_a) = (block * self.block_columns, block.equals(first));
-                let tiles = self.tiles.at((block - first) * (ROWS * COLUMNS));
-                self.block(Pass { outer, row, column, k, depth, is_first, is_last, tiles, packs_a, keeps_a });
+            f.times(blocks, |block| {
+                let column = first + block * block_columns;
+                let columns = (end - column).or_at_most(block_columns);
+                let (tiles, packs_a) = (self.tiles.at(block * (ROWS * COLUMNS)), block.equals(f.index(0)));
+                self.block(Pass { outer, row, column, columns, k, depth, is_first, is_last, tiles, packs_a, keeps_a });
             });
         });
     }
 
     fn block(&self, pass: Pass<'f>) {
         let (f, arguments, body) = (self.f, self.arguments, self.body);
-        let Pass { outer, row, column, k, depth, .. } = pass;
+        let Pass { outer, row, column, columns, k, depth, .. } = pass;
         let (layout_a, layout_b) = (Layout::of_a(self.numbers, f.vectors()), Layout::of_b(self.numbers, f.vectors()));
         let side_a = Side {
             f,
@@ -148,7 +139,6 @@ impl<'f> Nest<'_, 'f> {
             prologue: body.prologue_b.as_ref(),
         };
         let rows = (arguments.m - row).or_at_most(self.block_rows);
-        let columns = (arguments.n - column).or_at_most(self.block_columns);
         side_b.pack(Block { outer, lane: column, lanes: columns, k, depth }, self.packed_b);
         f.each(f.index(0), rows, A_ROWS, |i| {
             let block_rows = (rows - i).or_at_most(f.index(A_ROWS));

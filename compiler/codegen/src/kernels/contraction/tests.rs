@@ -1,6 +1,7 @@
 //! Contractions of all forms and odd sizes against their meaning.
 
 use crate::testing::{Trial, all_vectors, noise, truth};
+use crate::vectors::Vectors;
 use tfc_compiler::kernel::{Body, Contraction, ContractionAccess, Kernel, Operand, Program, ProgramOp};
 use tfc_compiler::precision::Precision;
 use tfc_compiler::scalar::{Binary, Unary};
@@ -53,7 +54,7 @@ const SHAPES: [[i64; 4]; 21] = [
     [1, 7, 70, 130],
     [1, 100, 1, 9],
     [1, 145, 385, 40],
-    [1, 577, 40, 20],
+    [1, 1070, 390, 9],
     [1, 30, 50, 800],
     [1, 20, 390, 1601],
     [1, 1, 900, 600],
@@ -62,6 +63,14 @@ const SHAPES: [[i64; 4]; 21] = [
     [1, 66, 70, 130],
     [1, 66, 50, 800],
 ];
+
+#[test]
+fn blocks_are_whole_tiles() {
+    for vectors in [Vectors::AVX512, Vectors::AVX2, Vectors::NEON, Vectors::SSE2] {
+        assert_eq!(Contraction::ROW_BLOCK % vectors.rows as i64, 0, "{vectors:?}");
+        assert_eq!(Contraction::COLUMN_BLOCK % vectors.columns() as i64, 0, "{vectors:?}");
+    }
+}
 
 #[test]
 fn every_form_and_shape() {
