@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both install what is missing first.
 
-.PHONY: demo test check setup build snapshots
+.PHONY: demo test check setup build bench snapshots
 
 # Fetch real text, train a byte-level model that grows twice, draw its loss, generate text.
 demo: build
@@ -15,6 +15,10 @@ test: setup check
 check: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
+
+# Speed and memory against this machine's limits, and against peers if PEERS names some (scripts/bench.py).
+bench: build
+	scripts/bench.py
 
 build: setup
 	cargo build --release --locked

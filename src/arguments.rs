@@ -76,6 +76,14 @@ pub enum Command {
     Doctor(Doctor),
 }
 
+/// What is left out of compilation.
+#[derive(Args)]
+pub struct CompilerArguments {
+    /// Switch an optimization off, by name, to find what is wrong; may be repeated. A wrong name lists them
+    #[arg(long = "disable", value_name = "PASS")]
+    pub disable: Vec<String>,
+}
+
 /// The spec and what changes it.
 #[derive(Args)]
 pub struct SpecArguments {
@@ -145,6 +153,8 @@ pub struct Compile {
     /// Write the code and the emitted texts to this folder
     #[arg(short = 'o', long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub compiler: CompilerArguments,
 }
 
 /// Where a model runs.
@@ -181,6 +191,8 @@ pub struct Train {
     pub sweep: Vec<String>,
     #[command(flatten)]
     pub device: DeviceArguments,
+    #[command(flatten)]
+    pub compiler: CompilerArguments,
 }
 
 #[derive(Args)]
@@ -230,6 +242,8 @@ pub struct Run {
     pub out: PathBuf,
     #[command(flatten)]
     pub device: DeviceArguments,
+    #[command(flatten)]
+    pub compiler: CompilerArguments,
 }
 
 #[derive(Args)]
@@ -243,6 +257,8 @@ pub struct Eval {
     pub format: Format,
     #[command(flatten)]
     pub device: DeviceArguments,
+    #[command(flatten)]
+    pub compiler: CompilerArguments,
 }
 
 #[derive(Args)]
@@ -321,6 +337,8 @@ pub struct WorkArguments {
     /// Threads; default one per core
     #[arg(long)]
     pub threads: Option<usize>,
+    #[command(flatten)]
+    pub compiler: CompilerArguments,
 }
 
 #[derive(Args)]

@@ -6,8 +6,9 @@ use crate::stop::Stop;
 use crate::{session, spec};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tfc_compiler::compile::compile;
+use tfc_compiler::compile::compile_without;
 use tfc_compiler::compiled::{Compiled, Entry};
+use tfc_compiler::optimization::Disabled;
 use tfc_runtime::checkpoint::{self, State};
 use tfc_runtime::data::Tokenizer;
 use tfc_runtime::device::Session;
@@ -26,6 +27,7 @@ impl Opened {
         path: &Path,
         entries: &[Entry],
         device: &DeviceArguments,
+        disabled: &Disabled,
         console: &Console,
     ) -> std::result::Result<Opened, Stop> {
         let path = checkpoint::locate(path)?;
@@ -35,7 +37,7 @@ impl Opened {
             tfc_compiler::lower::can_decode(&model)
                 .map_err(|(why, _)| Failure::mistake(format!("this model generates nothing: {why}")))?;
         }
-        let compiled = Arc::new(compile(model, entries));
+        let compiled = Arc::new(compile_without(model, entries, disabled));
         let mut session = session::open(&compiled, device)?;
         let state = State::read(&path.join("state.json"))?;
         session.resize(&state.sizes(&compiled.model, 1)?)?;

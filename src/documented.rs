@@ -4,6 +4,7 @@ use crate::arguments::Arguments;
 use clap::{CommandFactory, Parser};
 use std::fs;
 use std::path::{Path, PathBuf};
+use tfc_compiler::optimization::Optimization;
 
 #[test]
 fn every_command_shown_is_understood() {
@@ -17,6 +18,14 @@ fn every_command_shown_is_understood() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_optimization_is_documented() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ir.md")).unwrap();
+    for name in Optimization::ALL.map(Optimization::name) {
+        assert!(page.contains(&format!("| `{name}` |")), "docs/ir.md says nothing of `{name}`");
+    }
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! From a model to a session on the device that the user chose.
 
-use crate::arguments::{DeviceArguments, DeviceName};
+use crate::arguments::{CompilerArguments, DeviceArguments, DeviceName};
 use std::sync::Arc;
 use tfc_codegen::CpuBackend;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::executable::Backend;
+use tfc_compiler::optimization::Disabled;
 use tfc_runtime::device::{CpuSession, ReferenceSession, Session};
 use tfc_runtime::{Failure, Kind, Result};
 
@@ -21,6 +22,11 @@ pub fn on_cpu(compiled: &Arc<Compiled>, threads: usize) -> Result<CpuSession> {
     let backend = CpuBackend::new();
     let code = backend.emit(&compiled.program.kernels).map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
     CpuSession::new(Arc::clone(compiled), &code, &backend, threads)
+}
+
+/// What `--disable` says.
+pub fn disabled(arguments: &CompilerArguments) -> Result<Disabled> {
+    Disabled::named(&arguments.disable).map_err(Failure::mistake)
 }
 
 /// What `--threads` says.

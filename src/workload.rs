@@ -6,7 +6,7 @@ use crate::stop::Stop;
 use crate::{memory, session, spec, stage};
 use std::sync::Arc;
 use std::time::Instant;
-use tfc_compiler::compile::{compile, lowered};
+use tfc_compiler::compile::{compile_without, lowered};
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
@@ -36,12 +36,13 @@ impl Workload {
     ) -> std::result::Result<(Workload, CpuSession, f64), Stop> {
         let threads = session::threads(arguments.threads)?;
         let budget = memory::budget(arguments.memory.as_deref())?;
+        let disabled = session::disabled(&arguments.compiler)?;
         let start = Instant::now();
         let mut model = spec::load(&arguments.spec.spec, &arguments.spec.sets, console)?.model;
         let stage = stage::find(&model, arguments.stage.as_deref())?;
         let batch = set_batch(&mut model, stage, arguments)?;
         let entries = entries(&model, arguments.what)?;
-        let compiled = Arc::new(compile(model, &entries));
+        let compiled = Arc::new(compile_without(model, &entries, &disabled));
         let session = session::on_cpu(&compiled, threads)?;
         let seconds = start.elapsed().as_secs_f64();
         let micro_batch = match arguments.what {

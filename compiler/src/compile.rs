@@ -4,6 +4,7 @@ use crate::compiled::{Compiled, Entry};
 use crate::graph::Graph;
 use crate::lower::lower;
 use crate::model::Model;
+use crate::optimization::Disabled;
 use crate::passes;
 use crate::plan::{Program, compile_entry};
 use crate::precision::Precision;
@@ -11,14 +12,19 @@ use std::collections::BTreeSet;
 
 /// Compiles the entries, each in the precisions that it is called in. Sizes stay symbols: the result serves every stage of the model.
 pub fn compile(model: Model, entries: &[Entry]) -> Compiled {
+    compile_without(model, entries, &Disabled::default())
+}
+
+/// As [`compile`], with some optimizations switched off.
+pub fn compile_without(model: Model, entries: &[Entry], disabled: &Disabled) -> Compiled {
     let mut program = Program::default();
     let mut graphs = Vec::new();
     let mut caches = Vec::new();
     for entry in entries {
         let (graph, entry_caches) = lower(&model, entry);
-        let graph = passes::optimize(&graph, &[], |_, _| {});
+        let graph = passes::optimize(&graph, &disabled.names(), |_, _| {});
         for precision in precisions(&model, entry) {
-            compile_entry(&graph, precision, &mut program);
+            compile_entry(&graph, precision, disabled, &mut program);
         }
         graphs.push(graph);
         caches.extend(entry_caches);

@@ -13,6 +13,7 @@ pub mod interpret;
 pub mod kernel;
 pub mod lower;
 pub mod model;
+pub mod optimization;
 pub mod passes;
 pub mod plan;
 pub mod precision;

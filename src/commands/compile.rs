@@ -3,10 +3,10 @@
 use crate::arguments::{Compile, EntryKind, Stage};
 use crate::console::Console;
 use crate::stop::{Outcome, Stop};
-use crate::{spec, stage};
+use crate::{session, spec, stage};
 use std::fmt::Write;
 use tfc_codegen::CpuBackend;
-use tfc_compiler::compile::{compile, lowered};
+use tfc_compiler::compile::{compile_without, lowered};
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::executable::{Backend, EmitStage};
 use tfc_compiler::graph;
@@ -20,10 +20,11 @@ pub fn run(command: &Compile, console: &Console) -> Outcome {
             Failure::mistake(format!("`{}` is no target; this version compiles for `cpu`", command.target)).into()
         );
     }
+    let disabled = session::disabled(&command.compiler)?;
     let spec = spec::load(&command.spec.spec, &command.spec.sets, console)?;
     stage::find(&spec.model, command.stage.as_deref())?;
     let entries = entries(&spec.model, command.entry)?;
-    let compiled = compile(spec.model.clone(), &entries);
+    let compiled = compile_without(spec.model.clone(), &entries, &disabled);
     let mut texts = Vec::new();
     for stage in &command.emit {
         texts.push((*stage, text(*stage, &command.spec.spec, &spec.model, &entries, &compiled)?));

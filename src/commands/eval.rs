@@ -3,6 +3,7 @@
 use crate::arguments::{Eval, Format};
 use crate::checkpoint::Opened;
 use crate::console::Console;
+use crate::session;
 use crate::stop::Outcome;
 use serde_json::json;
 use tfc_compiler::compiled::Entry;
@@ -15,7 +16,8 @@ use tfc_runtime::{Failure, Result};
 const MICRO_BATCH: u64 = 8;
 
 pub fn run(command: &Eval, console: &Console) -> Outcome {
-    let mut opened = Opened::new(&command.checkpoint, &[Entry::Evaluate], &command.device, console)?;
+    let disabled = session::disabled(&command.compiler)?;
+    let mut opened = Opened::new(&command.checkpoint, &[Entry::Evaluate], &command.device, &disabled, console)?;
     let mut results = Vec::new();
     for (name, batches) in sets(command, &opened)? {
         let rows = batches.per_epoch();

@@ -5,10 +5,12 @@ use crate::checkpoint::Opened;
 use crate::console::Console;
 use crate::stop::Outcome;
 use tfc_compiler::compiled::Entry;
+use tfc_compiler::optimization::Disabled;
 use tfc_runtime::generate::{Request, Sampling, end_of_document, generate_text};
 
 pub fn run(command: &Generate, console: &Console) -> Outcome {
-    let mut opened = Opened::new(&command.checkpoint, &[Entry::Decode], &command.device, console)?;
+    let mut opened =
+        Opened::new(&command.checkpoint, &[Entry::Decode], &command.device, &Disabled::default(), console)?;
     let tokenizer = opened.tokenizer()?;
     let stage = &opened.compiled.model.experiment.stages[opened.state.stage.index];
     let end = match &stage.data {

@@ -6,7 +6,7 @@ use crate::stop::Outcome;
 use crate::{session, spec, stage};
 use std::path::Path;
 use std::sync::Arc;
-use tfc_compiler::compile::compile;
+use tfc_compiler::compile::compile_without;
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::model::{InputKind, Model};
 use tfc_compiler::size::{SizeValues, Symbol};
@@ -21,7 +21,8 @@ pub fn run(command: &Run, console: &Console) -> Outcome {
     let model = spec::load(&command.spec.spec, &command.spec.sets, console)?.model;
     let stage = stage::find(&model, command.stage.as_deref())?;
     let entry = entry(&model, &command.entry)?;
-    let compiled = Arc::new(compile(model, std::slice::from_ref(&entry)));
+    let disabled = session::disabled(&command.compiler)?;
+    let compiled = Arc::new(compile_without(model, std::slice::from_ref(&entry), &disabled));
     let mut inputs = read_inputs(&command.inputs, &compiled)?;
     let sizes = sizes(&compiled, stage, &inputs)?;
     place(&compiled, &sizes, &mut inputs)?;

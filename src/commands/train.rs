@@ -9,7 +9,7 @@ use crate::{memory, run_folder, session, spec};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tfc_compiler::compile::compile;
+use tfc_compiler::compile::compile_without;
 use tfc_compiler::compiled::Entry;
 use tfc_compiler::model::Model;
 use tfc_compiler::stages::{self, Known};
@@ -51,7 +51,8 @@ fn train_one(command: &Train, sweep: &[String], interrupted: &AtomicBool, consol
     let rows = stages::table(&spec.model, &known).rows;
     let flops: Vec<f64> = rows.iter().map(|row| row.flops.map_or(0.0, |flops| flops.training)).collect();
     let entries = entries(&spec.model)?;
-    let compiled = Arc::new(compile(spec.model, &entries));
+    let disabled = session::disabled(&command.compiler)?;
+    let compiled = Arc::new(compile_without(spec.model, &entries, &disabled));
     let budget = memory::budget(command.memory.as_deref())?;
     let micro_batch = memory::micro_batch(&compiled, budget)?;
     let mut session = session::open(&compiled, &command.device)?;

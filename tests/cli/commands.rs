@@ -177,3 +177,29 @@ fn kernels_and_memory_are_explained() {
     let text = workplace.succeed(&["explain", "tiny.tfm", "--what", "forward", "--repetitions", "1"]);
     assert!(text.contains("attention causal") && text.contains("arena of named"), "{text}");
 }
+
+/// A step of training on the CPU, up to rounding: losses near 5 in f32.
+#[test]
+fn an_optimization_that_is_switched_off_changes_nothing_but_speed() {
+    let workplace = Workplace::new();
+    let losses = |disable: &[&str]| -> Vec<f64> {
+        let out = format!("run{}", disable.join("-"));
+        let arguments = ["train", "tiny.tfm", "--steps", "2", "--out", &out];
+        let disable = disable.iter().flat_map(|name| ["--disable", name]);
+        workplace.succeed(&arguments.into_iter().chain(disable).collect::<Vec<_>>());
+        let text = String::from_utf8(workplace.read(&format!("{out}/metrics.jsonl"))).expect("UTF-8");
+        let entries = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+        entries.filter(|e| e["event"] == "train").filter_map(|e| e["values"]["loss"].as_f64()).collect()
+    };
+    let whole = losses(&[]);
+    assert_eq!(whole.len(), 2);
+    for disable in
+        [&["epilogues", "prologues", "groups", "takeover"][..], &["recomputation"], &["vocabulary", "simplify"]]
+    {
+        for (a, b) in whole.iter().zip(losses(disable)) {
+            assert!((a - b).abs() < 1e-5, "{a}, but {b} without {disable:?}");
+        }
+    }
+    let message = workplace.fail(1, &["compile", "tiny.tfm", "--disable", "expand"]);
+    assert!(message.contains("cannot be left out"), "{message}");
+}

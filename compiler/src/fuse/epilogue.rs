@@ -9,6 +9,7 @@ use super::class::{Class, class};
 use super::cost;
 use super::uses::Uses;
 use crate::graph::{Graph, NodeId, Op, Value};
+use crate::optimization::{Disabled, Optimization};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
@@ -33,12 +34,19 @@ impl Epilogues {
 
 /// Later products first: of two whose sum is taken, the later adds to the earlier.
 /// A product whose value is in `kept` absorbs nothing.
-pub fn epilogues(graph: &Graph, uses: &Uses, accumulations: &BTreeSet<NodeId>, kept: &BTreeSet<Value>) -> Epilogues {
+pub fn epilogues(
+    graph: &Graph,
+    uses: &Uses,
+    accumulations: &BTreeSet<NodeId>,
+    kept: &BTreeSet<Value>,
+    disabled: &Disabled,
+) -> Epilogues {
+    let absorbs = |product: &Value| !kept.contains(product) && !disabled.has(Optimization::Epilogues);
     let mut found = Epilogues::default();
     for id in graph.ids().rev() {
         for result in (0..graph.node(id).types.len() as u32).map(|result| Value { node: id, result }) {
             match class(graph, id) {
-                Class::Contraction if !kept.contains(&result) => absorb_region(graph, uses, result, &mut found),
+                Class::Contraction if absorbs(&result) => absorb_region(graph, uses, result, &mut found),
                 Class::Contraction => {}
                 Class::Columns | Class::Chunks => absorb_addition(graph, uses, accumulations, result, &mut found),
                 Class::Opaque if matches!(graph.op(result), Op::EmbedBackward { .. }) => {

@@ -17,6 +17,7 @@ use super::place::Blocked;
 use super::rows::{Target, Unit, column_task, row_task};
 use super::task::{Slot, Task};
 use crate::graph::{NodeId, Value};
+use crate::optimization::Optimization;
 use crate::size::Size;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +40,9 @@ pub fn tasks(decisions: &Decisions) -> Result<Vec<Task>, BTreeSet<Value>> {
         return Err(must_keep);
     }
     let mut groups = Groups::new(found, decisions);
-    groups.join();
+    if !decisions.disabled.has(Optimization::Groups) {
+        groups.join();
+    }
     groups.tasks(decisions)
 }
 

@@ -9,11 +9,13 @@ use super::cost;
 use super::epilogue::{Epilogues, epilogues};
 use super::uses::Uses;
 use crate::graph::{Graph, NodeId, Op, Value};
+use crate::optimization::{Disabled, Optimization};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A prepared graph and what was decided about it.
 pub struct Decisions<'a> {
     pub graph: &'a Graph,
+    pub disabled: &'a Disabled,
     pub uses: Uses,
     pub epilogues: Epilogues,
     /// The values that stand in memory, or in the registers of the kernel that makes them.
@@ -42,10 +44,15 @@ struct Recipe {
 }
 
 /// `must_keep`: values that could not be addressed in an earlier attempt.
-pub fn decide<'a>(graph: &'a Graph, accumulations: &BTreeSet<NodeId>, must_keep: &BTreeSet<Value>) -> Decisions<'a> {
+pub fn decide<'a>(
+    graph: &'a Graph,
+    accumulations: &BTreeSet<NodeId>,
+    must_keep: &BTreeSet<Value>,
+    disabled: &'a Disabled,
+) -> Decisions<'a> {
     let uses = Uses::of(graph);
-    let epilogues = epilogues(graph, &uses, accumulations, must_keep);
-    let decisions = Decisions { graph, uses, epilogues, kept: must_keep.clone() };
+    let epilogues = epilogues(graph, &uses, accumulations, must_keep, disabled);
+    let decisions = Decisions { graph, disabled, uses, epilogues, kept: must_keep.clone() };
     let mut pass = Pass { decisions, recipes: BTreeMap::new() };
     graph.ids().for_each(|id| pass.visit(id));
     pass.decisions
@@ -135,6 +142,7 @@ impl Pass<'_> {
         let matrices = if self.is_used_in_place(value) { cost::EXPRESSION_MATRICES } else { 1 };
         let handed_back = self.decisions.uses.outputs(value) > 0;
         if handed_back
+            || self.decisions.disabled.has(Optimization::Recomputation)
             || self.takes_over(value, &recipe)
             || recipe.matrices.len() > matrices
             || recipe.cost > cost::RECOMPUTE_COST
@@ -148,6 +156,9 @@ impl Pass<'_> {
     /// Whether several products need a value and nothing needs its matrix any more: then it goes where the matrix was, and is
     /// computed once.
     fn takes_over(&self, value: Value, recipe: &Recipe) -> bool {
+        if self.decisions.disabled.has(Optimization::Takeover) {
+            return false;
+        }
         let uses = &self.decisions.uses;
         let is_product = |user: &&NodeId| class(self.graph(), **user) == Class::Contraction;
         let products = uses.users(value).iter().filter(is_product).count();
@@ -168,9 +179,10 @@ impl Pass<'_> {
 
     /// Operands that are no matrix in memory nor one worth recomputing while it is loaded are kept.
     fn contraction(&mut self, id: NodeId) {
+        let most = if self.decisions.disabled.has(Optimization::Prologues) { 0 } else { cost::PROLOGUE_COST };
         for operand in self.graph().operands(id) {
             let recipe = self.recipe(operand);
-            if recipe.matrices.len() != 1 || recipe.cost > cost::PROLOGUE_COST {
+            if recipe.matrices.len() != 1 || recipe.cost > most {
                 self.keep(operand);
             }
         }

@@ -28,6 +28,7 @@ mod uses;
 pub use task::{Access, Chunks, ColumnWork, ContractionWork, DenseWork, RowWork, Slot, Task, Work};
 
 use crate::graph::{Graph, Value};
+use crate::optimization::Disabled;
 use std::collections::BTreeSet;
 
 /// Tasks in the order in which they run.
@@ -40,11 +41,11 @@ pub struct Fused {
 }
 
 /// Groups a graph of one entry. Composites must be expanded, all but attention and the vocabulary loss.
-pub fn fuse(graph: &Graph) -> Fused {
+pub fn fuse(graph: &Graph, disabled: &Disabled) -> Fused {
     let prepared = prepare::prepare(graph);
     let mut must_keep: BTreeSet<Value> = BTreeSet::new();
     loop {
-        let decisions = keep::decide(&prepared.graph, &prepared.accumulations, &must_keep);
+        let decisions = keep::decide(&prepared.graph, &prepared.accumulations, &must_keep, disabled);
         match groups::tasks(&decisions) {
             Ok(tasks) => {
                 let (tasks, direct) = order::order(&decisions, tasks);

@@ -1,7 +1,7 @@
 //! Passes: pure functions from graph to graph that keep what it computes.
 //!
 //! The pipeline is the list [`PASSES`], in order. Each pass stands in its own file, rebuilds the graph through the builder, and knows
-//! nothing of the others; [`optimize`] verifies after each. Any of them can be left out by name, to find the one that is
+//! nothing of the others; [`optimize`] verifies after each. Any of them can be left out by name (see [`crate::optimization`]), to find the one that is
 //! wrong — but fusion knows no composites, so without `expand` a graph can only be interpreted.
 
 mod canonicalize;

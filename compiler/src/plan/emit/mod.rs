@@ -10,6 +10,7 @@ use super::{Argument, Buffer, BufferId, Launch, Place, Plan, PlannedOutput, Prog
 use crate::fuse::{self, Chunks, Fused, Slot, Task, Work};
 use crate::graph::{DType, Graph, Type};
 use crate::kernel::{Access, Body, Kernel, Operand};
+use crate::optimization::Disabled;
 use crate::precision::Precision;
 use crate::size::{Size, Symbol};
 use crate::storage::Storage;
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 
 /// Fuses and plans one entry in one precision; adds its kernels and its plan to the program. Composites must be expanded, but for attention and
 /// the vocabulary loss.
-pub fn compile_entry(graph: &Graph, precision: Precision, program: &mut Program) {
+pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled, program: &mut Program) {
     let plan = Plan {
         name: graph.name.clone(),
         precision,
@@ -28,8 +29,8 @@ pub fn compile_entry(graph: &Graph, precision: Precision, program: &mut Program)
         buffers: Vec::new(),
         steps: Vec::new(),
     };
-    let mut emitter = Emitter { program, plan, storages: BTreeMap::new() };
-    let fused = fuse::fuse(graph);
+    let mut emitter = Emitter { program, plan, disabled, storages: BTreeMap::new() };
+    let fused = fuse::fuse(graph, disabled);
     emitter.plan.steps = emitter.steps(&fused, BTreeMap::new());
     let mut plan = emitter.plan;
     super::lifetimes::set_lifetimes(&mut plan);
@@ -51,6 +52,7 @@ fn handed_back(graph: &Graph) -> Vec<PlannedOutput> {
 struct Emitter<'a> {
     program: &'a mut Program,
     plan: Plan,
+    disabled: &'a Disabled,
     storages: BTreeMap<Storage, BufferId>,
 }
 
@@ -130,7 +132,7 @@ impl Emitter<'_> {
             }
             bound.insert(Storage::Output(index as u32), argument);
         }
-        let fused = fuse::fuse(&chunks.body);
+        let fused = fuse::fuse(&chunks.body, self.disabled);
         let mut body = self.steps(&fused, bound);
         label::say_whose(&mut body, &scope.fused.graph, task);
         steps.push(Step::Chunks { rows: chunks.rows.clone(), chunk: chunks.chunk, body });

@@ -4,6 +4,7 @@ use super::*;
 use crate::graph::Graph;
 use crate::graph::arbitrary::{self, Style};
 use crate::interpret::{Data, Memory, interpret};
+use crate::optimization::{Disabled, Optimization};
 use crate::passes;
 use crate::precision::Precision;
 use crate::size::SizeValues;
@@ -15,8 +16,13 @@ mod models;
 
 /// Compiles a graph and runs both; panics where they differ.
 fn check(graph: &Graph, sizes: &SizeValues, memory: &Memory) -> Program {
+    check_without(graph, &Disabled::default(), sizes, memory)
+}
+
+/// The same with some optimizations switched off.
+fn check_without(graph: &Graph, disabled: &Disabled, sizes: &SizeValues, memory: &Memory) -> Program {
     let mut program = Program::default();
-    compile_entry(graph, Precision::F32, &mut program);
+    compile_entry(graph, Precision::F32, disabled, &mut program);
     let plan = &program.plans[0];
     let violations = [verify(&program, plan), verify_at(&program, plan, sizes)].concat();
     assert!(violations.is_empty(), "{}\n{graph}\n{program}", violations.join("\n"));
@@ -49,5 +55,17 @@ proptest! {
         let graph = passes::optimize(&graph, &["simplify", "cse", "canonicalize"], |_, _| {});
         let (sizes, memory) = arbitrary::call(&graph);
         check(&graph, &sizes, &memory);
+    }
+
+    /// Within the 1e-9 of [`close`]: sums in another order.
+    #[test]
+    fn plans_compute_the_same_whatever_is_switched_off(
+        graph in arbitrary::graphs(Style::Smooth),
+        off in prop::sample::select(&Optimization::ALL[..]),
+    ) {
+        let disabled = Disabled::named(&[off.name().to_string()]).expect("its own name");
+        let graph = passes::optimize(&graph, &disabled.names(), |_, _| {});
+        let (sizes, memory) = arbitrary::call(&graph);
+        check_without(&graph, &disabled, &sizes, &memory);
     }
 }

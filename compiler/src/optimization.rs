@@ -1,0 +1,120 @@
+//! What can be switched off by name, to find what is wrong or what is worth its while: passes over graphs, and decisions of the fuser.
+//!
+//! Whatever is off, results are the same up to rounding. What lowering cannot do without has no name here.
+
+use crate::passes;
+use std::collections::BTreeSet;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Optimization {
+    /// The loss of a vocabulary without its matrix of logits.
+    Vocabulary,
+    /// Leaving out what no output needs.
+    Dce,
+    /// Computing what is the same only once.
+    Cse,
+    /// Algebra: what is multiplied by one, or moved there and back.
+    Simplify,
+    /// One order of operands and nodes, so that equal kernels are found to be equal.
+    Canonicalize,
+    /// Pointwise operations on an operand of a product, as it is loaded.
+    Prologues,
+    /// Pointwise operations on a product, before it is stored.
+    Epilogues,
+    /// Computing a value wherever it is used, instead of keeping it.
+    Recomputation,
+    /// Putting a value where the matrix was that it is computed from.
+    Takeover,
+    /// Several pointwise operations and reductions over the same rows in one kernel.
+    Groups,
+}
+
+impl Optimization {
+    pub const ALL: [Optimization; 10] = [
+        Optimization::Vocabulary,
+        Optimization::Dce,
+        Optimization::Cse,
+        Optimization::Simplify,
+        Optimization::Canonicalize,
+        Optimization::Prologues,
+        Optimization::Epilogues,
+        Optimization::Recomputation,
+        Optimization::Takeover,
+        Optimization::Groups,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Optimization::Vocabulary => "vocabulary",
+            Optimization::Dce => "dce",
+            Optimization::Cse => "cse",
+            Optimization::Simplify => "simplify",
+            Optimization::Canonicalize => "canonicalize",
+            Optimization::Prologues => "prologues",
+            Optimization::Epilogues => "epilogues",
+            Optimization::Recomputation => "recomputation",
+            Optimization::Takeover => "takeover",
+            Optimization::Groups => "groups",
+        }
+    }
+}
+
+/// What is switched off.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Disabled(BTreeSet<Optimization>);
+
+impl Disabled {
+    /// # Errors
+    /// A name is that of nothing which can be switched off; one sentence.
+    pub fn named(names: &[String]) -> Result<Disabled, String> {
+        names.iter().map(|name| find(name)).collect::<Result<_, _>>().map(Disabled)
+    }
+
+    pub fn has(&self, optimization: Optimization) -> bool {
+        self.0.contains(&optimization)
+    }
+
+    /// Their names: the passes to leave out are among them.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|optimization| optimization.name()).collect()
+    }
+}
+
+fn find(name: &str) -> Result<Optimization, String> {
+    if let Some(found) = Optimization::ALL.into_iter().find(|optimization| optimization.name() == name) {
+        return Ok(found);
+    }
+    if passes::PASSES.iter().any(|pass| pass.name == name) {
+        return Err(format!("`{name}` cannot be left out: without it nothing can be lowered to kernels"));
+    }
+    Err(format!(
+        "there is no optimization `{name}`; there are {}",
+        Optimization::ALL.map(Optimization::name).join(", ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_mean_nothing_are_refused() {
+        let named = |name: &str| Disabled::named(&[name.to_string()]);
+        assert_eq!(
+            named("expand").unwrap_err(),
+            "`expand` cannot be left out: without it nothing can be lowered to kernels"
+        );
+        let list =
+            "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups";
+        assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
+        for optimization in Optimization::ALL {
+            assert_eq!(named(optimization.name()).unwrap().names(), [optimization.name()]);
+        }
+    }
+
+    #[test]
+    fn every_pass_but_what_is_needed_can_be_left_out() {
+        let refused = passes::PASSES.iter().filter(|pass| find(pass.name).is_err()).map(|pass| pass.name);
+        assert_eq!(refused.collect::<Vec<_>>(), ["expand"]);
+    }
+}
