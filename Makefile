@@ -16,7 +16,7 @@ check: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 
-# Speed and memory against this machine's limits, and against peers if PEERS names some (scripts/bench.py).
+# Speed and memory against this machine's limits, and against peers if BENCH_PEERS names some (scripts/bench.py).
 bench: build
 	scripts/bench.py
 

@@ -2,7 +2,7 @@
 """Benchmarks tfc, and peers where there are any, in turns: `make bench`. Prints a table, writes bench/results.json, bench/table.md and bench/chart.svg;
 with DOCUMENT=1 also into docs/performance.md and docs/performance.svg.
 
-PEERS names other programs, one a line: `NAME = COMMAND`. The command is called with `--config tiny|small124 --batch N
+BENCH_PEERS names other programs, one a line: `NAME = COMMAND`. The command is called with `--config tiny|small124 --batch N
 --what train|fwd|decode --prec f32|amp|bf16w` appended (amp: bf16 products on f32 weights; bf16w: weights in bf16) and prints a line of JSON
 with `tok_s` and, where it knows them, `gflops` and `rss_mb`. ROWS picks rows by a part of their name, ROUNDS says how often each is run (1),
 TFC is the program (target/release/tfc), THREADS how many threads it gets (2).
@@ -15,6 +15,8 @@ TFC = os.environ.get("TFC", str(ROOT / "target/release/tfc"))
 THREADS = os.environ.get("THREADS", "2")
 ROUNDS = int(os.environ.get("ROUNDS", "1"))
 OUT = ROOT / "bench"
+# Seconds that one measurement may take.
+LONGEST = 300
 
 # Name, config, what, precision, batch. The batch of decoding is one text.
 ROWS = [
@@ -34,14 +36,17 @@ PEER_WHAT = {"train": "train", "forward": "fwd", "decode": "decode"}
 
 def peers():
     """By name, the command's words."""
-    lines = [line for line in os.environ.get("PEERS", "").splitlines() if line.strip()]
+    lines = [line for line in os.environ.get("BENCH_PEERS", "").splitlines() if line.strip()]
     pairs = [line.split("=", 1) for line in lines]
     return {name.strip(): shlex.split(command) for name, command in pairs}
 
 
 def call(words):
     """The last line of JSON that a command prints, or why there is none."""
-    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        return {"failed": f"it took longer than {LONGEST} s"}
     text = done.stdout.strip()
     try:
         return json.loads(text if text.startswith("{\n") else text.splitlines()[-1])
