@@ -44,7 +44,7 @@ pub fn scratch_bytes(kernel: &Kernel, vectors: Vectors) -> usize {
     let elements = match &kernel.body {
         Body::Contraction(body) => contraction::scratch_elements(body, vectors),
         Body::Attention(body) => attention::scratch_elements(body.channels, vectors),
-        Body::CachedAttention(body) => attention::scratch_elements(body.channels, vectors),
+        Body::CachedAttention(body) => attention::cached_scratch_elements(body.channels, vectors),
         Body::AttentionBackward(body) => attention::backward_scratch_elements(body.channels, vectors),
         Body::Rows(_)
         | Body::Columns(_)

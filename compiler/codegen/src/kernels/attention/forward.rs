@@ -1,8 +1,8 @@
 //! Attention of one block of queries: keys go by in blocks, the softmax keeps up.
 
-use super::KEYS;
 use super::head::{Rows, Scores, Shape, Sum};
 use super::softmax::{Documents, LOWEST, Panel, Scoring, Seen};
+use super::{KEYS, alone};
 use crate::gemm::round_up;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sizes::Sizes;
@@ -17,6 +17,11 @@ const QUERIES: i64 = Attention::ROW_BLOCK;
 /// f32 of scratch.
 pub fn scratch_elements(channels: u32, vectors: Vectors) -> i64 {
     Scratch::total(&parts(Shape::new(channels, vectors)))
+}
+
+/// The same with a cache.
+pub fn cached_scratch_elements(channels: u32, vectors: Vectors) -> i64 {
+    scratch_elements(channels, vectors).max(alone::scratch_elements(channels))
 }
 
 /// Queries as lanes, copied keys and values, scores of a panel, largest scores, sums, factors of a panel.
@@ -71,10 +76,23 @@ pub fn emit_cached<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &CachedAtt
             v: rows(v, sequence * capacity, groups, group),
             out: rows(out, sequence * positions, heads, head),
         };
-        f.each(f.index(0), positions, QUERIES, |first| {
-            let count = (positions - first).or_at_most(f.index(QUERIES));
-            forward.attend(of_head, first, count, position + first, position + positions);
-        });
+        let alone = alone::Head {
+            query: of_head.q.pointer,
+            keys: of_head.k.pointer,
+            values: of_head.v.pointer,
+            stride: of_head.k.stride,
+            out: of_head.out.pointer,
+        };
+        f.either(
+            positions.equals(f.index(1)),
+            || alone::attend(f, launch.scratch, body, alone, position),
+            || {
+                f.each(f.index(0), positions, QUERIES, |first| {
+                    let count = (positions - first).or_at_most(f.index(QUERIES));
+                    forward.attend(of_head, first, count, position + first, position + positions);
+                });
+            },
+        );
     });
 }
 

@@ -4,6 +4,7 @@
 //! queries that follow read such a tile along its columns or its rows (see [`tile`]), so that only queries are ever turned, once a block. The half
 //! of the scores that a causal mask hides is left out, in steps of a micro-tile.
 
+mod alone;
 mod backward;
 mod forward;
 mod head;
@@ -11,7 +12,7 @@ mod softmax;
 mod tile;
 
 pub use backward::{emit as emit_backward, scratch_elements as backward_scratch_elements};
-pub use forward::{emit, emit_cached, scratch_elements};
+pub use forward::{cached_scratch_elements, emit, emit_cached, scratch_elements};
 
 #[cfg(test)]
 mod tests;
