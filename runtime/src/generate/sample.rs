@@ -31,14 +31,19 @@ impl Sampling {
             let what = "the model's logits are not numbers; the checkpoint is of a run that went wrong";
             return Err(Failure::new(Kind::Broken, what));
         }
-        // The likeliest first, of equals the one that stands first.
-        let mut order: Vec<usize> = (0..logits.len()).collect();
-        order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
-        let likeliest = order[0];
+        // Of equals the one that stands first.
+        let likelier = |a: &usize, b: &usize| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b));
+        let likeliest = (0..logits.len()).min_by(likelier).unwrap_or(0);
         if self.temperature == 0.0 {
             return Ok(likeliest as u32);
         }
-        order.truncate(self.top_k.map_or(usize::MAX, |k| usize::try_from(k).unwrap_or(usize::MAX)));
+        let mut order: Vec<usize> = (0..logits.len()).collect();
+        let kept = self.top_k.map_or(usize::MAX, |k| usize::try_from(k).unwrap_or(usize::MAX));
+        if kept < order.len() {
+            order.select_nth_unstable_by(kept, likelier);
+            order.truncate(kept);
+            order.sort_unstable();
+        }
         let weight = |token: &usize| libm::exp((logits[*token] - logits[likeliest]) / self.temperature);
         let total: f64 = order.iter().map(weight).sum();
         let mut left = Stream::new(self.seed, Purpose::Sampling, "", index).uniform(0) * total;
