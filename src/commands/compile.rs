@@ -5,7 +5,7 @@ use crate::console::Console;
 use crate::stop::{Outcome, Stop};
 use crate::{session, spec, stage};
 use std::fmt::Write;
-use tfc_codegen::CpuBackend;
+use tfc_codegen::{CpuBackend, Processor};
 use tfc_compiler::compile::{compile_without, lowered};
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::executable::{Backend, EmitStage};
@@ -15,11 +15,7 @@ use tfc_runtime::storage::NewFile;
 use tfc_runtime::{Failure, Kind};
 
 pub fn run(command: &Compile, console: &Console) -> Outcome {
-    if command.target != "cpu" {
-        return Err(
-            Failure::mistake(format!("`{}` is no target; this version compiles for `cpu`", command.target)).into()
-        );
-    }
+    let backend = backend(&command.target)?;
     let disabled = session::disabled(&command.compiler)?;
     let spec = spec::load(&command.spec.spec, &command.spec.sets, console)?;
     stage::find(&spec.model, command.stage.as_deref())?;
@@ -27,14 +23,14 @@ pub fn run(command: &Compile, console: &Console) -> Outcome {
     let compiled = compile_without(spec.model.clone(), &entries, &disabled);
     let mut texts = Vec::new();
     for stage in &command.emit {
-        texts.push((*stage, text(*stage, &command.spec.spec, &spec.model, &entries, &compiled)?));
+        texts.push((*stage, text(*stage, &command.spec.spec, &spec.model, &entries, &compiled, &backend)?));
     }
     match &command.out {
         None if texts.is_empty() => {
             console.print(&summary(&compiled))?;
         }
         None => texts.iter().try_for_each(|(_, text)| console.print(text))?,
-        Some(out) => write(out, &compiled, &texts)?,
+        Some(out) => write(out, &compiled, &texts, &backend)?,
     }
     Ok(())
 }
@@ -59,6 +55,7 @@ fn text(
     model: &Model,
     entries: &[Entry],
     compiled: &Compiled,
+    backend: &CpuBackend,
 ) -> Result<String, Stop> {
     let each_graph = |print: &dyn Fn(&graph::Graph) -> String| compiled.graphs.iter().map(print).collect();
     Ok(match stage {
@@ -69,10 +66,10 @@ fn text(
         Stage::Dot => each_graph(&graph::dot::dot),
         Stage::Fused => fused(compiled),
         Stage::Plan => compiled.program.to_string(),
-        Stage::Mlir => backend_text(compiled, EmitStage::Mlir)?,
-        Stage::MlirLowered => backend_text(compiled, EmitStage::MlirLowered)?,
-        Stage::Llvm => backend_text(compiled, EmitStage::Llvm)?,
-        Stage::Asm => backend_text(compiled, EmitStage::Asm)?,
+        Stage::Mlir => backend_text(backend, compiled, EmitStage::Mlir)?,
+        Stage::MlirLowered => backend_text(backend, compiled, EmitStage::MlirLowered)?,
+        Stage::Llvm => backend_text(backend, compiled, EmitStage::Llvm)?,
+        Stage::Asm => backend_text(backend, compiled, EmitStage::Asm)?,
     })
 }
 
@@ -85,8 +82,21 @@ fn fused(compiled: &Compiled) -> String {
     text
 }
 
-fn backend_text(compiled: &Compiled, stage: EmitStage) -> Result<String, Failure> {
-    let text = CpuBackend::new().text(&compiled.program.kernels, stage);
+/// `cpu`, or `cpu:` and a processor.
+fn backend(target: &str) -> Result<CpuBackend, Failure> {
+    let backend = match target.split_once(':') {
+        None if target == "cpu" => Some(CpuBackend::new()),
+        Some(("cpu", processor)) => Processor::named(processor).map(CpuBackend::of),
+        None | Some(_) => None,
+    };
+    backend.ok_or_else(|| {
+        let others = Processor::NAMES.map(|name| format!("`cpu:{name}`")).join(", ");
+        Failure::mistake(format!("`{target}` is no target; there is `cpu`, which is this machine, {others}"))
+    })
+}
+
+fn backend_text(backend: &CpuBackend, compiled: &Compiled, stage: EmitStage) -> Result<String, Failure> {
+    let text = backend.text(&compiled.program.kernels, stage);
     text.map_err(|e| Failure::new(Kind::Machine, e.to_string()))
 }
 
@@ -100,9 +110,14 @@ fn summary(compiled: &Compiled) -> String {
 }
 
 /// The object code, and each emitted text under the name of its stage.
-fn write(out: &std::path::Path, compiled: &Compiled, texts: &[(Stage, String)]) -> Result<(), Failure> {
+fn write(
+    out: &std::path::Path,
+    compiled: &Compiled,
+    texts: &[(Stage, String)],
+    backend: &CpuBackend,
+) -> Result<(), Failure> {
     std::fs::create_dir_all(out).map_err(|e| Failure::io("create", out, &e))?;
-    let code = CpuBackend::new().emit(&compiled.program.kernels);
+    let code = backend.emit(&compiled.program.kernels);
     let code = code.map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
     NewFile::write(&out.join("kernels.o"), &code.bytes)?;
     for (stage, text) in texts {

@@ -1,11 +1,9 @@
 //! Documents kept apart: in a sequence of several each is what it is alone, and both devices agree on it.
 
 use super::DEVICES;
-use crate::support::{Device, assert_close, largest, model, session};
+use crate::support::{Device, assert_close, largest, model, session, write_parameters};
 use tfc_compiler::compiled::Entry;
-use tfc_compiler::model::Model;
-use tfc_compiler::storage::Storage;
-use tfc_runtime::device::{HostTensor, Named, Session};
+use tfc_runtime::device::{HostTensor, Named};
 
 /// Learned and rotary positions; attention to all that was before, and to a window of grouped keys.
 const SPEC: &str = "model apart {
@@ -44,15 +42,6 @@ train { batch = 2  steps = 1  optimizer = adamw(lr = 1e-3) }";
 
 /// The lengths of the documents of two sequences of 23 ids; the last of each goes on after it.
 const LENGTHS: [&[usize]; 2] = [&[7, 1, 15], &[23]];
-
-fn write_parameters(session: &mut dyn Session, model: &Model) {
-    for (i, parameter) in model.parameters.iter().enumerate() {
-        let shape: Vec<usize> = parameter.shape.iter().map(|size| size.eval(&model.stage_sizes(0)) as usize).collect();
-        let number = |j: usize| ((j * 37 + i * 101) % 199) as f64 / 199.0 - 0.5;
-        let data = (0..shape.iter().product()).map(number).collect();
-        session.write(Storage::Parameter(i as u32), &HostTensor::F64 { shape, data });
-    }
-}
 
 fn ids(length: usize) -> Vec<i32> {
     (0..2 * length).map(|i| (i * i * 7 % 251) as i32).collect()

@@ -6,6 +6,7 @@ mod documents;
 mod growth;
 mod language_model;
 mod pattention;
+mod portable;
 
 use crate::support::Device;
 

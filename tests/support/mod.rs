@@ -42,9 +42,30 @@ pub fn model(text: &str, sets: &[String]) -> Model {
 
 /// A session with the sizes of the model's first stage and this batch and sequence; every scale by its rule.
 pub fn session(model: Model, entries: &[Entry], device: Device, batch: i64, sequence: i64) -> Box<dyn Session> {
+    sized(model, entries, batch, sequence, |compiled| open(compiled, device))
+}
+
+/// The same on the CPU, with the code of a back end.
+pub fn session_on(
+    model: Model,
+    entries: &[Entry],
+    backend: &CpuBackend,
+    batch: i64,
+    sequence: i64,
+) -> Box<dyn Session> {
+    sized(model, entries, batch, sequence, |compiled| on_cpu(compiled, backend, 2))
+}
+
+fn sized(
+    model: Model,
+    entries: &[Entry],
+    batch: i64,
+    sequence: i64,
+    open: impl FnOnce(Arc<Compiled>) -> Box<dyn Session>,
+) -> Box<dyn Session> {
     let sizes = model.stage_sizes(0).with(Symbol::BATCH, batch).with(Symbol::SEQUENCE, sequence);
     let compiled = Arc::new(compile(model, entries));
-    let mut session = open(Arc::clone(&compiled), device);
+    let mut session = open(Arc::clone(&compiled));
     session.resize(&sizes).expect("there is memory for a small model");
     write_scales(session.as_mut(), &compiled.model, &sizes);
     session
@@ -53,11 +74,22 @@ pub fn session(model: Model, entries: &[Entry], device: Device, batch: i64, sequ
 pub fn open(compiled: Arc<Compiled>, device: Device) -> Box<dyn Session> {
     match device {
         Device::Reference => Box::new(ReferenceSession::new(compiled)),
-        Device::Cpu { threads } => {
-            let backend = CpuBackend::new();
-            let code = backend.emit(&compiled.program.kernels).expect("kernels compile");
-            Box::new(CpuSession::new(compiled, &code, &backend, threads).expect("code loads"))
-        }
+        Device::Cpu { threads } => on_cpu(compiled, &CpuBackend::new(), threads),
+    }
+}
+
+fn on_cpu(compiled: Arc<Compiled>, backend: &CpuBackend, threads: usize) -> Box<dyn Session> {
+    let code = backend.emit(&compiled.program.kernels).expect("kernels compile");
+    Box::new(CpuSession::new(compiled, &code, backend, threads).expect("code loads"))
+}
+
+/// Numbers in [−½, ½) for every parameter, the same every time.
+pub fn write_parameters(session: &mut dyn Session, model: &Model) {
+    for (i, parameter) in model.parameters.iter().enumerate() {
+        let shape: Vec<usize> = parameter.shape.iter().map(|size| size.eval(&model.stage_sizes(0)) as usize).collect();
+        let number = |j: usize| ((j * 37 + i * 101) % 199) as f64 / 199.0 - 0.5;
+        let data = (0..shape.iter().product()).map(number).collect();
+        session.write(Storage::Parameter(i as u32), &HostTensor::F64 { shape, data });
     }
 }
 

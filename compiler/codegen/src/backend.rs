@@ -1,12 +1,11 @@
-//! The `cpu` target: machine code for the processor that this runs on.
+//! The `cpu` target: machine code for the processor that this runs on, or for another.
 
 use crate::compile::Compiler;
 use crate::container;
-use crate::host;
 use crate::kernels;
 use crate::load::LoadedObjects;
 use crate::mlir::Emission;
-use crate::vectors::Vectors;
+use crate::processor::Processor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tfc_compiler::executable::{Backend, BackendError, Code, EmitStage, Function, Loaded};
 use tfc_compiler::kernel::Kernel;
@@ -15,13 +14,17 @@ use tfc_compiler::kernel::Kernel;
 const THREADS: usize = 4;
 
 pub struct CpuBackend {
-    vectors: Vectors,
+    processor: Processor,
     compiled: AtomicUsize,
 }
 
 impl CpuBackend {
     pub fn new() -> CpuBackend {
-        CpuBackend { vectors: Vectors::host(), compiled: AtomicUsize::new(0) }
+        CpuBackend::of(Processor::host())
+    }
+
+    pub fn of(processor: Processor) -> CpuBackend {
+        CpuBackend { processor, compiled: AtomicUsize::new(0) }
     }
 
     /// How many kernels this back end has compiled so far.
@@ -32,7 +35,7 @@ impl CpuBackend {
     /// The object file of every `parts`-th kernel, from the `part`-th on.
     fn object(&self, kernels: &[Kernel], part: usize, parts: usize) -> Result<Vec<u8>, BackendError> {
         let share: Vec<usize> = (part..kernels.len()).step_by(parts).collect();
-        Compiler::new(self.vectors)?.object(|emission| emit(emission, kernels, &share))
+        Compiler::new(&self.processor)?.object(|emission| emit(emission, kernels, &share))
     }
 }
 
@@ -44,7 +47,7 @@ impl Default for CpuBackend {
 
 impl Backend for CpuBackend {
     fn target(&self) -> String {
-        host::name()
+        self.processor.target()
     }
 
     fn emit(&self, kernels: &[Kernel]) -> Result<Code, BackendError> {
@@ -61,8 +64,10 @@ impl Backend for CpuBackend {
             threads.into_iter().map(join).collect::<Result<Vec<_>, _>>()
         })?;
         self.compiled.fetch_add(kernels.len(), Ordering::Relaxed);
-        let function =
-            |(i, kernel)| Function { symbol: symbol(i), scratch_bytes: kernels::scratch_bytes(kernel, self.vectors) };
+        let function = |(i, kernel)| Function {
+            symbol: symbol(i),
+            scratch_bytes: kernels::scratch_bytes(kernel, self.processor.vectors),
+        };
         Ok(Code {
             target: self.target(),
             bytes: container::pack(&objects),
@@ -73,7 +78,7 @@ impl Backend for CpuBackend {
     fn text(&self, kernels: &[Kernel], stage: EmitStage) -> Result<String, BackendError> {
         kernels.iter().try_for_each(kernels::check)?;
         let all: Vec<usize> = (0..kernels.len()).collect();
-        Compiler::new(self.vectors)?.text(stage, |emission| emit(emission, kernels, &all))
+        Compiler::new(&self.processor)?.text(stage, |emission| emit(emission, kernels, &all))
     }
 
     fn load(&self, code: &Code) -> Result<Loaded, BackendError> {
@@ -83,6 +88,9 @@ impl Backend for CpuBackend {
                 code.target,
                 self.target()
             )));
+        }
+        if !self.processor.runs_here() {
+            return Err(BackendError(format!("this machine does not run code for {}", code.target)));
         }
         let objects = container::unpack(&code.bytes)
             .ok_or_else(|| BackendError("the executable is damaged: compile it again".into()))?;

@@ -1,8 +1,9 @@
 //! One thread's compiler: from what an emitter writes to an object file, or to the text of a stage on the way.
 
+use crate::lower;
 use crate::mlir::{Emission, MlirContext};
+use crate::processor::Processor;
 use crate::vectors::Vectors;
-use crate::{host, lower};
 use inkwell::targets::{FileType, TargetMachine};
 use tfc_compiler::executable::{BackendError, EmitStage};
 
@@ -13,8 +14,8 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    pub fn new(vectors: Vectors) -> Result<Compiler, BackendError> {
-        Ok(Compiler { mlir: MlirContext::new(), machine: host::machine()?, vectors })
+    pub fn new(processor: &Processor) -> Result<Compiler, BackendError> {
+        Ok(Compiler { mlir: MlirContext::new(), machine: processor.machine()?, vectors: processor.vectors })
     }
 
     /// The object file of a module.

@@ -11,6 +11,7 @@ mod lower;
 mod math;
 mod mlir;
 mod peak;
+mod processor;
 #[cfg(test)]
 mod testing;
 mod vectors;
@@ -18,3 +19,4 @@ mod vectors;
 pub use backend::CpuBackend;
 pub use host::Host;
 pub use peak::Peak;
+pub use processor::Processor;

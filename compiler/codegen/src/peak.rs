@@ -3,7 +3,7 @@
 use crate::compile::Compiler;
 use crate::gemm::Numbers;
 use crate::load::LoadedObjects;
-use crate::vectors::Vectors;
+use crate::processor::Processor;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 use tfc_compiler::executable::BackendError;
@@ -28,11 +28,12 @@ const ATTEMPTS: usize = 9;
 impl Peak {
     /// Of products in a precision: the same where the machine multiplies nothing narrower than f32.
     pub fn new(precision: Precision) -> Result<Peak, BackendError> {
-        let vectors = Vectors::host();
+        let processor = Processor::host();
+        let vectors = processor.vectors;
         let sums = vectors.rows * vectors.registers;
         let numbers = Numbers::new(precision, vectors);
         let elements_per_turn = LOADS * vectors.width;
-        let object = Compiler::new(vectors)?.object(|emission| {
+        let object = Compiler::new(&processor)?.object(|emission| {
             emission.kernel("peak", |f, launch| {
                 let (x, y) = (f.vector(1.000_000_1), f.vector(1e-9));
                 let results = f.carry(launch.begin, launch.end, 1, vec![y; sums], |_, sums| {

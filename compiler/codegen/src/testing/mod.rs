@@ -4,6 +4,7 @@ use crate::compile::Compiler;
 use crate::kernels;
 use crate::load::LoadedObjects;
 use crate::mlir::Emission;
+use crate::processor::Processor;
 use crate::vectors::Vectors;
 use std::ops::Range;
 use tfc_compiler::graph::DType;
@@ -26,7 +27,9 @@ pub enum Buffer<'a> {
 
 impl Jit {
     pub fn new(vectors: Vectors, emit: impl FnOnce(&Emission)) -> Jit {
-        let object = Compiler::new(vectors).and_then(|c| c.object(emit)).expect("the module compiles");
+        let mut processor = Processor::host();
+        processor.vectors = vectors;
+        let object = Compiler::new(&processor).and_then(|c| c.object(emit)).expect("the module compiles");
         Jit(LoadedObjects::new(&[&object]).expect("the object loads"))
     }
 

@@ -1,0 +1,95 @@
+//! The same kernels for other processors: objects of the right architecture with instructions of the full width, and, where this machine runs
+//! them, the numbers of the reference device.
+
+use crate::support::{Device, assert_close, largest, model, session, session_on, write_parameters};
+use tfc_codegen::{CpuBackend, Processor};
+use tfc_compiler::compile::compile;
+use tfc_compiler::compiled::Entry;
+use tfc_compiler::executable::{Backend, EmitStage};
+use tfc_runtime::device::{HostTensor, Session};
+
+const SPEC: &str = "model small {
+  let vocab = 61
+  let context = 24
+  let width = 32
+  let heads = 2
+  tokens n = 40
+  layer attend(x: [.., d]) {
+    q = pattention(x, n) |> split_heads(heads) |> rope(fraction = 0.5)
+    k = pattention(x, n) |> split_heads(heads) |> rope(fraction = 0.5)
+    v = pattention(x, n) |> split_heads(heads)
+    attention(q, k, v, causal) |> merge_heads |> pattention(n)
+  }
+  layer block(x: [.., d]) {
+    y = x + attend(layernorm(x))
+    y + pattention(layernorm(y), n)
+  }
+  forward(ids: token_ids[context]) {
+    e = embed(ids, vocab, width)
+    h = layernorm(repeat(2, block, e), affine)
+    logits = unembed(h, tied = e)
+  }
+  loss = cross_entropy(logits, next(ids))
+}
+train { batch = 4  optimizer = adamw(lr = 1e-3, clip = 1.0)  schedule = constant  steps = 1  seed = 1 }";
+
+fn backend(processor: &str) -> CpuBackend {
+    CpuBackend::of(Processor::named(processor).expect("a processor that is named"))
+}
+
+#[test]
+fn a_training_step_is_compiled_for_each_processor_at_its_full_width() {
+    let compiled = compile(model(SPEC, &[]), &[Entry::Gradient, Entry::Update]);
+    let kernels = &compiled.program.kernels;
+    // The architecture's number in an ELF header; what its multiply-adds look like; what only wider registers have.
+    let expected = [
+        ("x86-64-v3", 62, "vfmadd231ps\t%ymm", Some("%zmm")),
+        ("x86-64-v4", 62, "vfmadd231ps\t%zmm", None),
+        ("aarch64", 183, "fmla\tv", None),
+    ];
+    for (processor, architecture, multiply_add, never) in expected {
+        let backend = backend(processor);
+        let code = backend.emit(kernels).expect("the kernels compile");
+        assert!(code.target.contains(processor), "{}", code.target);
+        // The first object stands behind its length.
+        let header = &code.bytes[8..];
+        assert_eq!((&header[..4], header[18]), (&b"\x7fELF"[..], architecture), "{processor}");
+
+        let assembly = backend.text(kernels, EmitStage::Asm).expect("the kernels compile");
+        assert!(assembly.contains(multiply_add), "no {multiply_add:?} for {processor}");
+        assert!(never.is_none_or(|never| !assembly.contains(never)), "{never:?} for {processor}");
+        if processor == "aarch64" {
+            assert!(assembly.contains(".4s"), "no registers of four lanes");
+        }
+    }
+}
+
+#[test]
+fn code_for_narrower_registers_gives_the_numbers_of_the_reference() {
+    let backend = backend("x86-64-v3");
+    if !Processor::named("x86-64-v3").is_some_and(|processor| processor.runs_here()) {
+        return;
+    }
+    let run = |session: &mut dyn Session| {
+        write_parameters(session, &model(SPEC, &[]));
+        let ids = HostTensor::I32 { shape: vec![2, 25], data: (0..50).map(|i| i * 7 % 61).collect() };
+        session.run("grad", &[], &[("ids".to_string(), ids)]).expect("the entry runs")
+    };
+    let want = run(session(model(SPEC, &[]), &[Entry::Grad], Device::Reference, 2, 24).as_mut());
+    let got = run(session_on(model(SPEC, &[]), &[Entry::Grad], &backend, 2, 24).as_mut());
+    for ((name, want), (_, got)) in want.iter().zip(&got) {
+        let want = want.to_f64();
+        assert_close(name, &got.to_f64(), &want, largest(&want), 2e-5);
+    }
+}
+
+/// Code goes to the machine it was made for.
+#[test]
+fn code_for_another_architecture_is_not_loaded() {
+    let other = if cfg!(target_arch = "aarch64") { "x86-64-v3" } else { "aarch64" };
+    let compiled = compile(model(SPEC, &[]), &[Entry::Evaluate]);
+    let backend = backend(other);
+    let code = backend.emit(&compiled.program.kernels).expect("the kernels compile");
+    let refused = backend.load(&code).err().expect("it does not run here").0;
+    assert_eq!(refused, format!("this machine does not run code for {}", code.target));
+}
