@@ -72,11 +72,15 @@ fn tensors(path: &Path, dtype: Dtype, session: &dyn Session, tensors: &[(String,
     let entries: Vec<TensorEntry> = tensors.iter().map(entry).collect();
     // What other programs look for to know the layout of rows.
     let notes = BTreeMap::from([("format".to_string(), "pt".to_string())]);
-    write_tensors(path, &notes, &entries, |i| match session.read(tensors[i].1) {
-        HostTensor::F32 { data, .. } => Ok(Cow::Owned(bytemuck::cast_slice(&data).to_vec())),
-        HostTensor::F64 { data, .. } => Ok(Cow::Owned(bytemuck::cast_slice(&data).to_vec())),
-        HostTensor::I32 { .. } => {
-            Err(Failure::new(Kind::Machine, "a parameter is no real number; this is a bug in tfc"))
-        }
+    // Copied only where it must be: a copy of the largest tensor counts at the peak of a training's memory.
+    write_tensors(path, &notes, &entries, |i| match session.bytes(tensors[i].1) {
+        Some(bytes) => Ok(Cow::Borrowed(bytes)),
+        None => match session.read(tensors[i].1) {
+            HostTensor::F32 { data, .. } => Ok(Cow::Owned(bytemuck::cast_slice(&data).to_vec())),
+            HostTensor::F64 { data, .. } => Ok(Cow::Owned(bytemuck::cast_slice(&data).to_vec())),
+            HostTensor::I32 { .. } => {
+                Err(Failure::new(Kind::Machine, "a parameter is no real number; this is a bug in tfc"))
+            }
+        },
     })
 }

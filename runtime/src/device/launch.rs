@@ -28,8 +28,8 @@ impl Launch {
     /// # Safety
     /// `address` is a kernel's, loaded and alive; `buffers`, `sizes` and `scratch` are what that kernel documents, as large as it
     /// reads and writes at these sizes, and nothing else accesses what it writes until this returns.
-    pub unsafe fn run(self, pool: &Pool, extent: i64) {
-        pool.run(Arc::new(self), extent);
+    pub unsafe fn run(self: &Arc<Self>, pool: &Pool, extent: i64) {
+        pool.run(Arc::clone(self) as Arc<dyn Work + Send>, extent);
     }
 }
 

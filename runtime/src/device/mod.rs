@@ -10,6 +10,7 @@ mod launch;
 mod memory;
 mod overlap;
 mod pool;
+mod prepared;
 mod reference;
 mod storages;
 mod tables;
@@ -57,6 +58,11 @@ pub trait Session {
 
     /// A copy of a whole storage.
     fn read(&self, storage: Storage) -> HostTensor;
+
+    /// A whole storage where it lies, for a device whose numbers are those of the host: f32, little-endian.
+    fn bytes(&self, _: Storage) -> Option<&[u8]> {
+        None
+    }
 
     /// Zeroes a storage.
     fn zero(&mut self, storage: Storage);

@@ -70,6 +70,11 @@ impl Storages {
         &self.tensor(storage).memory
     }
 
+    /// Nothing where no entry uses the storage.
+    pub fn bytes_of(&self, storage: Storage) -> Option<&[u8]> {
+        self.tensors.get(&storage).map(|tensor| tensor.memory.bytes())
+    }
+
     /// Zeros where no entry uses the storage.
     pub fn read(&self, storage: Storage, sizes: &SizeValues) -> HostTensor {
         match self.tensors.get(&storage) {
@@ -104,14 +109,8 @@ impl Storages {
     }
 }
 
-pub fn to_memory(host: &HostTensor, dtype: DType) -> Result<Memory> {
-    let mut memory = Memory::new(4 * host.shape().iter().product::<usize>())?;
-    fill(memory.bytes_mut(), host, dtype);
-    Ok(memory)
-}
-
 /// f64 is rounded to f32.
-fn fill(bytes: &mut [u8], host: &HostTensor, dtype: DType) {
+pub fn fill(bytes: &mut [u8], host: &HostTensor, dtype: DType) {
     match (host, dtype) {
         (HostTensor::F32 { data, .. }, DType::F32) => bytes.copy_from_slice(bytemuck::cast_slice(data)),
         (HostTensor::I32 { data, .. }, DType::I32) => bytes.copy_from_slice(bytemuck::cast_slice(data)),
