@@ -4,12 +4,12 @@ use crate::arguments::{CompilerArguments, DeviceArguments, DeviceName};
 use std::sync::Arc;
 use tfc_codegen::CpuBackend;
 use tfc_compiler::compiled::Compiled;
-use tfc_compiler::executable::Backend;
 use tfc_compiler::optimization::Disabled;
+use tfc_runtime::code_cache::CodeCache;
 use tfc_runtime::device::{CpuSession, ReferenceSession, Session};
-use tfc_runtime::{Failure, Kind, Result};
+use tfc_runtime::{Failure, Result};
 
-/// Opens a session; on the CPU the kernels are compiled now, and never again.
+/// Opens a session; on the CPU the kernels are compiled now, if no earlier run has left their code, and never again.
 pub fn open(compiled: &Arc<Compiled>, arguments: &DeviceArguments) -> Result<Box<dyn Session>> {
     match arguments.device {
         DeviceName::Reference => Ok(Box::new(ReferenceSession::new(Arc::clone(compiled)))),
@@ -20,7 +20,7 @@ pub fn open(compiled: &Arc<Compiled>, arguments: &DeviceArguments) -> Result<Box
 /// As [`open`], on the CPU.
 pub fn on_cpu(compiled: &Arc<Compiled>, threads: usize) -> Result<CpuSession> {
     let backend = CpuBackend::new();
-    let code = backend.emit(&compiled.program.kernels).map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
+    let code = CodeCache::of_environment().code(&backend, &compiled.program.kernels)?;
     CpuSession::new(Arc::clone(compiled), &code, &backend, threads)
 }
 

@@ -3,6 +3,7 @@
 pub mod bench;
 mod call;
 pub mod checkpoint;
+pub mod code_cache;
 pub mod data;
 pub mod device;
 pub mod evaluate;

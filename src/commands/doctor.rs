@@ -8,6 +8,7 @@ use serde_json::json;
 use std::path::Path;
 use tfc_codegen::{CpuBackend, Host};
 use tfc_compiler::executable::Backend;
+use tfc_runtime::code_cache::{CodeCache, VARIABLE};
 use tfc_runtime::device::readable;
 
 /// One thing looked at.
@@ -43,8 +44,17 @@ fn findings() -> Vec<Finding> {
         there("threads", threads.to_string()),
         there("free memory", free),
         there("LLVM and MLIR", host.llvm),
+        there("compiled code", compiled_code()),
         cuda(),
     ]
+}
+
+/// Where code is kept for the next run.
+fn compiled_code() -> String {
+    match CodeCache::of_environment().folder() {
+        Some(folder) => format!("kept in {} ({VARIABLE} names another folder; empty, none)", folder.display()),
+        None => format!("not kept ({VARIABLE} names a folder)"),
+    }
 }
 
 /// The driver's library, where the dynamic linker looks.

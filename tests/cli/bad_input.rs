@@ -80,6 +80,7 @@ fn a_disk_that_is_full_loses_nothing() {
     let output = std::process::Command::new("sh")
         .args(["-c", &script])
         .current_dir(workplace.folder.path())
+        .env("TFC_CACHE", super::CODE)
         .output()
         .expect("the shell starts");
     let said = String::from_utf8_lossy(&output.stderr);

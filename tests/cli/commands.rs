@@ -1,6 +1,6 @@
 //! Each command, once, on a small model.
 
-use super::{SPEC, Workplace};
+use super::{SPEC, Workplace, checkpoint_bytes};
 
 /// A run that has done all its stages.
 fn trained() -> Workplace {
@@ -202,4 +202,32 @@ fn an_optimization_that_is_switched_off_changes_nothing_but_speed() {
     }
     let message = workplace.fail(1, &["compile", "tiny.tfm", "--disable", "expand"]);
     assert!(message.contains("cannot be left out"), "{message}");
+}
+
+#[test]
+fn compiled_code_is_kept_for_the_next_run_where_the_environment_says() {
+    let workplace = Workplace::new();
+    let folder = workplace.path("code");
+    let run = |folder: &std::path::Path, arguments: &[&str]| {
+        let output = workplace.command(arguments).env("TFC_CACHE", folder).output().expect("the command starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let entries = || {
+        let files = std::fs::read_dir(&folder).expect("the folder is made").map(|file| file.expect("it can be read"));
+        files
+            .map(|file| (file.file_name(), file.metadata().expect("a file").modified().expect("a time")))
+            .collect::<Vec<_>>()
+    };
+    run(&folder, &["train", "tiny.tfm", "--steps", "1", "--out", "first"]);
+    let kept = entries();
+    assert_eq!(kept.len(), 1);
+    run(&folder, &["train", "tiny.tfm", "--steps", "1", "--out", "second"]);
+    assert_eq!(entries(), kept);
+    let checkpoints =
+        ["first", "second"].map(|run| checkpoint_bytes(&workplace.path(&format!("{run}/checkpoints/step-1"))));
+    assert!(checkpoints[0] == checkpoints[1]);
+
+    assert!(run(&folder, &["doctor"]).contains(&format!("kept in {}", folder.display())));
+    assert!(run(std::path::Path::new(""), &["doctor"]).contains("not kept"));
 }

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
+/// Where commands keep compiled code: shared by all tests, so that most compile nothing.
+const CODE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/code");
+
 /// A folder to work in, with a spec and its data.
 struct Workplace {
     folder: TempDir,
@@ -106,7 +109,7 @@ impl Workplace {
     /// The command, to run in the folder.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tfc"));
-        command.current_dir(self.folder.path()).args(arguments).env("NO_COLOR", "1");
+        command.current_dir(self.folder.path()).args(arguments).env("NO_COLOR", "1").env("TFC_CACHE", CODE);
         command
     }
 

@@ -92,8 +92,8 @@ impl Prepared {
                         return;
                     }
                 }
-                // SAFETY: the buffer is that large at these sizes; the caller promises that it is there and not used by others.
                 Step::Zero { start, bytes } => {
+                    // SAFETY: the buffer is that large at these sizes; the caller promises that it is there and not used by others.
                     unsafe { std::ptr::write_bytes(*start, 0, *bytes) };
                     laps.lap();
                 }
