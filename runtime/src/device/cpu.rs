@@ -70,7 +70,8 @@ impl CpuSession {
         if self.prepared[index].as_ref().is_some_and(|p| p.sizes == *sizes) {
             return Ok(());
         }
-        let plan = &self.compiled.program.plans[index];
+        let compiled = Arc::clone(&self.compiled);
+        let plan = &compiled.program.plans[index];
         let layout = layout(plan, sizes);
         let bytes = usize::try_from(layout.arena_bytes).unwrap_or(usize::MAX);
         if bytes > self.arena.len() {
@@ -79,13 +80,12 @@ impl CpuSession {
             self.arena = Memory::new(bytes)?;
         }
         let ground = Ground {
-            kernels: &self.compiled.program.kernels,
+            kernels: &compiled.program.kernels,
             addresses: &self.code.addresses,
             storages: &self.storages,
             arena: &self.arena,
             scratch: &self.scratch,
         };
-        let plan = &self.compiled.program.plans[index];
         self.prepared[index] = Some(Prepared::new(plan, &layout, sizes, &ground)?);
         Ok(())
     }
@@ -129,7 +129,9 @@ impl CpuSession {
 
 impl Session for CpuSession {
     fn resize(&mut self, sizes: &SizeValues) -> Result<()> {
-        self.forget();
+        if *sizes != self.sizes {
+            self.forget();
+        }
         self.storages.resize(sizes)?;
         self.sizes = sizes.clone();
         Ok(())
