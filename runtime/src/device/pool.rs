@@ -77,8 +77,16 @@ impl Pool {
         }
         let (begin, end) = part(extent, 0, shared.threads);
         work.run(0, begin, end);
-        while shared.unfinished.load(Ordering::Acquire) > 0 {
+        let done = || shared.unfinished.load(Ordering::Acquire) == 0;
+        for _ in 0..SPINS {
+            if done() {
+                return;
+            }
             std::hint::spin_loop();
+        }
+        // Whoever takes so much longer may be waiting for this very processor.
+        while !done() {
+            std::thread::yield_now();
         }
     }
 }
