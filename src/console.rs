@@ -43,26 +43,31 @@ impl Console {
     /// What a command is doing; silent with -q.
     pub fn say(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            to_stderr(text);
         }
     }
 
     /// Details; only with -v.
     pub fn detail(&self, text: &str) {
         if self.verbose {
-            eprintln!("{text}");
+            to_stderr(text);
         }
     }
 
     pub fn error(&self, message: &str) {
         let label = if self.color { "\u{1b}[1;31merror\u{1b}[0m" } else { "error" };
-        eprintln!("{label}: {message}");
+        to_stderr(&format!("{label}: {message}"));
     }
 
     pub fn diagnostics(&self, sources: &Sources, diagnostics: &[Diagnostic]) {
         let color = if self.color { tfc_grammar::Color::Always } else { tfc_grammar::Color::Never };
         if !diagnostics.is_empty() {
-            eprintln!("{}", tfc_grammar::render_all(sources, diagnostics, color));
+            to_stderr(&tfc_grammar::render_all(sources, diagnostics, color));
         }
     }
+}
+
+/// A line for whoever reads along. That nobody does is no reason to stop: a training goes on behind `2>&1 | head`.
+pub fn to_stderr(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

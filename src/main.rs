@@ -60,8 +60,8 @@ fn report_panics_as_bugs() {
     std::panic::set_hook(Box::new(move |panic| {
         default(panic);
         let version = env!("CARGO_PKG_VERSION");
-        eprintln!(
+        console::to_stderr(&format!(
             "\nThis is a bug in tfc {version}. Please report it with the command, the .tfm file and the lines above."
-        );
+        ));
     }));
 }

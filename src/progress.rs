@@ -1,5 +1,6 @@
 //! What a person sees of a run: a progress bar on a terminal, plain lines elsewhere.
 
+use crate::console::to_stderr;
 use indicatif::{ProgressBar, ProgressStyle};
 use tfc_compiler::model::Stage;
 use tfc_runtime::Result;
@@ -27,8 +28,8 @@ impl Progress {
     fn line(&self, text: &str) {
         match &self.bar {
             _ if self.quiet => {}
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| to_stderr(text)),
+            None => to_stderr(text),
         }
     }
 

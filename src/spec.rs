@@ -2,6 +2,7 @@
 
 use crate::console::Console;
 use crate::stop::Stop;
+use std::io::Read;
 use std::path::Path;
 use tfc_compiler::check::{self, Checked, Loader, Options};
 use tfc_compiler::compile::lowered;
@@ -22,13 +23,27 @@ impl Loader for Disk<'_> {
     fn read(&self, path: &str) -> std::result::Result<Vec<u8>, String> {
         match self.root {
             Some((root, text)) if root == path => Ok(text.as_bytes().to_vec()),
-            Some(_) | None => std::fs::read(path).map_err(|error| Failure::io("read", Path::new(path), &error).message),
+            Some(_) | None => read(path),
         }
     }
 
     fn vocabulary(&self, path: &str) -> std::result::Result<u64, String> {
         let tokenizer = Tokenizer::open(Path::new(path)).map_err(|failure| failure.message)?;
         Ok(u64::from(tokenizer.vocab()))
+    }
+}
+
+/// The most bytes of a file: a hundred times the longest spec, and little enough to be read at once.
+const LONGEST: u64 = 16 << 20;
+
+/// The bytes of a file, or why there are none.
+fn read(path: &str) -> std::result::Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| Failure::reason(&error))?;
+    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| Failure::reason(&error))?;
+    match bytes.len() as u64 > LONGEST {
+        true => Err(format!("it is larger than {} MiB, and no spec", LONGEST >> 20)),
+        false => Ok(bytes),
     }
 }
 
@@ -59,7 +74,11 @@ fn check_with(root: &str, disk: &Disk, sets: &[String], console: &Console) -> st
     console.diagnostics(&sources, &diagnostics);
     match model {
         Some(model) => Ok(Spec { model, sources, resolved }),
-        None => Err(Stop::Explained),
+        None if diagnostics.iter().any(Diagnostic::is_error) => Err(Stop::Explained),
+        None => {
+            let way_out = "add `model NAME { … }`, or name the file that uses this one";
+            Err(Failure::mistake(format!("`{root}` describes no model; {way_out}")).into())
+        }
     }
 }
 

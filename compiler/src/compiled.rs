@@ -6,6 +6,9 @@ use crate::plan::Program;
 use crate::size::Size;
 use crate::storage::{RowState, Storage};
 
+/// The inputs that entries have beside the model's, which may therefore not be called so.
+pub const OWN_INPUTS: [&str; 5] = ["loss_weight", "position", "positions", "seed", "step_seed"];
+
 /// What can be asked of a model. Each becomes a graph of that name.
 ///
 /// | entry | inputs | effect and outputs |

@@ -24,6 +24,8 @@ pub enum Kind {
     Denied,
     /// A file is truncated, foreign or corrupt.
     Broken,
+    /// Training left the finite numbers.
+    Diverged,
     /// The disk or a quota is full.
     Full,
     /// The machine gave up otherwise: no memory, no driver, a failing disk.
@@ -34,7 +36,7 @@ impl Kind {
     /// The exit code of the command: 1 for what the user can mend in the input, 3 for the machine.
     pub fn exit_code(self) -> u8 {
         match self {
-            Kind::Mistake | Kind::Missing | Kind::Denied | Kind::Broken => 1,
+            Kind::Mistake | Kind::Missing | Kind::Denied | Kind::Broken | Kind::Diverged => 1,
             Kind::Full | Kind::Machine => 3,
         }
     }
@@ -58,6 +60,11 @@ impl Failure {
     pub fn io(action: &str, path: &Path, error: &io::Error) -> Self {
         let (kind, why) = explain(error);
         Failure::new(kind, format!("cannot {action} `{}`: {why}", path.display()))
+    }
+
+    /// Why an operation on a file failed, in the words of [`Failure::io`], where something else says which.
+    pub fn reason(error: &io::Error) -> String {
+        explain(error).1
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{Kind, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const METRICS: &str = "metrics.jsonl";
+pub(crate) const METRICS: &str = "metrics.jsonl";
 const REPORT: &str = "report.html";
 const CURVE: &str = "loss.svg";
 const EVENTS: &str = "tensorboard";

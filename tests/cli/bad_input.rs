@@ -1,12 +1,22 @@
 //! What is wrong outside is said in one sentence, with the documented exit code, and nothing is lost.
 
 use super::{SPEC, Workplace, checkpoint_bytes};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 #[test]
 fn files_that_are_missing_or_no_specs() {
     let workplace = Workplace::new();
     let said = workplace.fail(1, &["check", "nowhere.tfm"]);
-    assert!(said.contains("nowhere.tfm") && said.contains("no such file"), "{said}");
+    assert_eq!(said, "error[E0204]: cannot read `nowhere.tfm`: there is no such file or folder; check the path\n\n");
+    let said = workplace.fail(1, &["check", "/dev/zero"]);
+    assert_eq!(said, "error[E0204]: cannot read `/dev/zero`: it is larger than 16 MiB, and no spec\n\n");
+    for (name, text) in [("empty.tfm", ""), ("library.tfm", "layer twice(x) {\n  x + x\n}\n")] {
+        workplace.write(name, text.as_bytes());
+        let said = workplace.fail(1, &["check", name]);
+        let way_out = "add `model NAME { … }`, or name the file that uses this one";
+        assert_eq!(said, format!("error: `{name}` describes no model; {way_out}\n"));
+    }
     workplace.write("latin.tfm", b"model caf\xe9 {}");
     let said = workplace.fail(1, &["check", "latin.tfm"]);
     assert!(said.contains("UTF-8"), "{said}");
@@ -34,6 +44,27 @@ fn data_that_cannot_be_trained_on() {
     let missing = Workplace::with_spec(&SPEC.replace("\"text\"", "\"nowhere\""));
     let said = missing.fail(1, &["train", "tiny.tfm", "--out", "run"]);
     assert!(said.contains("nowhere"), "{said}");
+}
+
+#[test]
+fn a_run_that_could_not_start_is_no_run() {
+    let workplace = Workplace::with_spec(&SPEC.replace("\"text\"", "\"later\""));
+    workplace.fail(1, &["train", "tiny.tfm", "--out", "run"]);
+    workplace.fail(1, &["train", "tiny.tfm", "--out", "run", "--threads", "0"]);
+    workplace.write("later", &b"now there is something to learn. ".repeat(40));
+    workplace.succeed(&["train", "tiny.tfm", "--out", "run", "--steps", "2"]);
+    workplace.fail(1, &["train", "tiny.tfm", "--out", "run", "--steps", "2"]);
+}
+
+/// Whoever read along is gone after the first line.
+#[test]
+fn a_training_nobody_reads_along_goes_on() {
+    let workplace = Workplace::new();
+    let mut child = workplace.command(&["train", "tiny.tfm", "--out", "run"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(workplace.path("run/checkpoints/step-40").exists());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{CHECKPOINTS, MODEL, SPEC, STATE, State, write};
 use crate::device::Session;
+use crate::record::METRICS;
 use crate::storage::{self, NewFile};
 use crate::{Failure, Kind, Result};
 use std::fs::{self, File, TryLockError};
@@ -32,9 +33,9 @@ impl RunFolder {
     /// Starts a run of the spec `spec`, the text as resolved.
     ///
     /// # Errors
-    /// There is a run in that folder, or another process is about to start one.
+    /// There is a run in that folder that has begun, or another process is about to start one.
     pub fn create(path: &Path, spec: &str) -> Result<RunFolder> {
-        if path.join(SPEC).exists() {
+        if path.join(SPEC).exists() && has_begun(path)? {
             let what = "holds a run already; add `--resume` to go on with it, or choose another `--out`";
             return Err(Failure::new(Kind::Mistake, format!("`{}` {what}", path.display())));
         }
@@ -124,6 +125,12 @@ impl RunFolder {
         }
         Ok(())
     }
+}
+
+/// Whether the run in a folder has anything to lose: one that failed as it started, for want of data or memory, has not.
+fn has_begun(run: &Path) -> Result<bool> {
+    let measured = fs::metadata(run.join(METRICS)).is_ok_and(|metrics| metrics.len() > 0);
+    Ok(measured || !checkpoints(run)?.is_empty())
 }
 
 /// Keeps other processes away from the run in the folder `path`.

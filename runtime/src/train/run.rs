@@ -8,7 +8,7 @@ use crate::checkpoint::{Evaluated, StageState, State};
 use crate::evaluate::{Evaluation, evaluate};
 use crate::grow::{self, Measure};
 use crate::sizes::sizes_at;
-use crate::{Failure, Result, init};
+use crate::{Failure, Kind, Result, init};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use tfc_compiler::model::{Cadence, Stage, Until};
@@ -170,7 +170,11 @@ impl<'a> Run<'a> {
         Ok(path)
     }
 
+    /// What to do about a loss that is not finite.
     fn with_last_good(&self, failure: Failure) -> Failure {
+        if failure.kind != Kind::Diverged {
+            return failure;
+        }
         let last_good = match self.setup.folder.latest() {
             Ok(Some(checkpoint)) => format!("`{}` is the last good checkpoint; resume with", checkpoint.path.display()),
             _ => "there is no checkpoint yet; start again with".to_string(),

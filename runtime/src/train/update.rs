@@ -7,7 +7,7 @@ use crate::call;
 use crate::checkpoint::State;
 use crate::device::{HostTensor, Named, Session};
 use crate::random::{Purpose, Stream};
-use crate::{Failure, Result, grow};
+use crate::{Failure, Kind, Result, grow};
 use std::time::Instant;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::size::Symbol;
@@ -118,6 +118,6 @@ impl Update<'_, '_> {
     fn not_finite(&self, what: &str, number: f64, place: Option<String>) -> Failure {
         let place = place.map_or(String::new(), |place| format!("; the first result that is not finite: {place}"));
         let update = self.state.done.steps + 1;
-        Failure::mistake(format!("the {what} of update {update} is {number}{place}"))
+        Failure::new(Kind::Diverged, format!("the {what} of update {update} is {number}{place}"))
     }
 }

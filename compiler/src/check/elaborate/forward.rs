@@ -4,6 +4,7 @@ use super::Elaborator;
 use super::expression::Slot;
 use super::frame::Frame;
 use super::value::{Axis, Tensor, Value};
+use crate::compiled::OWN_INPUTS;
 use crate::graph::DType;
 use crate::model::{InputKind, ModelInput, Primitive, ValueId};
 use crate::size::{Size, Symbol};
@@ -113,6 +114,11 @@ impl<'a> Elaborator<'a> {
     fn input(&mut self, param: &'a ast::Param, frame: &Frame<'a>) -> Option<Tensor> {
         if let Some(default) = &param.default {
             self.fail(Code::WrongType, default.span, "an input has no default", "it is handed to the model");
+        }
+        let name = &param.name;
+        if OWN_INPUTS.contains(&name.text.as_str()) {
+            let message = format!("an input of `forward` cannot be called `{}`", name.text);
+            self.fail(Code::DuplicateName, name.span, message, "training and generation have an input of this name");
         }
         let (kind, dtype, axes) = self.input_kind(param, frame)?;
         let input = self.inputs.len();

@@ -113,3 +113,16 @@ fn inputs_and_losses() {
     let answers = texts.map(answered).join("\n----------------------------------------\n\n");
     insta::assert_snapshot!(answers);
 }
+
+#[test]
+fn separate_documents() {
+    let text = "model m {\n  forward(ids: token_ids[8]) {\n    e = embed(ids, 256, 8)\n    h = split_heads(e, 2)\n    y = merge_heads(attention(h, h, h, full))\n    logits = unembed(y, tied = e)\n  }\n  loss = cross_entropy(logits, next(ids))\n}\ndata {\n  train = \"text\"\n  documents = separate\n}\n";
+    insta::assert_snapshot!(answered(text));
+}
+
+#[test]
+fn inputs_called_as_those_of_entries() {
+    insta::assert_snapshot!(answered(
+        "model m {\n  forward(seed: [4], positions: [4]) {\n    h = seed + positions\n  }\n}\n"
+    ));
+}
