@@ -250,7 +250,7 @@ pub struct Run {
 pub struct Eval {
     /// A checkpoint, or a run's folder for its newest
     pub checkpoint: PathBuf,
-    /// Text to evaluate on; default the spec's validation data
+    /// Text or images to evaluate on; default the spec's validation data
     #[arg(long)]
     pub data: Vec<PathBuf>,
     #[arg(long, value_enum, default_value_t = Format::Text)]

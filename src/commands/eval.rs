@@ -43,9 +43,13 @@ fn sets(command: &Eval, opened: &Opened) -> Result<Vec<(String, Box<dyn Batches>
         }
         return Ok(sets);
     }
-    let tokenizer = opened.tokenizer()?;
+    let tokenizer = if source::sees_images(model) { None } else { Some(opened.tokenizer()?) };
     let open = |path: &std::path::PathBuf| {
-        Ok((path.display().to_string(), source::open_text(model, path, &tokenizer, stage.data.as_ref())?))
+        let batches = match &tokenizer {
+            Some(tokenizer) => source::open_text(model, path, tokenizer, stage.data.as_ref())?,
+            None => source::open_images(model, path, stage.data.as_ref())?,
+        };
+        Ok((path.display().to_string(), batches))
     };
     command.data.iter().map(open).collect()
 }

@@ -1,19 +1,16 @@
 //! Images of one size, with their classes.
 
-use super::one_path;
 use crate::data::{ImageSet, Images, Normalize, Order};
 use crate::device::{HostTensor, Named};
 use crate::train::{Batches, StageData};
 use crate::{Failure, Result};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tfc_compiler::model::{self, DataRecipe, InputKind, Model, Validation};
 
 pub(super) fn open(model: &Model, recipe: &DataRecipe, order: Order) -> Result<StageData> {
     let input = ImageInput::of(model)?;
-    let normalize = match &recipe.images {
-        None => Normalize::none(),
-        Some(images) => Normalize { mean: narrow(&images.mean), std: narrow(&images.std) },
-    };
+    let normalize = normalize(Some(recipe));
     let load = |corpus: &model::Corpus| Ok::<_, Failure>(Arc::new(input.check(Images::open(&one_path(corpus)?)?)?));
     let whole = load(&recipe.train)?;
     let mut train = None;
@@ -34,6 +31,27 @@ pub(super) fn open(model: &Model, recipe: &DataRecipe, order: Order) -> Result<S
         None => ImageSet::whole(whole, &normalize, order)?,
     };
     Ok(StageData { train: input.batches(train), validate, tokenizer: None })
+}
+
+/// Images to evaluate on, prepared as a stage's data says.
+pub fn open_images(model: &Model, path: &Path, recipe: Option<&DataRecipe>) -> Result<Box<dyn Batches>> {
+    let input = ImageInput::of(model)?;
+    let images = Arc::new(input.check(Images::open(path)?)?);
+    Ok(input.batches(ImageSet::whole(images, &normalize(recipe), Order::InOrder)?))
+}
+
+fn one_path(corpus: &model::Corpus) -> Result<PathBuf> {
+    match corpus.paths.as_slice() {
+        [path] => Ok(PathBuf::from(path)),
+        paths => Err(Failure::mistake(format!("{} paths are named as one set of images; name one", paths.len()))),
+    }
+}
+
+fn normalize(recipe: Option<&DataRecipe>) -> Normalize {
+    match recipe.and_then(|recipe| recipe.images.as_ref()) {
+        None => Normalize::none(),
+        Some(images) => Normalize { mean: narrow(&images.mean), std: narrow(&images.std) },
+    }
 }
 
 fn narrow(values: &[f64]) -> Vec<f32> {

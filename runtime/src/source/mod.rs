@@ -3,13 +3,14 @@
 mod images;
 mod tokens;
 
+pub use images::open_images;
 pub use tokens::open_text;
 
 use crate::data::{Order, Tokenizer};
 use crate::train::StageData;
 use crate::{Failure, Result};
-use std::path::{Path, PathBuf};
-use tfc_compiler::model::{self, InputKind, Model, Stage, TokenizerSource};
+use std::path::Path;
+use tfc_compiler::model::{InputKind, Model, Stage, TokenizerSource};
 
 /// Opens what a stage trains on and is validated on. Text is tokenised once into the folder `cache`.
 pub fn open(model: &Model, stage: &Stage, cache: Option<&Path>) -> Result<StageData> {
@@ -20,24 +21,20 @@ pub fn open(model: &Model, stage: &Stage, cache: Option<&Path>) -> Result<StageD
         ))
     })?;
     let order = Order::Shuffled { seed: stage.seed };
-    if model.inputs.iter().any(|input| matches!(input.kind, InputKind::Image { .. })) {
+    if sees_images(model) {
         return images::open(model, recipe, order);
     }
     tokens::open(model, recipe, order, cache)
+}
+
+/// Whether the model's data is images.
+pub fn sees_images(model: &Model) -> bool {
+    model.inputs.iter().any(|input| matches!(input.kind, InputKind::Image { .. }))
 }
 
 pub fn tokenizer(source: &TokenizerSource) -> Result<Tokenizer> {
     match source {
         TokenizerSource::Bytes => Ok(Tokenizer::bytes()),
         TokenizerSource::File(path) => Tokenizer::open(Path::new(path)),
-    }
-}
-
-fn one_path(corpus: &model::Corpus) -> Result<PathBuf> {
-    match corpus.paths.as_slice() {
-        [path] => Ok(PathBuf::from(path)),
-        paths => {
-            Err(Failure::mistake(format!("{} paths are named as one data set; put them in one folder", paths.len())))
-        }
     }
 }

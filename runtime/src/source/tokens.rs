@@ -1,11 +1,11 @@
 //! Texts and token files as sequences of ids.
 
-use super::{one_path, tokenizer};
+use super::tokenizer;
 use crate::data::{self, Corpus, Documents, Order, Part, Sequences, Tokenizer};
 use crate::device::{HostTensor, Named};
 use crate::train::{Batches, StageData};
 use crate::{Failure, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tfc_compiler::model::{self, DataRecipe, InputKind, Model, Validation};
 
@@ -13,8 +13,7 @@ pub(super) fn open(model: &Model, recipe: &DataRecipe, order: Order, cache: Opti
     let input = TokenInput::of(model)?;
     let tokenizer = tokenizer(&recipe.tokenizer)?;
     let documents = documents(&recipe.documents, &tokenizer)?;
-    let load =
-        |corpus: &model::Corpus| Ok::<_, Failure>(Arc::new(Corpus::load(&one_path(corpus)?, &tokenizer, cache)?));
+    let load = |corpus: &model::Corpus| Ok::<_, Failure>(Arc::new(Corpus::load(&paths(corpus), &tokenizer, cache)?));
     let whole = load(&recipe.train)?;
     let mut train = None;
     let mut validate = Vec::new();
@@ -31,6 +30,10 @@ pub(super) fn open(model: &Model, recipe: &DataRecipe, order: Order, cache: Opti
     }
     let train = train.unwrap_or_else(|| Part::whole(Arc::clone(&whole), &documents));
     Ok(StageData { train: input.batches(train, order)?, validate, tokenizer: Some(tokenizer.json().to_string()) })
+}
+
+fn paths(corpus: &model::Corpus) -> Vec<PathBuf> {
+    corpus.paths.iter().map(PathBuf::from).collect()
 }
 
 fn documents(recipe: &model::Documents, tokenizer: &Tokenizer) -> Result<Documents> {
@@ -53,7 +56,7 @@ pub fn open_text(
         Some(recipe) => documents(&recipe.documents, tokenizer)?,
         None => Documents::Join { end: Vec::new() },
     };
-    let corpus = Arc::new(Corpus::load(path, tokenizer, None)?);
+    let corpus = Arc::new(Corpus::load(&[path.to_owned()], tokenizer, None)?);
     input.batches(Part::whole(corpus, &documents), Order::InOrder)
 }
 

@@ -26,23 +26,32 @@ pub fn prepare(texts: &[PathBuf], tokenizer: &Tokenizer, folder: &Path) -> Resul
 }
 
 impl Corpus {
-    /// The data that a spec names: a token file, a folder made by `tfc data`, or text files and folders of them. Text is
+    /// The data that a spec names: a token file, a folder made by `tfc data`, or texts: files and folders of them. Text is
     /// tokenised into a file in the folder `cache`, found there again as long as neither text nor tokenizer change; without
     /// `cache` into memory.
-    pub fn load(path: &Path, tokenizer: &Tokenizer, cache: Option<&Path>) -> Result<Self> {
-        let texts = [path.to_owned()];
-        let corpus = match (token_file(path)?, cache) {
+    pub fn load(paths: &[PathBuf], tokenizer: &Tokenizer, cache: Option<&Path>) -> Result<Self> {
+        let mut tokens = None;
+        for path in paths {
+            tokens = token_file(path)?;
+            if tokens.is_some() && paths.len() > 1 {
+                let what =
+                    "is made of tokens and stands beside another path; name only texts, or make one token file of all";
+                return Err(Failure::broken(path, format_args!("{what} with `tfc data`")));
+            }
+        }
+        let [path, ..] = paths else { return Err(Failure::mistake("no data is named; name a text file")) };
+        let corpus = match (tokens, cache) {
             (Some(tokens), _) => Corpus::open(&tokens)?,
             (None, Some(cache)) => {
-                let tokens = cache.join(format!("{:016x}.tokens", content_hash(&texts, tokenizer)?));
+                let tokens = cache.join(format!("{:016x}.tokens", content_hash(paths, tokenizer)?));
                 if !tokens.exists() {
-                    write_file(&texts, tokenizer, &tokens)?;
+                    write_file(paths, tokenizer, &tokens)?;
                 }
                 Corpus::open(&tokens)?.named(path)
             }
             (None, None) => {
                 let memory = |error: &io::Error| Failure::io("tokenise", path, error);
-                let bytes = tokenise(Texts::open(&texts)?, tokenizer, Cursor::new(Vec::new()), memory)?;
+                let bytes = tokenise(Texts::open(paths)?, tokenizer, Cursor::new(Vec::new()), memory)?;
                 Corpus::new(path, Bytes::Owned(bytes.into_inner()))?
             }
         };

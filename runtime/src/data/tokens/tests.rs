@@ -2,9 +2,9 @@
 
 use super::format::{HEADER, Header, TokenWriter};
 use super::*;
-use crate::Kind;
 use crate::data::{Order, Tokenizer};
 use crate::storage::Bytes;
+use crate::{Kind, Result};
 use proptest::prelude::*;
 use std::fs;
 use std::io::Cursor;
@@ -130,16 +130,33 @@ fn a_token_outside_of_the_vocabulary_is_found_when_it_is_read() {
 
 // ---- from text
 
+fn load_one(path: &Path, tokenizer: &Tokenizer, cache: Option<&Path>) -> Result<Corpus> {
+    Corpus::load(&[path.to_owned()], tokenizer, cache)
+}
+
+#[test]
+fn several_texts_are_one_corpus() {
+    let folder = folder(&[("a.txt", "first"), ("b.txt", "second"), ("c.txt", "third")]);
+    let [a, b, made] = ["a.txt", "b.txt", "made"].map(|name| folder.path().join(name));
+    let bytes = Tokenizer::bytes();
+    let both = Corpus::load(&[b.clone(), a.clone()], &bytes, None).unwrap();
+    assert_eq!((both.documents(), both.tokens()), (2, 11));
+    assert_eq!(both.hash(), prepare(&[b.clone(), a.clone()], &bytes, &made).unwrap().hash());
+    let refused = Corpus::load(&[made.clone(), a], &bytes, None).err().unwrap();
+    let what = "is made of tokens and stands beside another path; name only texts, or make one token file of all with `tfc data`";
+    assert_eq!(refused.message, format!("`{}` {what}", made.display()));
+}
+
 #[test]
 fn text_is_the_same_in_memory_cached_and_prepared() {
     let folder = folder(&[("a.txt", "first"), ("b.txt", "größer"), ("c.jsonl", "{\"text\": \"third\"}")]);
     let out = tempfile::tempdir().unwrap();
     let bytes = Tokenizer::bytes();
-    let memory = Corpus::load(folder.path(), &bytes, None).unwrap();
+    let memory = load_one(folder.path(), &bytes, None).unwrap();
     let prepared = prepare(&[folder.path().to_owned()], &bytes, &out.path().join("made")).unwrap();
-    let cached = Corpus::load(folder.path(), &bytes, Some(&out.path().join("cache"))).unwrap();
+    let cached = load_one(folder.path(), &bytes, Some(&out.path().join("cache"))).unwrap();
     let reopened = [out.path().join("made"), out.path().join("made/data.tokens")]
-        .map(|path| Corpus::load(&path, &bytes, None).unwrap());
+        .map(|path| load_one(&path, &bytes, None).unwrap());
     let read = |corpus: &Corpus| {
         let document = |document| {
             let mut ids = Vec::new();
@@ -162,7 +179,7 @@ fn a_cache_is_used_until_text_or_tokenizer_change() {
     let cache = tempfile::tempdir().unwrap();
     let [bytes, trained] =
         [Tokenizer::bytes(), Tokenizer::train(260, [Ok("one two".to_string())].into_iter()).unwrap()];
-    let load = |tokenizer| Corpus::load(folder.path(), tokenizer, Some(cache.path())).unwrap();
+    let load = |tokenizer| load_one(folder.path(), tokenizer, Some(cache.path())).unwrap();
     let files = || fs::read_dir(cache.path()).unwrap().count();
 
     let first = load(&bytes).hash();
@@ -174,7 +191,7 @@ fn a_cache_is_used_until_text_or_tokenizer_change() {
         .try_into()
         .unwrap();
     fs::write(&entry, b"tfctoken").unwrap();
-    assert!(Corpus::load(folder.path(), &bytes, Some(cache.path())).is_err());
+    assert!(load_one(folder.path(), &bytes, Some(cache.path())).is_err());
     fs::remove_file(&entry).unwrap();
     assert_eq!(load(&bytes).hash(), first);
 
@@ -193,12 +210,12 @@ fn tokens_of_another_tokenizer_and_missing_data_are_refused() {
     let made = folder.path().join("made");
     prepare(&[folder.path().join("a.txt")], &Tokenizer::bytes(), &made).unwrap();
     let other = Tokenizer::train(260, [Ok("one two".to_string())].into_iter()).unwrap();
-    let failure = Corpus::load(&made, &other, None).err().unwrap();
+    let failure = load_one(&made, &other, None).err().unwrap();
     let what = "was made with another tokenizer than the spec's; make it again with `tfc data`, or name the tokenizer.json beside it";
     assert_eq!(failure.message, format!("`{}/data.tokens` {what}", made.display()));
 
     let missing = folder.path().join("no");
-    let failure = Corpus::load(&missing, &other, None).err().unwrap();
+    let failure = load_one(&missing, &other, None).err().unwrap();
     let message = format!("cannot read `{}`: there is no such file or folder; check the path", missing.display());
     assert_eq!((failure.kind, failure.message), (Kind::Missing, message));
 }
