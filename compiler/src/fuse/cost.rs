@@ -15,6 +15,8 @@ use crate::scalar::{Binary, Unary};
 pub const RECOMPUTE_COST: u32 = 96;
 /// The most that the prologue of a contraction may cost per element.
 pub const PROLOGUE_COST: u32 = 24;
+/// From so many products on, what they load is computed once and written: each would compute it anew as it packs its operand.
+pub const MANY_PRODUCTS: usize = 3;
 /// The most matrices that an expression may read when it is used but once, and is therefore never recomputed.
 pub const EXPRESSION_MATRICES: usize = 6;
 /// The most matrices besides its own sum that an epilogue may read.

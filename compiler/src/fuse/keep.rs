@@ -154,17 +154,21 @@ impl Pass<'_> {
     }
 
     /// Whether several products need a value and nothing needs its matrix any more: then it goes where the matrix was, and is
-    /// computed once.
+    /// computed once. So it is where many do, whatever becomes of the matrix.
     fn takes_over(&self, value: Value, recipe: &Recipe) -> bool {
-        if self.decisions.disabled.has(Optimization::Takeover) {
+        if self.decisions.disabled.has(Optimization::Takeover) || recipe.cost == 0 {
             return false;
         }
-        let uses = &self.decisions.uses;
-        let is_product = |user: &&NodeId| class(self.graph(), **user) == Class::Contraction;
-        let products = uses.users(value).iter().filter(is_product).count();
+        let (uses, products) = (&self.decisions.uses, self.products(value));
         let last_use = |matrix: &Value| uses.users(*matrix).last().is_none_or(|user| *user <= value.node);
         let ends = |matrix: &Value| class(self.graph(), matrix.node) != Class::Load && last_use(matrix);
-        products > 1 && recipe.cost > 0 && recipe.matrices.iter().all(ends)
+        products >= cost::MANY_PRODUCTS || (products > 1 && recipe.matrices.iter().all(ends))
+    }
+
+    /// How many products load a value.
+    fn products(&self, value: Value) -> usize {
+        let is_product = |user: &&NodeId| class(self.graph(), **user) == Class::Contraction;
+        self.decisions.uses.users(value).iter().filter(is_product).count()
     }
 
     /// Whether a value is used but once, by what computes it on the way.

@@ -108,13 +108,14 @@ impl Task {
         self.onto == Some(slot) || self.reads.iter().any(|access| access.slot == slot)
     }
 
-    /// What a write may overwrite: a slot that is read but once, at the very elements that are written, and not while a matrix is
-    /// packed; or what it adds to.
+    /// What a write may overwrite: a slot that is read but once, at the very elements that are written (or with them, as what a rotary embedding
+    /// turns), and not while a matrix is packed; or what it adds to.
     pub fn overwritable(&self, write: usize) -> Vec<Slot> {
         let target = &self.writes[write];
         let elementwise = |read: u16| match &self.work {
             Work::Rows(_) => true,
             Work::Contraction(work) => work.epilogue.loads().contains(&read),
+            Work::Dense(DenseWork::Rope { .. }) => read == 0,
             Work::Columns(_) | Work::Dense(_) | Work::Chunks(_) => false,
         };
         let same = |read: &Access| read.strides == target.strides && read.offset == target.offset;

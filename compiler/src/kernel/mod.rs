@@ -79,6 +79,11 @@ pub enum Body {
 }
 
 impl Kernel {
+    /// Whether a rotary embedding has no output but its operand.
+    pub fn turns_in_place(&self) -> bool {
+        self.operands.first().is_some_and(|x| x.access == Access::Update)
+    }
+
     /// The number of work items for these sizes: the range to divide among threads.
     pub fn extent(&self, sizes: &[i64]) -> i64 {
         match &self.body {

@@ -24,7 +24,8 @@ impl ScatterAdd {
 }
 
 /// Rotary embedding of x `[B, T, H, C]` at positions `position`, `position + 1`, …, or in `documents` each token at its own: see `Op::Rope`.
-/// Operands: x, cosines `[positions, channels/2]`, sines, position i32 or positions i32 `[B, T]`, out. Sizes: B, T, H, C, channels. Extent: B · T.
+/// Operands: x, cosines `[positions, channels/2]`, sines, position i32 or positions i32 `[B, T]`, out. Without `out`, x is an `Update` and turned in
+/// place: what is not turned is not touched. Sizes: B, T, H, C, channels. Extent: B · T.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rope {
     pub inverse: bool,

@@ -141,7 +141,7 @@ impl Kernel {
             Body::Columns(body) => row_reach(&body.program, &body.sizes(sizes)),
             Body::Gather(_) => vec![sizes[0], 0, sizes[0] * sizes[1]],
             Body::ScatterAdd(_) => vec![sizes[0], sizes[0] * sizes[1], sizes[1] * sizes[2]],
-            Body::Rope(body) => rope_reach(body.documents, sizes),
+            Body::Rope(body) => rope_reach(body.documents, sizes)[..self.operands.len()].to_vec(),
             Body::CacheWrite(_) => cache_write_reach(sizes),
             Body::Attention(body) => attention_reach(body.channels, body.documents, sizes, 3, 5),
             Body::AttentionBackward(body) => attention_reach(body.channels, body.documents, sizes, 6, 9),

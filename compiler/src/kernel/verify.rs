@@ -23,7 +23,7 @@ impl Kernel {
             Body::Contraction(body) => contraction(self, body, &mut found),
             Body::Gather(_) => count(self, 3, &mut found),
             Body::ScatterAdd(_) => count(self, 3, &mut found),
-            Body::Rope(_) => count(self, 5, &mut found),
+            Body::Rope(_) => count(self, if self.turns_in_place() { 4 } else { 5 }, &mut found),
             Body::CacheWrite(_) => count(self, 3, &mut found),
             Body::Attention(body) => count(self, 5 + usize::from(body.documents), &mut found),
             Body::AttentionBackward(body) => count(self, 9 + usize::from(body.documents), &mut found),

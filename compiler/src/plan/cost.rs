@@ -81,7 +81,7 @@ fn heads(batch: &Size, heads: &Size, channels: u32) -> Size {
 
 /// The bytes of all operands: those that are updated count twice.
 fn bytes(kernel: &Kernel, sizes: &[Size]) -> Size {
-    let elements = elements(&kernel.body, sizes);
+    let elements = elements(kernel, sizes);
     let one = |(operand, elements): (&kernel::Operand, Size)| match operand.access {
         Access::Read | Access::Write => elements,
         Access::Update => elements * Size::constant(2),
@@ -91,10 +91,10 @@ fn bytes(kernel: &Kernel, sizes: &[Size]) -> Size {
 }
 
 /// How many elements of each operand are touched.
-fn elements(body: &Body, sizes: &[Size]) -> Vec<Size> {
+fn elements(kernel: &Kernel, sizes: &[Size]) -> Vec<Size> {
     let s = |i: usize| sizes[i].clone();
     let of = |indices: &[usize]| Size::product(indices.iter().map(|i| &sizes[*i]));
-    match body {
+    match &kernel.body {
         Body::Contraction(body) => contraction_elements(body, sizes),
         Body::Rows(body) => line_elements(&body.sizes(sizes)),
         Body::Columns(body) => line_elements(&body.sizes(sizes)),
@@ -103,7 +103,9 @@ fn elements(body: &Body, sizes: &[Size]) -> Vec<Size> {
         Body::Rope(body) => {
             let table = of(&[1, 4]);
             let positions = if body.documents { of(&[0, 1]) } else { Size::constant(1) };
-            vec![of(&[0, 1, 2, 3]), table.clone(), table, positions, of(&[0, 1, 2, 3])]
+            // In place, only what is turned.
+            let x = if kernel.turns_in_place() { of(&[0, 1, 2, 4]) } else { of(&[0, 1, 2, 3]) };
+            vec![x.clone(), table.clone(), table, positions, x]
         }
         Body::CacheWrite(_) => vec![of(&[0, 1, 3]), Size::constant(1), of(&[0, 1, 3])],
         Body::Attention(body) => {

@@ -31,7 +31,7 @@ pub fn emit(emission: &Emission, name: &str, kernel: &Kernel) {
         Body::Columns(body) => rows::emit_columns(f, launch, kernel, body),
         Body::Gather(_) => moving::gather(f, launch),
         Body::ScatterAdd(_) => moving::scatter_add(f, launch, kernel),
-        Body::Rope(body) => moving::rope(f, launch, body),
+        Body::Rope(body) => moving::rope(f, launch, kernel, body),
         Body::CacheWrite(_) => moving::cache_write(f, launch),
         Body::Attention(body) => attention::emit(f, launch, body),
         Body::AttentionBackward(body) => attention::emit_backward(f, launch, body),

@@ -36,10 +36,11 @@ pub fn scatter_add<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel)
     });
 }
 
-pub fn rope<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &Rope) {
+pub fn rope<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: &Rope) {
     let sizes = Sizes::new(launch);
     let [_batch, positions, heads, channels, turned] = [0; 5].map(|_| sizes.next());
-    let [x, cosines, sines, position, out] = buffers(launch);
+    let [x, cosines, sines, position] = buffers(launch);
+    let out = if kernel.turns_in_place() { x } else { launch.buffers.load_pointer(4) };
     let half = turned / 2;
     f.each(launch.begin, launch.end, 1, |item| {
         let place = match body.documents {
@@ -59,7 +60,9 @@ pub fn rope<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &Rope) {
                 out.store_lanes(i + half, b * cosine + a * sine, lanes);
             });
             let rest = half * 2;
-            copy(f, x.at(rest), out.at(rest), channels - rest);
+            if !kernel.turns_in_place() {
+                copy(f, x.at(rest), out.at(rest), channels - rest);
+            }
         });
     });
 }
@@ -123,9 +126,17 @@ mod tests {
 
     #[test]
     fn heads_are_turned() {
-        for (inverse, documents) in [(false, false), (true, false), (false, true)] {
-            let operands = vec![Operand::READ, Operand::READ, Operand::READ, Operand::READ_I32, Operand::WRITE];
-            let kernel = Kernel { body: Body::Rope(Rope { inverse, documents }), operands };
+        let tables = [Operand::READ, Operand::READ, Operand::READ_I32];
+        let elsewhere = [&[Operand::READ][..], &tables, &[Operand::WRITE]].concat();
+        let in_place = [&[Operand::UPDATE][..], &tables].concat();
+        for (inverse, documents, operands) in [
+            (false, false, &elsewhere),
+            (true, false, &elsewhere),
+            (false, true, &elsewhere),
+            (false, false, &in_place),
+            (true, true, &in_place),
+        ] {
+            let kernel = Kernel { body: Body::Rope(Rope { inverse, documents }), operands: operands.clone() };
             for vectors in all_vectors() {
                 let trial = Trial::new(&kernel, vectors);
                 for [b, t, h, c, channels] in
@@ -135,7 +146,7 @@ mod tests {
                     let x = b * t * h * c;
                     let positions = if documents { ids(b * t, 12) } else { vec![4.0] };
                     let buffers = [noise(x, 1), noise(table, 2), noise(table, 3), positions, noise(x, 4)];
-                    trial.check(&buffers, &[b, t, h, c, channels], 1e-6);
+                    trial.check(&buffers[..operands.len()], &[b, t, h, c, channels], 1e-6);
                 }
             }
         }

@@ -25,7 +25,7 @@ pub fn evaluate(kernel: &Kernel, sizes: &[i64], memory: &mut [f64], at: &[usize]
         Body::Columns(body) => rows::evaluate_columns(body, kernel, sizes, memory),
         Body::Gather(_) => moving::gather(sizes, memory),
         Body::ScatterAdd(_) => moving::scatter_add(kernel, sizes, memory),
-        Body::Rope(body) => moving::rope(body, sizes, memory),
+        Body::Rope(body) => moving::rope(body, kernel, sizes, memory),
         Body::CacheWrite(_) => moving::cache_write(sizes, memory),
         Body::Attention(body) => attention::forward(body, sizes, memory),
         Body::AttentionBackward(body) => attention::backward(body, sizes, memory),

@@ -26,21 +26,22 @@ pub fn scatter_add(kernel: &Kernel, sizes: &[i64], memory: &mut Memory) {
     }
 }
 
-pub fn rope(body: &Rope, sizes: &[i64], memory: &mut Memory) {
+pub fn rope(body: &Rope, kernel: &Kernel, sizes: &[i64], memory: &mut Memory) {
     let [b, t, h, c, channels] = [sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]];
     let half = channels / 2;
+    let out = if kernel.turns_in_place() { 0 } else { 4 };
     for row in 0..b * t * h {
         let token = row / h;
         let place = if body.documents { memory.get(3, token) as i64 } else { memory.get(3, 0) as i64 + token % t };
         for i in 0..c {
-            memory.set(4, row * c + i, memory.get(0, row * c + i));
+            memory.set(out, row * c + i, memory.get(0, row * c + i));
         }
         for i in 0..half {
             let (x, y) = (memory.get(0, row * c + i), memory.get(0, row * c + i + half));
             let (cosine, sine) = (memory.get(1, place * half + i), memory.get(2, place * half + i));
             let sine = if body.inverse { -sine } else { sine };
-            memory.set(4, row * c + i, x * cosine - y * sine);
-            memory.set(4, row * c + i + half, y * cosine + x * sine);
+            memory.set(out, row * c + i, x * cosine - y * sine);
+            memory.set(out, row * c + i + half, y * cosine + x * sine);
         }
     }
 }

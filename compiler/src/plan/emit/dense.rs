@@ -8,7 +8,8 @@ use crate::size::Size;
 
 impl Emitter<'_> {
     pub(super) fn dense(&mut self, scope: &Scope, task: &Task, work: &DenseWork) -> Step {
-        let (mut bound, _) = self.bind(scope, task, |_| false);
+        let turned = matches!(work, DenseWork::Rope { .. });
+        let (mut bound, _) = self.bind(scope, task, |read| turned && read == 0);
         let (body, sizes) = match work {
             DenseWork::Gather { rows, width } => (Body::Gather(kernel::Gather), vec![rows.clone(), width.clone()]),
             DenseWork::ScatterAdd { rows, width, classes } => {
