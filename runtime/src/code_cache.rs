@@ -105,7 +105,7 @@ fn print(code: &Code) -> Vec<u8> {
     [&MAGIC[..], &xxh3_64(&rest).to_le_bytes(), &rest].concat()
 }
 
-/// Nothing if the bytes are not what [`print`] makes.
+/// Nothing if the bytes are not what [`print()`] makes.
 fn parse(bytes: &[u8]) -> Option<Code> {
     let (digest, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<8>()?;
     if xxh3_64(rest) != u64::from_le_bytes(*digest) {

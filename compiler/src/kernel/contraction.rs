@@ -13,7 +13,8 @@ use crate::precision::Precision;
 /// Sizes: `outer, m, n, k`, then `outer stride, leading dimension` of A and of B, then for each further operand its
 /// strides as [`ContractionAccess`] says, then what [`super::ProgramOp::Size`] reads. An outer stride of 0 shares a matrix among all.
 ///
-/// Extent: `outer · ⌈m / ROW_BLOCK⌉ · ⌈n / COLUMN_BLOCK⌉` blocks of C, columns fastest; `outer · ⌈n / FEW_COLUMNS⌉` where rows are few.
+/// Extent: `outer · row blocks · ⌈n / COLUMN_BLOCK⌉` blocks of C, columns fastest, where there are ⌈m / ROW_BLOCK⌉ row blocks, or twice as
+/// many where A is computed as it is loaded and B is not; `outer · ⌈n / FEW_COLUMNS⌉` where rows are few.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Contraction {
     /// What the two operands are rounded to after their prologues.
@@ -53,6 +54,8 @@ impl Contraction {
     /// threads. They are a multiple of every micro-tile's width.
     pub const ROW_BLOCK: i64 = 1056;
     pub const COLUMN_BLOCK: i64 = 96;
+    /// The fewest rows that are worth two blocks.
+    pub const HALVED_ROWS: i64 = 96;
     /// The most rows of C for which B is read as it is stored, for packing it would cost more than it gains, and the columns of a work item then.
     pub const FEW_ROWS: i64 = 64;
     pub const FEW_COLUMNS: i64 = 64;
@@ -61,8 +64,16 @@ impl Contraction {
         let blocks = |size: i64, block: i64| (size + block - 1) / block;
         match self.can_have_few_rows() && sizes[1] <= Self::FEW_ROWS {
             true => sizes[0] * blocks(sizes[2], Self::FEW_COLUMNS),
-            false => sizes[0] * blocks(sizes[1], Self::ROW_BLOCK) * blocks(sizes[2], Self::COLUMN_BLOCK),
+            false => {
+                let halves = if self.halves_rows() && sizes[1] >= Self::HALVED_ROWS { 2 } else { 1 };
+                sizes[0] * halves * blocks(sizes[1], Self::ROW_BLOCK) * blocks(sizes[2], Self::COLUMN_BLOCK)
+            }
         }
+    }
+
+    /// Whether rows are divided before columns are: threads that share the rows of A would each compute all of them.
+    pub fn halves_rows(&self) -> bool {
+        self.prologue_a.is_some() && self.prologue_b.is_none()
     }
 
     /// Whether few rows of C are computed without packing: A's rows must lie along k, and B must be used as it is stored,

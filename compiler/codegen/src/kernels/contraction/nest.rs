@@ -29,7 +29,7 @@ pub fn scratch_elements(body: &Contraction, vectors: Vectors) -> i64 {
 }
 
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'f>, body: &Contraction) {
-    let row_blocks = arguments.m.ceiling_division(ROWS);
+    let row_blocks = row_blocks(f, arguments.m, body);
     let items = arguments.n.ceiling_division(Contraction::COLUMN_BLOCK);
     // Of one size, as nearly as can be, and no larger than a block.
     let vectors = f.vectors();
@@ -55,6 +55,15 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'
             });
         });
     });
+}
+
+/// As [`Contraction::extent`] counts them.
+fn row_blocks<'f>(f: &'f Function<'f>, m: Index<'f>, body: &Contraction) -> Index<'f> {
+    let blocks = m.ceiling_division(ROWS);
+    match body.halves_rows() {
+        true => m.less(f.index(Contraction::HALVED_ROWS)).select(blocks, blocks * 2),
+        false => blocks,
+    }
 }
 
 /// The size of `count` equal blocks of `size`, in whole tiles; `count` may be 0.
