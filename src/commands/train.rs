@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tfc_compiler::compile::compile_without;
 use tfc_compiler::compiled::Entry;
+use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
 use tfc_compiler::stages::{self, Known};
 use tfc_runtime::checkpoint::RunFolder;
@@ -79,7 +80,7 @@ fn train_one(command: &Train, sweep: &[String], interrupted: &AtomicBool, consol
     };
     // What was measured is worth a report, also where the run failed.
     let reported = observers.record.finish(&text);
-    say_end(&outcome?, &path, console);
+    say_end(&outcome?, &path, can_decode(&compiled.model).is_ok(), console);
     Ok(reported?)
 }
 
@@ -97,14 +98,15 @@ fn entries(model: &Model) -> std::result::Result<Vec<Entry>, Stop> {
     Ok(entries)
 }
 
-fn say_end(outcome: &train::Outcome, path: &Path, console: &Console) {
+fn say_end(outcome: &train::Outcome, path: &Path, talks: bool, console: &Console) {
     let path = path.display();
     match outcome {
         train::Outcome::Finished { checkpoint: Some(checkpoint) } => {
             console.say(&format!("finished: {}", checkpoint.display()));
-            console.say(&format!(
-                "`tfc generate {path} --prompt TEXT` lets it talk; the loss is drawn in {path}/report.html"
-            ));
+            if talks {
+                console.say(&format!("`tfc generate {path} --prompt TEXT` lets it talk"));
+            }
+            console.say(&format!("the loss is drawn in {path}/report.html"));
         }
         train::Outcome::Finished { checkpoint: None } => console.say("finished; no stage has trained anything"),
         train::Outcome::Stopped { step, checkpoint } => {

@@ -231,3 +231,31 @@ fn compiled_code_is_kept_for_the_next_run_where_the_environment_says() {
     assert!(run(&folder, &["doctor"]).contains(&format!("kept in {}", folder.display())));
     assert!(run(std::path::Path::new(""), &["doctor"]).contains("not kept"));
 }
+
+/// Four images of 28 × 28 and their labels, in MNIST's format.
+fn write_images(workplace: &Workplace, set: &str) {
+    let header = |kind: u8, sizes: &[u32]| {
+        [vec![0, 0, 8, kind], sizes.iter().flat_map(|size| size.to_be_bytes()).collect()].concat()
+    };
+    let pixels = (0..4 * 28 * 28u32).map(|i| (i * 37 % 251) as u8).collect();
+    workplace.write(&format!("{set}-images-idx3-ubyte"), &[header(3, &[4, 28, 28]), pixels].concat());
+    workplace.write(&format!("{set}-labels-idx1-ubyte"), &[header(1, &[4]), vec![3, 0, 9, 1]].concat());
+}
+
+#[test]
+fn a_model_of_images_is_trained_and_evaluated_and_asked_for_no_text() {
+    let workplace = Workplace::new();
+    for set in ["data/mnist/train", "data/mnist/t10k", "others"] {
+        write_images(&workplace, set);
+    }
+    let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/specs/vision-mnist.tfm");
+    let small = ["width=8", "heads=2", "depth=1", "patch=14", "qkv=4", "proj=4", "train.batch=4", "train.steps=2"];
+    let sets = small.iter().flat_map(|set| ["--set", set]);
+    let train: Vec<&str> = ["train", spec, "--out", "run"].into_iter().chain(sets).collect();
+    let done = workplace.run(&train);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let said = done.stdout + &done.stderr;
+    assert!(said.contains("report.html") && !said.contains("generate"), "{said}");
+    let evaluated = workplace.succeed(&["eval", "run", "--data", "others"]);
+    assert!(evaluated.contains("hits") && evaluated.contains("(4 sequences)"), "{evaluated}");
+}
