@@ -40,7 +40,7 @@ fn matrices(body: &Kernel, [outer, m, n, k]: [i64; 4]) -> (Vec<i64>, Vec<Vec<f64
 }
 
 /// With few rows, up to more of k than the prologue's results have room for, and with many.
-const SHAPES: [[i64; 4]; 21] = [
+const SHAPES: [[i64; 4]; 22] = [
     [1, 1, 1, 1],
     [1, 1, 1, 0],
     [1, 0, 5, 3],
@@ -57,6 +57,7 @@ const SHAPES: [[i64; 4]; 21] = [
     [1, 1070, 390, 9],
     [1, 30, 50, 800],
     [1, 20, 390, 1601],
+    [1, 100, 36, 1601],
     [1, 1, 900, 600],
     [1, 64, 3, 4200],
     [2, 65, 31, 15],
