@@ -23,7 +23,7 @@ pub enum Optimization {
     Epilogues,
     /// Computing a value wherever it is used, instead of keeping it.
     Recomputation,
-    /// Putting a value where the matrix was that it is computed from.
+    /// Computing once what several products load: where many do, or where it can take the place of its matrix.
     Takeover,
     /// Several pointwise operations and reductions over the same rows in one kernel.
     Groups,

@@ -1,6 +1,7 @@
 //! Attention of a single query to a cache: scores are dots with keys where they lie, the output is a combination of values.
 
 use super::KEYS;
+use super::softmax::LOWEST;
 use crate::gemm::{Few, round_up};
 use crate::kernels::scratch::Scratch;
 use crate::math::exp2_of_softmax;
@@ -9,8 +10,6 @@ use std::f32::consts::LOG2_E;
 use tfc_compiler::graph::AttentionMask;
 use tfc_compiler::kernel::CachedAttention;
 
-/// Below every score, and yet a number: the difference of two of them is 0.
-const LOWEST: f32 = -1e30;
 /// No register has more lanes.
 const WIDEST: i64 = 16;
 
