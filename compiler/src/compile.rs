@@ -1,7 +1,7 @@
 //! From a checked model to everything a device needs: the pipeline, a line a stage.
 
 use crate::compiled::{Compiled, Entry};
-use crate::graph::Graph;
+use crate::graph::{Graph, Type};
 use crate::lower::lower;
 use crate::model::Model;
 use crate::optimization::Disabled;
@@ -15,21 +15,39 @@ pub fn compile(model: Model, entries: &[Entry]) -> Compiled {
     compile_without(model, entries, &Disabled::default())
 }
 
-/// As [`compile`], with some optimizations switched off.
+/// As [`compile`], with some optimizations switched off. The entries are compiled side by side and put together in their order.
 pub fn compile_without(model: Model, entries: &[Entry], disabled: &Disabled) -> Compiled {
+    let parts: Vec<Part> = std::thread::scope(|scope| {
+        let compiling: Vec<_> = entries.iter().map(|entry| scope.spawn(|| part(&model, entry, disabled))).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Part>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        compiling.into_iter().map(join).collect()
+    });
     let mut program = Program::default();
     let mut graphs = Vec::new();
     let mut caches = Vec::new();
-    for entry in entries {
-        let (graph, entry_caches) = lower(&model, entry);
-        let graph = passes::optimize(&graph, &disabled.names(), |_, _| {});
-        for precision in precisions(&model, entry) {
-            compile_entry(&graph, precision, disabled, &mut program);
-        }
-        graphs.push(graph);
-        caches.extend(entry_caches);
+    for part in parts {
+        part.plans.into_iter().for_each(|plan| program.absorb(plan));
+        graphs.push(part.graph);
+        caches.extend(part.caches);
     }
     Compiled { model, graphs, program, caches }
+}
+
+/// What one entry becomes, whatever the others are.
+struct Part {
+    graph: Graph,
+    /// A plan for each precision that it is called in, with its kernels.
+    plans: Vec<Program>,
+    caches: Vec<Type>,
+}
+
+fn part(model: &Model, entry: &Entry, disabled: &Disabled) -> Part {
+    let (graph, caches) = lower(model, entry);
+    let graph = passes::optimize(&graph, &disabled.names(), |_, _| {});
+    let plans = precisions(model, entry).into_iter().map(|precision| compile_entry(&graph, precision, disabled));
+    Part { plans: plans.collect(), graph, caches }
 }
 
 /// Those of the stages; f32 besides, where it is measured what growth does to the function.

@@ -5,7 +5,6 @@
 //! in a normal form, so two sizes are equal exactly when they are the same polynomial. It becomes a number only at run time,
 //! by [`Size::eval`] on one number per symbol.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Add, Mul, Sub};
 use std::sync::Arc;
@@ -41,7 +40,7 @@ pub enum SymbolKind {
 /// The names of all symbols of one model, shared by all its graphs and plans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Symbols {
-    entries: Vec<(String, SymbolKind)>,
+    entries: Arc<Vec<(String, SymbolKind)>>,
 }
 
 impl Default for Symbols {
@@ -53,14 +52,14 @@ impl Default for Symbols {
             ("chunk_start", SymbolKind::ChunkStart),
             ("chunk_rows", SymbolKind::ChunkRows),
         ];
-        Symbols { entries: fixed.into_iter().map(|(name, kind)| (name.to_string(), kind)).collect() }
+        Symbols { entries: Arc::new(fixed.into_iter().map(|(name, kind)| (name.to_string(), kind)).collect()) }
     }
 }
 
 impl Symbols {
     /// Adds a symbol for the parameter tokens of one group instance, named like the path of the instance (`block.3.ffn`).
     pub fn add_tokens(&mut self, name: impl Into<String>, axis: usize) -> Symbol {
-        self.entries.push((name.into(), SymbolKind::Tokens(axis)));
+        Arc::make_mut(&mut self.entries).push((name.into(), SymbolKind::Tokens(axis)));
         Symbol(self.entries.len() as u32 - 1)
     }
 
@@ -85,28 +84,74 @@ impl Symbols {
     }
 }
 
-/// An integer polynomial in symbols, in normal form: no zero coefficients, the symbols of a product sorted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Size {
-    /// Shared: graphs and plans hold the same sizes in thousands of places.
-    terms: Arc<BTreeMap<Vec<Symbol>, i64>>,
+/// An integer polynomial in symbols, in normal form.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Size(Form);
+
+/// Graphs and plans hold sizes in tens of thousands of places, most of them numbers: those allocate nothing, and a sum is shared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Form {
+    Number(i64),
+    /// Sorted by product, each once, none with the coefficient 0, and not a number alone.
+    Sum(Arc<[Term]>),
+}
+
+/// A product of sorted symbols, and its coefficient. The empty product is the number 1.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Term {
+    product: Vec<Symbol>,
+    coefficient: i64,
+}
+
+impl Default for Size {
+    /// Zero.
+    fn default() -> Size {
+        Size::constant(0)
+    }
 }
 
 impl Size {
     pub fn constant(value: i64) -> Size {
-        Size::default().plus_term(Vec::new(), value)
+        Size(Form::Number(value))
     }
 
     pub fn symbol(symbol: Symbol) -> Size {
-        Size::default().plus_term(vec![symbol], 1)
+        Size::sum(vec![Term { product: vec![symbol], coefficient: 1 }])
+    }
+
+    /// The normal form of a sum of products.
+    fn sum(mut terms: Vec<Term>) -> Size {
+        terms.sort_by(|a, b| a.product.cmp(&b.product));
+        terms.dedup_by(|later, kept| {
+            let same = later.product == kept.product;
+            if same {
+                kept.coefficient = kept.coefficient.saturating_add(later.coefficient);
+            }
+            same
+        });
+        terms.retain(|term| term.coefficient != 0);
+        match terms.as_slice() {
+            [] => Size::constant(0),
+            [Term { product, coefficient }] if product.is_empty() => Size::constant(*coefficient),
+            _ => Size(Form::Sum(terms.into())),
+        }
+    }
+
+    /// The terms in the order of their products; one without symbols for a number, none for zero.
+    fn terms(&self) -> impl DoubleEndedIterator<Item = (&[Symbol], i64)> {
+        let (number, sum): (_, &[Term]) = match &self.0 {
+            Form::Number(value) => ((*value != 0).then_some(*value), &[]),
+            Form::Sum(terms) => (None, terms),
+        };
+        let number = number.into_iter().map(|value| (&[] as &[Symbol], value));
+        number.chain(sum.iter().map(|term| (term.product.as_slice(), term.coefficient)))
     }
 
     /// The number, if no symbol is left.
     pub fn as_constant(&self) -> Option<i64> {
-        match self.terms.len() {
-            0 => Some(0),
-            1 => self.terms.get(&Vec::new()).copied(),
-            _ => None,
+        match &self.0 {
+            Form::Number(value) => Some(*value),
+            Form::Sum(_) => None,
         }
     }
 
@@ -116,49 +161,58 @@ impl Size {
 
     /// The symbol, if the size is nothing but one.
     pub fn as_symbol(&self) -> Option<Symbol> {
-        match self.terms.iter().next() {
-            Some((product, 1)) if self.terms.len() == 1 && product.len() == 1 => Some(product[0]),
-            _ => None,
+        match &self.0 {
+            Form::Sum(terms) => match &**terms {
+                [Term { product, coefficient: 1 }] if product.len() == 1 => Some(product[0]),
+                _ => None,
+            },
+            Form::Number(_) => None,
         }
     }
 
     /// Every symbol that occurs, each once, in order.
     pub fn symbols(&self) -> Vec<Symbol> {
-        let mut all: Vec<Symbol> = self.terms.keys().flatten().copied().collect();
+        let mut all: Vec<Symbol> = self.terms().flat_map(|(product, _)| product).copied().collect();
         all.sort();
         all.dedup();
         all
     }
 
+    /// Whether a condition holds for every symbol that occurs.
+    pub fn all_symbols(&self, holds: impl Fn(Symbol) -> bool) -> bool {
+        self.terms().all(|(product, _)| product.iter().all(|symbol| holds(*symbol)))
+    }
+
     /// The least it can be when every symbol is at least one.
     pub fn least(&self) -> i64 {
-        let varies_down = self.terms.iter().any(|(product, coefficient)| !product.is_empty() && *coefficient < 0);
-        if varies_down { i64::MIN } else { self.terms.values().fold(0, |sum: i64, c| sum.saturating_add(*c)) }
+        let varies_down = self.terms().any(|(product, coefficient)| !product.is_empty() && coefficient < 0);
+        if varies_down { i64::MIN } else { self.terms().fold(0, |sum: i64, (_, c)| sum.saturating_add(c)) }
     }
 
     /// How many numbers and symbols it is written with.
     pub fn weight(&self) -> usize {
-        self.terms.keys().map(|product| 1 + product.len()).sum()
+        self.terms().map(|(product, _)| 1 + product.len()).sum()
     }
 
     /// The quotient by a polynomial of one term, if every term is divisible by it.
     pub fn checked_div(&self, divisor: &Size) -> Option<Size> {
-        let (product, coefficient) = divisor.terms.iter().next()?;
-        if divisor.terms.len() != 1 {
+        let mut terms = divisor.terms();
+        let (product, coefficient) = terms.next()?;
+        if terms.next().is_some() {
             return (self == divisor).then(|| Size::constant(1));
         }
-        let mut quotient = Size::default();
-        for (term, value) in self.terms.iter() {
-            let mut rest = term.clone();
+        let mut quotient = Vec::new();
+        for (term, value) in self.terms() {
+            let mut rest = term.to_vec();
             for symbol in product {
                 rest.remove(rest.iter().position(|s| s == symbol)?);
             }
-            if value.checked_rem(*coefficient)? != 0 {
+            if value.checked_rem(coefficient)? != 0 {
                 return None;
             }
-            quotient = quotient.plus_term(rest, value.checked_div(*coefficient)?);
+            quotient.push(Term { product: rest, coefficient: value.checked_div(coefficient)? });
         }
-        Some(quotient)
+        Some(Size::sum(quotient))
     }
 
     /// The number, given one number per symbol. Products that overflow saturate, so that an absurd size is refused as too
@@ -167,13 +221,13 @@ impl Size {
         let product = |symbols: &[Symbol], coefficient: i64| {
             symbols.iter().fold(coefficient, |p, s| p.saturating_mul(values.get(*s)))
         };
-        self.terms.iter().fold(0i64, |sum, (symbols, coefficient)| sum.saturating_add(product(symbols, *coefficient)))
+        self.terms().fold(0i64, |sum, (symbols, coefficient)| sum.saturating_add(product(symbols, coefficient)))
     }
 
     /// The size with every symbol replaced.
     pub fn substitute(&self, replace: &dyn Fn(Symbol) -> Size) -> Size {
         let product = |symbols: &[Symbol], c: i64| symbols.iter().fold(Size::constant(c), |p, s| p * replace(*s));
-        self.terms.iter().fold(Size::default(), |sum, (symbols, c)| sum + product(symbols, *c))
+        self.terms().fold(Size::default(), |sum, (symbols, c)| sum + product(symbols, c))
     }
 
     pub fn product<'a>(sizes: impl IntoIterator<Item = &'a Size>) -> Size {
@@ -183,16 +237,6 @@ impl Size {
     /// The size as text, with the names of the symbols: `2*batch*sequence + 1`.
     pub fn display<'a>(&'a self, symbols: &'a Symbols) -> impl fmt::Display + 'a {
         SizeText { size: self, symbols }
-    }
-
-    fn plus_term(mut self, product: Vec<Symbol>, coefficient: i64) -> Size {
-        let sum = self.terms.get(&product).copied().unwrap_or(0).saturating_add(coefficient);
-        if sum == 0 {
-            Arc::make_mut(&mut self.terms).remove(&product);
-        } else {
-            Arc::make_mut(&mut self.terms).insert(product, sum);
-        }
-        self
     }
 }
 
@@ -211,7 +255,15 @@ impl From<Symbol> for Size {
 impl Add for Size {
     type Output = Size;
     fn add(self, other: Size) -> Size {
-        other.terms.iter().fold(self, |sum, (product, c)| sum.plus_term(product.clone(), *c))
+        match (&self.0, &other.0) {
+            (Form::Number(a), Form::Number(b)) => Size::constant(a.saturating_add(*b)),
+            (Form::Number(0), _) => other,
+            (_, Form::Number(0)) => self,
+            _ => {
+                let term = |(product, coefficient): (&[Symbol], i64)| Term { product: product.to_vec(), coefficient };
+                Size::sum(self.terms().chain(other.terms()).map(term).collect())
+            }
+        }
     }
 }
 
@@ -225,15 +277,26 @@ impl Sub for Size {
 impl Mul for Size {
     type Output = Size;
     fn mul(self, other: Size) -> Size {
-        let mut result = Size::default();
-        for (left, a) in self.terms.iter() {
-            for (right, b) in other.terms.iter() {
-                let mut product = [left.as_slice(), right.as_slice()].concat();
-                product.sort();
-                result = result.plus_term(product, a.saturating_mul(*b));
+        match (&self.0, &other.0) {
+            (Form::Number(a), Form::Number(b)) => Size::constant(a.saturating_mul(*b)),
+            (Form::Number(1), _) => other,
+            (_, Form::Number(1)) => self,
+            _ => {
+                let product = |a: &[Symbol], b: &[Symbol]| {
+                    let mut product = [a, b].concat();
+                    product.sort();
+                    product
+                };
+                let by = |(left, a): (&[Symbol], i64)| {
+                    let term = |(right, b): (&[Symbol], i64)| Term {
+                        product: product(left, right),
+                        coefficient: a.saturating_mul(b),
+                    };
+                    other.terms().map(term).collect::<Vec<_>>()
+                };
+                Size::sum(self.terms().flat_map(by).collect())
             }
         }
-        result
     }
 }
 
@@ -244,12 +307,12 @@ struct SizeText<'a> {
 
 impl fmt::Display for SizeText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.size.terms.is_empty() {
+        if self.size.as_constant() == Some(0) {
             return write!(f, "0");
         }
         // Longest products first: `batch*sequence + 1` reads better than `1 + batch*sequence`.
-        for (i, (product, coefficient)) in self.size.terms.iter().rev().enumerate() {
-            let sign = match (i, *coefficient < 0) {
+        for (i, (product, coefficient)) in self.size.terms().rev().enumerate() {
+            let sign = match (i, coefficient < 0) {
                 (0, true) => "-",
                 (0, false) => "",
                 (_, true) => " - ",

@@ -5,6 +5,7 @@ use crate::scalar::{Binary, Unary};
 use crate::size::{Size, Symbols};
 use crate::storage::Storage;
 use petgraph::graph::{DiGraph, NodeIndex};
+use std::sync::Arc;
 
 /// Builds one graph. What it is asked for has been checked: a shape that does not fit is a bug of the caller, and a panic.
 pub struct Builder {
@@ -148,16 +149,17 @@ impl Builder {
         if axes.is_empty() { x } else { self.add(Op::Reduce { reduction, axes: axes.to_vec() }, &[x]) }
     }
 
-    /// Every node, with operands mapped by `operand`, its types as given: for passes that copy nodes from another graph.
-    pub fn copy(&mut self, node: &Node, operands: &[Value]) -> Value {
-        let outer = std::mem::replace(&mut self.origin, node.origin.clone());
-        let value = self.push(node.op.clone(), operands, node.types.clone());
-        self.origin = outer;
-        value
+    /// A node of another graph as it is, on other operands.
+    pub fn copy(&mut self, node: &Arc<Node>, operands: &[Value]) -> Value {
+        self.insert(node.clone(), operands)
     }
 
     fn push(&mut self, op: Op, operands: &[Value], types: Vec<Type>) -> Value {
-        let node = self.graph.dag.add_node(Node { op, types, origin: self.origin.clone() });
+        self.insert(Arc::new(Node { op, types, origin: self.origin.clone() }), operands)
+    }
+
+    fn insert(&mut self, node: Arc<Node>, operands: &[Value]) -> Value {
+        let node = self.graph.dag.add_node(node);
         for (operand, value) in operands.iter().enumerate() {
             let edge = Use { result: value.result, operand: operand as u32 };
             self.graph.dag.add_edge(NodeIndex::new(value.node.0 as usize), node, edge);

@@ -37,6 +37,7 @@ use crate::storage::Storage;
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
+use std::sync::Arc;
 use tfc_grammar::span::Span;
 
 /// A node of a graph, printed as `%3`.
@@ -134,7 +135,8 @@ pub struct Graph {
     pub symbols: Symbols,
     pub inputs: Vec<Input>,
     pub outputs: Vec<Output>,
-    dag: DiGraph<Node, Use>,
+    /// Passes rebuild graphs over and over: a node that stays as it is is shared.
+    dag: DiGraph<Arc<Node>, Use>,
 }
 
 impl Graph {
@@ -151,7 +153,7 @@ impl Graph {
         self.len() == 0
     }
 
-    pub fn node(&self, id: NodeId) -> &Node {
+    pub fn node(&self, id: NodeId) -> &Arc<Node> {
         &self.dag[NodeIndex::new(id.0 as usize)]
     }
 
@@ -165,13 +167,10 @@ impl Graph {
 
     /// The operands of a node, in order.
     pub fn operands(&self, id: NodeId) -> Vec<Value> {
-        let mut edges: Vec<(u32, Value)> = self
-            .dag
-            .edges_directed(NodeIndex::new(id.0 as usize), Direction::Incoming)
-            .map(|e| (e.weight().operand, Value { node: NodeId(e.source().index() as u32), result: e.weight().result }))
-            .collect();
-        edges.sort_by_key(|(operand, _)| *operand);
-        edges.into_iter().map(|(_, value)| value).collect()
+        let mut edges: Vec<_> = self.dag.edges_directed(NodeIndex::new(id.0 as usize), Direction::Incoming).collect();
+        edges.sort_by_key(|edge| edge.weight().operand);
+        let value = |node: NodeIndex, result| Value { node: NodeId(node.index() as u32), result };
+        edges.into_iter().map(|edge| value(edge.source(), edge.weight().result)).collect()
     }
 
     /// The places that the operands of a node fill, ascending: 0, 1, 2, … in every graph that is valid.

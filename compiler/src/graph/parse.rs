@@ -7,6 +7,7 @@ use crate::scalar::{Binary, Unary};
 use crate::size::{Size, Symbols};
 use crate::storage::{RowState, Storage};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Why a text is no graph: a line, counted from 1, and one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl Reader {
         let operands = operands.into_iter().map(|text| self.value(text)).collect::<Parsed<Vec<Value>>>()?;
         let described = Described { attributes, types: &types, symbols: &self.symbols };
         let op = described.op(name)?;
-        self.builder.copy(&Node { op, types, origin: Origin { span: None, path } }, &operands);
+        self.builder.copy(&Arc::new(Node { op, types, origin: Origin { span: None, path } }), &operands);
         Ok(())
     }
 

@@ -150,7 +150,7 @@ impl Verifier<'_> {
     }
 
     fn known(&mut self, size: &Size, place: &dyn fmt::Display) {
-        let known = size.symbols().iter().all(|symbol| (symbol.0 as usize) < self.graph.symbols.len());
+        let known = size.all_symbols(|symbol| (symbol.0 as usize) < self.graph.symbols.len());
         self.require(7, known, place, "a size holds a symbol that the graph does not know");
     }
 }

@@ -58,8 +58,8 @@ pub fn first_non_finite(graph: &Graph, sizes: &SizeValues, memory: &Memory) -> O
         wrong
     };
     let id = graph.ids().find(|id| went_wrong(&mut run, *id))?;
-    let node = graph.node(id).clone();
-    Some(NonFinite { node: id, op: node.op, origin: node.origin })
+    let node = graph.node(id);
+    Some(NonFinite { node: id, op: node.op.clone(), origin: node.origin.clone() })
 }
 
 /// Whether an infinity or NaN from this operation was somebody's intention.

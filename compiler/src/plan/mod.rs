@@ -83,6 +83,17 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// Gives every kernel another number.
+    fn renumber(&mut self, kernels: &[u32]) {
+        match self {
+            Step::Launch(launch) => launch.kernel = kernels[launch.kernel as usize],
+            Step::Chunks { body, .. } => body.iter_mut().for_each(|step| step.renumber(kernels)),
+            Step::Zero(_) => {}
+        }
+    }
+}
+
 /// A constant that is computed from the sizes alone, when they are set.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Table {
@@ -136,6 +147,15 @@ impl Program {
             self.kernels.len() - 1
         });
         index as u32
+    }
+
+    /// Adds the plans and kernels of another program.
+    pub fn absorb(&mut self, other: Program) {
+        let kernels: Vec<u32> = other.kernels.into_iter().map(|kernel| self.kernel(kernel)).collect();
+        for mut plan in other.plans {
+            plan.steps.iter_mut().for_each(|step| step.renumber(&kernels));
+            self.plans.push(plan);
+        }
     }
 
     /// The index of the plan of an entry in a precision.

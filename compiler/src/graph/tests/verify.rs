@@ -6,6 +6,7 @@ use crate::size::{Size, Symbol, Symbols};
 use crate::storage::{RowState, Storage};
 use petgraph::graph::NodeIndex;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 proptest! {
     #[test]
@@ -28,7 +29,7 @@ fn broken<R>(change: impl FnOnce(&mut Builder, Value) -> R) -> Vec<u32> {
 
 /// A node that nobody inferred.
 fn forced(b: &mut Builder, op: Op, operands: &[Value], types: Vec<Type>) -> Value {
-    b.copy(&Node { op, types, origin: Origin::default() }, operands)
+    b.copy(&Arc::new(Node { op, types, origin: Origin::default() }), operands)
 }
 
 #[test]

@@ -16,9 +16,8 @@ use crate::size::{Size, Symbol};
 use crate::storage::Storage;
 use std::collections::BTreeMap;
 
-/// Fuses and plans one entry in one precision; adds its kernels and its plan to the program. Composites must be expanded, but for attention and
-/// the vocabulary loss.
-pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled, program: &mut Program) {
+/// Fuses and plans one entry in one precision: a program of one plan. Composites must be expanded, but for attention and the vocabulary loss.
+pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled) -> Program {
     let plan = Plan {
         name: graph.name.clone(),
         precision,
@@ -29,12 +28,13 @@ pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled, p
         buffers: Vec::new(),
         steps: Vec::new(),
     };
-    let mut emitter = Emitter { program, plan, disabled, storages: BTreeMap::new() };
+    let mut emitter = Emitter { program: Program::default(), plan, disabled, storages: BTreeMap::new() };
     let fused = fuse::fuse(graph, disabled);
     emitter.plan.steps = emitter.steps(&fused, BTreeMap::new());
-    let mut plan = emitter.plan;
+    let Emitter { mut program, mut plan, .. } = emitter;
     super::lifetimes::set_lifetimes(&mut plan);
     program.plans.push(plan);
+    program
 }
 
 fn handed_back(graph: &Graph) -> Vec<PlannedOutput> {
@@ -50,7 +50,7 @@ fn handed_back(graph: &Graph) -> Vec<PlannedOutput> {
 }
 
 struct Emitter<'a> {
-    program: &'a mut Program,
+    program: Program,
     plan: Plan,
     disabled: &'a Disabled,
     storages: BTreeMap<Storage, BufferId>,

@@ -21,8 +21,7 @@ fn check(graph: &Graph, sizes: &SizeValues, memory: &Memory) -> Program {
 
 /// The same with some optimizations switched off.
 fn check_without(graph: &Graph, disabled: &Disabled, sizes: &SizeValues, memory: &Memory) -> Program {
-    let mut program = Program::default();
-    compile_entry(graph, Precision::F32, disabled, &mut program);
+    let program = compile_entry(graph, Precision::F32, disabled);
     let plan = &program.plans[0];
     let violations = [verify(&program, plan), verify_at(&program, plan, sizes)].concat();
     assert!(violations.is_empty(), "{}\n{graph}\n{program}", violations.join("\n"));
