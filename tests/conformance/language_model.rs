@@ -94,14 +94,12 @@ fn the_language_model_equals_the_official_one() {
 fn check(kind: &str, spec: &str, dtype: &str, device: Device) {
     let file = golden(&format!("lm_{kind}_{dtype}.safetensors"));
     // The same weights and ids: what f32 should come to. PyTorch's own f32 is off by up to 1e-5 in gradients and weights and
-    // 1.6e-5 in moments, so it can only be held to the forward pass.
+    // 1.6e-5 in moments, so gradients and what follows from them are held to these.
     let exact = golden(&format!("lm_{kind}_f64.safetensors"));
     let tolerance = if dtype == "f64" { 1e-7 } else { 1e-5 };
     let close = |name: &str, got: &[f64], want: &[f64]| {
         assert_close(&format!("{kind} {dtype} {name}"), got, want, largest(want), tolerance);
     };
-    // Under softmax the steps feel f32 most (the norm is 17): PyTorch's own moments are off by 1.6e-5 there, ours by 1.1e-4, which is to be looked into.
-    let later = if kind == "softmax" && dtype == "f32" { 30.0 * tolerance } else { tolerance };
     let model = model(spec, &[]);
     let entries = [Entry::Named(vec!["logits".into()]), Entry::Gradient, Entry::Update];
     let mut session = session(model.clone(), &entries, device, 2, 16);
@@ -124,23 +122,24 @@ fn check(kind: &str, spec: &str, dtype: &str, device: Device) {
         close("loss", &[loss], &losses[step..=step]);
         close("norm", &[norm], &norms[step..=step]);
         if step != 1 {
-            let after = After { exact: &exact, steps: step + 1, norm: norms[0], tolerance: later };
+            let after = After { exact: &exact, steps: step + 1, norm: norms[0], tolerance };
             after.compare(session.as_ref(), &model, &format!("{kind} {dtype}"));
         }
     }
-    for (i, parameter) in model.parameters.iter().enumerate() {
-        let name = golden_name(&parameter.path);
-        let moments = [("m3", Storage::FirstMoment(i as u32)), ("v3", Storage::SecondMoment(i as u32))];
-        for (prefix, storage) in moments {
-            let name = format!("{prefix}.{name}");
-            let want = numbers(&exact, &name);
-            assert_close(
-                &format!("{kind} {dtype} {name}"),
-                &session.read(storage).to_f64(),
-                &want,
-                largest(&want),
-                later,
-            );
+    // Three steps on, rounding has been multiplied by all that came between (under softmax the norm is 17): f32 may be off by
+    // twice what PyTorch's own f32 is off where that is more.
+    let names: Vec<[String; 2]> =
+        model.parameters.iter().map(|p| ["m3", "v3"].map(|m| format!("{m}.{}", golden_name(&p.path)))).collect();
+    let own = names.iter().flatten().map(|name| {
+        let (got, want) = (numbers(&file, name), numbers(&exact, name));
+        got.iter().zip(&want).map(|(got, want)| (got - want).abs()).fold(0.0, f64::max) / largest(&want)
+    });
+    let later = tolerance.max(2.0 * own.fold(0.0, f64::max));
+    for (i, names) in names.iter().enumerate() {
+        let storages = [Storage::FirstMoment(i as u32), Storage::SecondMoment(i as u32)];
+        for (name, storage) in names.iter().zip(storages) {
+            let (got, want) = (session.read(storage).to_f64(), numbers(&exact, name));
+            assert_close(&format!("{kind} {dtype} {name}"), &got, &want, largest(&want), later);
         }
     }
 }
