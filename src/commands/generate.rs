@@ -23,10 +23,20 @@ pub fn run(command: &Generate, console: &Console) -> Outcome {
         sampling: Sampling { temperature: command.temperature, top_k: command.top_k, seed: command.seed },
         end,
     };
-    console.print(&command.prompt)?;
-    let mut write = |text: &str| console.print(text);
+    // The prompt is part of the text, but a text that cannot be continued is not begun.
+    let mut opening = Some(command.prompt.as_str());
+    let mut write = |text: &str| {
+        opening.take().map_or(Ok(()), |prompt| console.print(prompt))?;
+        console.print(text)
+    };
     let stop = generate_text(&opened.compiled, opened.session.as_mut(), &tokenizer, request, &mut write);
-    console.print("\n")?;
-    stop?;
+    match (stop, opening) {
+        (Ok(_), rest) => console.print(&format!("{}\n", rest.unwrap_or_default()))?,
+        (Err(failure), Some(_)) => return Err(failure.into()),
+        (Err(failure), None) => {
+            console.print("\n")?;
+            return Err(failure.into());
+        }
+    }
     Ok(())
 }

@@ -4,6 +4,9 @@ use super::Report;
 use tfc_grammar::ast::{Expr, Pattern};
 use tfc_grammar::{Code, Diagnostic, Sources, parse_expr, parse_pattern};
 
+/// What to say where a value is read as names or signs that mean nothing: the shell takes the quotes that stand alone.
+pub(super) const QUOTED: &str = "a text, such as a path, keeps its quotes: --set 'data.train=\"my/text\"'";
+
 /// One `--set`, parsed; its text is a source of its own, so that errors can show it.
 #[derive(Debug)]
 pub(super) struct Setting {
@@ -29,5 +32,5 @@ fn setting(sources: &mut Sources, text: &str) -> Result<Setting, Diagnostic> {
     let place = sources.add("--set", target.trim());
     let target = parse_pattern(sources, place)?;
     let place = sources.add("--set", value.trim());
-    Ok(Setting { target, value: parse_expr(sources, place)? })
+    Ok(Setting { target, value: parse_expr(sources, place).map_err(|diagnostic| diagnostic.help(QUOTED))? })
 }

@@ -1,6 +1,7 @@
 //! Evaluates constant expressions.
 
 use super::{Meaning, Names, ScopeId, State};
+use crate::check::settings::QUOTED;
 use crate::check::value::{Argument, Outcome, Value, ValueKind, calculate, percentage};
 use tfc_grammar::ast::{self, BinaryOp, Expr, ExprKind};
 use tfc_grammar::{Code, Diagnostic, Span, did_you_mean};
@@ -171,8 +172,10 @@ impl Names<'_> {
     pub fn unknown_name(&self, name: &str, span: Span, scope: ScopeId) {
         let diagnostic =
             Diagnostic::new(Code::UnknownName, format!("`{name}` is not known here")).at(span, "not defined");
+        let is_setting = self.experiment.settings.iter().any(|setting| setting.value.span.file == span.file);
         self.report.push(match did_you_mean(name, self.visible(scope)) {
             Some(near) => diagnostic.suggest("there is a similar name", span, near),
+            None if is_setting => diagnostic.help(QUOTED),
             None => diagnostic,
         });
     }

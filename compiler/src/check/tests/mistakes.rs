@@ -1,6 +1,7 @@
 //! What wrong models are answered: text and answer in one snapshot.
 
-use super::answered;
+use super::{answered, check_files};
+use tfc_grammar::{Color, render_all};
 
 /// The answers to several models, each around some lines of a model and of its `forward`.
 fn answers(cases: &[(&str, &str)]) -> String {
@@ -125,4 +126,13 @@ fn inputs_called_as_those_of_entries() {
     insta::assert_snapshot!(answered(
         "model m {\n  forward(seed: [4], positions: [4]) {\n    h = seed + positions\n  }\n}\n"
     ));
+}
+
+/// The shell takes quotes away: `--set data.train="my/text"` arrives without them.
+#[test]
+fn settings_without_their_quotes() {
+    let text = "model tiny {\n  forward(x: [16]) {\n    y = linear(x, 4)\n  }\n}\n\ndata { train = \"text\" }\n";
+    let (sources, checked) =
+        check_files(&[("root.tfm", text)], &["data.train=my/text", "data.validate=/tmp/other", "data.tokenizer=bites"]);
+    insta::assert_snapshot!(render_all(&sources, &checked.diagnostics, Color::Never));
 }
