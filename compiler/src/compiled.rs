@@ -102,10 +102,10 @@ impl Model {
 }
 
 impl Parameter {
-    /// The shape of the row states: n along the axis that grows, 1 along the others.
+    /// The shape of the row states: n along an axis that grows, 1 along the others.
     pub fn row_shape(&self) -> Vec<Size> {
-        let grows = self.grows.map(|(axis, _)| axis);
-        let size = |(axis, size): (usize, &Size)| if Some(axis) == grows { size.clone() } else { Size::constant(1) };
+        let grows = |axis| self.grows.iter().any(|(grown, _)| *grown == axis);
+        let size = |(axis, size): (usize, &Size)| if grows(axis) { size.clone() } else { Size::constant(1) };
         self.shape.iter().enumerate().map(size).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! Draws parameters from their distributions.
 //!
 //! Element e of row r of a parameter is number r · width + e of the parameter's own stream, whatever axis the rows lie along:
-//! a row's numbers do not depend on how many rows there are.
+//! a row's numbers do not depend on how many rows there are (unless the rows themselves grow, along a second axis).
 
 use crate::device::{HostTensor, Session, shape_at};
 use crate::random::{Purpose, Stream};
@@ -25,10 +25,10 @@ pub fn initialize(model: &Model, seed: u64, session: &mut dyn Session) {
     }
 }
 
-/// The rows of a parameter: along the axis that grows, or along the first.
+/// The rows that a parameter's numbers are counted by: along the first axis that grows, or along the first.
 pub fn layout(parameter: &Parameter, shape: &[usize]) -> Layout {
-    match (parameter.grows, shape) {
-        (Some((axis, _)), _) => Layout::new(shape, axis),
+    match (parameter.grows.first(), shape) {
+        (Some((axis, _)), _) => Layout::new(shape, *axis),
         (None, []) => Layout { outer: 1, rows: 1, inner: 1 },
         (None, _) => Layout::new(shape, 0),
     }

@@ -52,7 +52,7 @@ fn of_checkpoint(command: &Inspect, console: &Console) -> Result<(String, Value)
 fn history(state: &State) -> String {
     let mut births: Vec<(u64, u64)> = Vec::new();
     for lineage in &state.rows {
-        for segment in &lineage.segments {
+        for segment in lineage.axes.iter().flatten() {
             match births.iter_mut().find(|(step, _)| *step == segment.birth) {
                 Some((_, rows)) => *rows += segment.rows,
                 None => births.push((segment.birth, segment.rows)),

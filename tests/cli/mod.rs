@@ -5,6 +5,7 @@ mod bf16;
 mod commands;
 mod resume;
 mod snapshots;
+mod two_axes;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -134,8 +134,8 @@ pub struct Parameter {
     pub shape: Vec<Size>,
     pub role: Role,
     pub init: Init,
-    /// The axis that grows, and the index of its [`TokenAxis`].
-    pub grows: Option<(usize, usize)>,
+    /// The axes that grow, in order, each with the index of its [`TokenAxis`].
+    pub grows: Vec<(usize, usize)>,
     pub span: Span,
 }
 

@@ -131,12 +131,13 @@ impl<'a> Walk<'a> {
             NewRows::Copies | NewRows::DividedCopies => Fresh::Copies,
             NewRows::Drawn(origin) => Fresh::Any(origin.clone()),
         };
-        let kept = match (rows, axes.as_slice()) {
-            (NewRows::DividedCopies, [(_, ratio)]) => {
+        let kept = match rows {
+            NewRows::DividedCopies if !axes.is_empty() => {
+                let ratio: f64 = axes.iter().map(|(_, ratio)| ratio).product();
                 let text = format!("values are divided by {ratio}");
                 Kept::scaled(1.0 / ratio, self.because(place.id, text))
             }
-            (NewRows::Number(..) | NewRows::Copies | NewRows::DividedCopies | NewRows::Drawn(_), _) => Kept::Same,
+            NewRows::Number(..) | NewRows::Copies | NewRows::DividedCopies | NewRows::Drawn(_) => Kept::Same,
         };
         Fact { kept, number: None, fresh: axes.into_iter().map(|(axis, _)| (axis, fresh.clone())).collect() }
     }

@@ -4,7 +4,7 @@ use super::GroupRow;
 use crate::model::{Model, Rows, Rule};
 use crate::size::{Size, SizeValues};
 
-/// Every group that the model uses, in the order of their declaration.
+/// Every group that the model uses, in the order of their declaration. What grows with several is counted with the first.
 pub(super) fn groups(model: &Model, sizes: &SizeValues) -> Vec<GroupRow> {
     let row = |(index, group): (usize, &crate::model::TokenGroup)| {
         let axes = model.token_axes.iter().filter(|axis| axis.group == index);
@@ -13,8 +13,10 @@ pub(super) fn groups(model: &Model, sizes: &SizeValues) -> Vec<GroupRow> {
             None => Some((n, n)),
             Some((low, high)) => Some((low.min(n), high.max(n))),
         })?;
-        let grows =
-            model.parameters.iter().filter(|p| p.grows.is_some_and(|(_, a)| model.token_axes[a].group == index));
+        let grows = model
+            .parameters
+            .iter()
+            .filter(|p| p.grows.first().is_some_and(|(_, a)| model.token_axes[*a].group == index));
         let parameters = grows.map(|p| Size::product(&p.shape).eval(sizes)).fold(0, i64::saturating_add);
         Some(GroupRow { name: group.name.clone(), tokens: range, parameters })
     };
@@ -31,18 +33,12 @@ pub(super) fn trainable(model: &Model, stage: usize) -> Option<i64> {
         let all = Size::product(shape).eval(&sizes);
         let old = before.as_ref().map(|before| Size::product(shape).eval(before));
         let trains = |rows: Rows| !is_frozen(rules, index, rows);
-        match (model.parameters[index].grows, old) {
-            (Some(_), Some(old)) => {
-                let new = all - old;
-                if trains(Rows::Old) { old } else { 0 }.saturating_add(if trains(Rows::New) { new } else { 0 })
+        let counted = |count: i64, rows| if trains(rows) { count } else { 0 };
+        match old {
+            Some(old) if !model.parameters[index].grows.is_empty() => {
+                counted(old, Rows::Old).saturating_add(counted(all - old, Rows::New))
             }
-            (Some(_), None) | (None, _) => {
-                if trains(Rows::All) {
-                    all
-                } else {
-                    0
-                }
-            }
+            Some(_) | None => counted(all, Rows::All),
         }
     };
     Some((0..model.parameters.len()).map(count).fold(0, i64::saturating_add))

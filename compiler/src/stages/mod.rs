@@ -62,7 +62,7 @@ pub struct GroupRow {
     pub name: String,
     /// The smallest and the largest number of tokens among the instances.
     pub tokens: (i64, i64),
-    /// Of all parameters that grow with the group.
+    /// Of all parameters that grow with the group, or with it first.
     pub parameters: i64,
 }
 

@@ -11,21 +11,23 @@ use tfc_grammar::span::{Sources, Span};
 
 const INPUTS: [&str; 7] = ["learning_rate", "beta1", "one_minus_beta1", "beta2", "one_minus_beta2", "eps", "clip"];
 
-fn parameter(path: &str, shape: Vec<Size>, grows: Option<usize>) -> Parameter {
+fn parameter(path: &str, shape: Vec<Size>, grows: &[usize]) -> Parameter {
     let span = Span::new(Sources::default().add("m.tfm", ""), 0, 0);
-    Parameter { path: path.into(), shape, role: Role::Keys, init: Init::Zero, grows: grows.map(|axis| (axis, 0)), span }
+    let grows = grows.iter().map(|axis| (*axis, 0)).collect();
+    Parameter { path: path.into(), shape, role: Role::Keys, init: Init::Zero, grows, span }
 }
 
-/// Three parameters with five rows of tokens, along the first axis, along the last, and none.
+/// Parameters with five rows of tokens along the first axis, along the last, along two, and along none.
 fn model() -> (Symbols, Vec<Parameter>, SizeValues) {
     let mut symbols = Symbols::default();
     let tokens = symbols.add_tokens("ffn", 0);
     let (n, c) = (Size::symbol(tokens), Size::constant);
     let parameters = vec![
-        parameter("keys", vec![n.clone(), c(3)], Some(0)),
-        parameter("turned", vec![c(2), n], Some(1)),
-        parameter("bias", vec![c(4)], None),
-        parameter("gain", vec![], None),
+        parameter("keys", vec![n.clone(), c(3)], &[0]),
+        parameter("turned", vec![c(2), n.clone()], &[1]),
+        parameter("bias", vec![c(4)], &[]),
+        parameter("gain", vec![], &[]),
+        parameter("crossed", vec![n.clone(), c(2), n], &[0, 2]),
     ];
     let sizes = SizeValues::new(&symbols).with(tokens, 5);
     (symbols, parameters, sizes)
@@ -90,10 +92,8 @@ fn elements(parameters: &[Parameter], memory: &Memory) -> BTreeMap<(u32, usize),
         let of = |storage| memory.find(storage).expect("training keeps it");
         let shape = &of(Storage::Parameter(i)).shape;
         for flat in 0..shape.iter().product() {
-            let row = match parameter.grows {
-                Some((axis, _)) => flat / shape[axis + 1..].iter().product::<usize>() % shape[axis],
-                None => 0,
-            };
+            let index = |axis: usize| flat / shape[axis + 1..].iter().product::<usize>() % shape[axis];
+            let row = parameter.grows.iter().fold(0, |row, (axis, _)| row * shape[*axis] + index(*axis));
             let at = |storage| of(storage).floats()[flat];
             let rows = RowState::ALL.map(|state| of(Storage::Rows(i, state)).floats()[row]);
             let [w, g] = [Storage::Parameter(i), Storage::Gradient(i)].map(at);
@@ -184,7 +184,7 @@ fn the_first_step_is_that_of_pytorch() {
     let seen: f64 = gradients.as_flattened().iter().map(|g| g * g).sum();
     let symbols = Symbols::default();
     let shapes = [vec![Size::constant(3)], vec![Size::constant(3)], vec![]];
-    let parameters: Vec<Parameter> = shapes.into_iter().map(|shape| parameter("p", shape, None)).collect();
+    let parameters: Vec<Parameter> = shapes.into_iter().map(|shape| parameter("p", shape, &[])).collect();
     let mut memory = memory(&parameters, &SizeValues::new(&symbols), [1e-3, 0.9, 0.1, 0.95, 0.05, 1e-8, 1.0]);
     for i in 0..3 {
         let rows = |decay| [1.0, 1.0, decay, 1.0 - 0.9, 1.0 - 0.95];

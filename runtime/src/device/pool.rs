@@ -2,6 +2,9 @@
 //!
 //! Our own, because a kernel of a small model takes a few microseconds: rayon wakes a sleeping worker in five to ten, this pool
 //! hands over in well under one by letting workers spin for a while before they sleep.
+//!
+//! A job has as many parts as there are threads, each thread begins with its own, and the caller then does those that nobody has begun:
+//! where other programs hold the processors, a worker that is not woken in time costs its share of the work, not a time slice.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
@@ -21,6 +24,9 @@ struct Shared {
     /// The present job; a new generation announces it.
     job: RwLock<Option<Job>>,
     generation: AtomicUsize,
+    /// For each part the last generation in which somebody began it.
+    begun: Vec<AtomicUsize>,
+    /// Parts of the present job.
     unfinished: AtomicUsize,
     stop: AtomicBool,
     asleep: Mutex<usize>,
@@ -44,6 +50,7 @@ impl Pool {
         let shared = Arc::new(Shared {
             job: RwLock::new(None),
             generation: AtomicUsize::new(0),
+            begun: (0..threads).map(|_| AtomicUsize::new(0)).collect(),
             unfinished: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             asleep: Mutex::new(0),
@@ -69,14 +76,14 @@ impl Pool {
             work.run(0, 0, extent);
             return;
         }
-        *write(&shared.job) = Some(Job { work: Arc::clone(&work), extent });
-        shared.unfinished.store(shared.threads - 1, Ordering::Relaxed);
-        shared.generation.fetch_add(1, Ordering::Release);
+        let job = Job { work, extent };
+        *write(&shared.job) = Some(job.clone());
+        shared.unfinished.store(shared.threads, Ordering::Relaxed);
+        let generation = shared.generation.fetch_add(1, Ordering::Release) + 1;
         if *lock(&shared.asleep) > 0 {
             shared.wake.notify_all();
         }
-        let (begin, end) = part(extent, 0, shared.threads);
-        work.run(0, begin, end);
+        (0..shared.threads).for_each(|part| shared.work(&job, generation, 0, part));
         let done = || shared.unfinished.load(Ordering::Acquire) == 0;
         for _ in 0..SPINS {
             if done() {
@@ -113,14 +120,23 @@ impl Shared {
                 return;
             }
             let job = self.job.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-            if let Some(Job { work, extent }) = job {
-                let (begin, end) = part(extent, thread, self.threads);
-                if begin < end {
-                    work.run(thread, begin, end);
-                }
+            if let Some(job) = job {
+                self.work(&job, seen, thread, thread);
             }
-            self.unfinished.fetch_sub(1, Ordering::Release);
         }
+    }
+
+    /// Does a part of a job, unless somebody has begun it. A worker that comes late to a generation finds all of its parts begun, whichever
+    /// job it then holds: a job is not replaced before that.
+    fn work(&self, job: &Job, generation: usize, thread: usize, part: usize) {
+        if self.begun[part].fetch_max(generation, Ordering::AcqRel) >= generation {
+            return;
+        }
+        let (begin, end) = bounds(job.extent, part, self.threads);
+        if begin < end {
+            job.work.run(thread, begin, end);
+        }
+        self.unfinished.fetch_sub(1, Ordering::Release);
     }
 
     /// The next generation: spins a while, then sleeps.
@@ -142,10 +158,10 @@ impl Shared {
     }
 }
 
-/// Thread i of n does the i-th of n nearly equal consecutive parts.
-fn part(extent: i64, thread: usize, threads: usize) -> (i64, i64) {
-    let bound = |i: usize| extent * i as i64 / threads as i64;
-    (bound(thread), bound(thread + 1))
+/// The i-th of n nearly equal consecutive parts.
+fn bounds(extent: i64, part: usize, parts: usize) -> (i64, i64) {
+    let bound = |i: usize| extent * i as i64 / parts as i64;
+    (bound(part), bound(part + 1))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -117,9 +117,9 @@ pub fn compiled(stages: Vec<Stage>, random: bool) -> Compiled {
         token_axes: vec![TokenAxis { symbol: tokens, group: 0, path: "layer.tokens".to_string() }],
         inputs: vec![input("x", 3), input("target", 2)],
         parameters: vec![
-            parameter("layer.keys", vec![n.clone(), 3.into()], Role::Keys, 0.5, Some((0, 0))),
-            parameter("layer.values", vec![n, 2.into()], Role::Values, 0.5, Some((0, 0))),
-            parameter("bias.weight", vec![2.into()], Role::Bias, 0.1, None),
+            parameter("layer.keys", vec![n.clone(), 3.into()], Role::Keys, 0.5, vec![(0, 0)]),
+            parameter("layer.values", vec![n, 2.into()], Role::Values, 0.5, vec![(0, 0)]),
+            parameter("bias.weight", vec![2.into()], Role::Bias, 0.1, Vec::new()),
         ],
         scales: vec![Scale { path: "layer.scale".to_string(), rule, span: span() }],
         program: Program { metrics: vec![("error".to_string(), ValueId(0))], ..Program::default() },

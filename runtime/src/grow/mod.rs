@@ -24,7 +24,7 @@ mod tests;
 use crate::Result;
 use crate::checkpoint::State;
 use crate::device::Session;
-use crate::rows::{self, Segment};
+use crate::rows::{self, Lineage, Segment};
 use crate::sizes::{sizes_at, tokens_by_path};
 use crate::train::Batches;
 use tfc_compiler::compiled::Compiled;
@@ -110,7 +110,7 @@ fn reset_optimizer(model: &Model, session: &mut dyn Session, state: &mut State) 
         session.zero(Storage::FirstMoment(i));
         session.zero(Storage::SecondMoment(i));
     }
-    for segment in state.rows.iter_mut().flat_map(|lineage| &mut lineage.segments) {
+    for segment in state.rows.iter_mut().flat_map(Lineage::segments_mut) {
         segment.updates = 0;
     }
 }
@@ -127,15 +127,17 @@ fn extend_lineages(
     let birth = state.done.steps;
     for (lineage, parameter) in state.rows.iter_mut().zip(&model.parameters) {
         let [old, now] = [before, after].map(|sizes| rows::rows(parameter, sizes));
-        if now <= old {
-            continue;
-        }
-        match growth.init {
-            GrowthInit::New { .. } => lineage.segments.push(Segment { rows: now - old, birth, stage, updates: 0 }),
-            GrowthInit::Split { .. } => {
-                let copies: Vec<Segment> =
-                    lineage.segments.iter().map(|segment| Segment { birth, stage, ..segment.clone() }).collect();
-                (1..now / old).for_each(|_| lineage.segments.extend_from_slice(&copies));
+        for (segments, (old, now)) in lineage.axes.iter_mut().zip(old.into_iter().zip(now)) {
+            if now <= old {
+                continue;
+            }
+            match growth.init {
+                GrowthInit::New { .. } => segments.push(Segment { rows: now - old, birth, stage, updates: 0 }),
+                GrowthInit::Split { .. } => {
+                    let copies: Vec<Segment> =
+                        segments.iter().map(|segment| Segment { birth, stage, ..segment.clone() }).collect();
+                    (1..now / old).for_each(|_| segments.extend_from_slice(&copies));
+                }
             }
         }
     }

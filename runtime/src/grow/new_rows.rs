@@ -17,12 +17,9 @@ pub fn draw(
     [keys, values]: [&Option<Init>; 2],
 ) {
     for (i, parameter) in model.parameters.iter().enumerate() {
-        let old = rows::rows(parameter, before) as usize;
         let shape = shape_at(&parameter.shape, session.sizes());
-        let layout = init::layout(parameter, &shape);
-        if parameter.grows.is_none() || layout.rows <= old {
-            continue;
-        }
+        let grown = rows::grown(parameter, &shape, before);
+        let Some(first) = grown.first() else { continue };
         let given = match parameter.role {
             Role::Keys => keys.as_ref(),
             Role::Values => values.as_ref(),
@@ -36,12 +33,14 @@ pub fn draw(
         };
         let stream = Stream::new(state.seed, Purpose::Growth, &parameter.path, state.done.steps);
         let mut drawn = vec![0f32; shape.iter().product()];
-        let new = old..layout.rows;
-        init::draw(given.unwrap_or(&parameter.init), session.sizes(), &stream, layout, new.clone(), &mut drawn);
+        // Numbers are counted by one axis, whichever of them grew, so that no two elements share one.
+        let rows = if grown.len() == 1 { first.new.clone() } else { 0..first.layout.rows };
+        init::draw(given.unwrap_or(&parameter.init), session.sizes(), &stream, first.layout, rows, &mut drawn);
 
         let storage = Storage::Parameter(i as u32);
         let mut numbers = session.read(storage).to_f64();
-        for place in new.flat_map(|row| layout.pieces(row)).flatten() {
+        for place in grown.iter().flat_map(|grown| grown.new.clone().flat_map(|row| grown.layout.pieces(row))).flatten()
+        {
             numbers[place] = f64::from(drawn[place]);
         }
         session.write(storage, &HostTensor::F64 { shape, data: numbers });

@@ -5,9 +5,9 @@
 
 use crate::checkpoint::State;
 use crate::device::{HostTensor, Session, shape_at};
-use crate::init;
+use crate::rows::Layout;
 use std::collections::BTreeMap;
-use tfc_compiler::model::Model;
+use tfc_compiler::model::{Model, Parameter};
 use tfc_compiler::size::SizeValues;
 use tfc_compiler::storage::Storage;
 
@@ -26,7 +26,7 @@ pub fn shrink(model: &Model, session: &mut dyn Session, state: &mut State, after
 fn importance(model: &Model, session: &dyn Session, axis: usize, tokens: usize) -> Vec<f64> {
     // By layer instance, the product of the norms so far.
     let mut layers: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for (i, layout) in parameters(model, session, axis) {
+    for (i, _, layout) in parameters(model, session, axis) {
         let path = &model.parameters[i].path;
         let layer = path.rsplit_once('.').map_or("", |(layer, _)| layer);
         let numbers = session.read(Storage::Parameter(i as u32)).to_f64();
@@ -52,7 +52,7 @@ fn most_important(weights: &[f64], count: usize) -> Vec<usize> {
 }
 
 fn keep(model: &Model, session: &mut dyn Session, state: &mut State, axis: usize, kept: &[usize]) {
-    for (i, layout) in parameters(model, session, axis) {
+    for (i, which, layout) in parameters(model, session, axis) {
         for storage in [Storage::Parameter, Storage::FirstMoment, Storage::SecondMoment].map(|of| of(i as u32)) {
             let mut numbers = session.read(storage).to_f64();
             for (to, from) in kept.iter().enumerate() {
@@ -62,20 +62,21 @@ fn keep(model: &Model, session: &mut dyn Session, state: &mut State, axis: usize
             session.write(storage, &HostTensor::F64 { shape, data: numbers });
         }
         let mut end = 0;
-        for segment in &mut state.rows[i].segments {
+        for segment in &mut state.rows[i].axes[which] {
             let rows = end..end + segment.rows as usize;
             end = rows.end;
             segment.rows = kept.iter().filter(|row| rows.contains(row)).count() as u64;
         }
-        state.rows[i].segments.retain(|segment| segment.rows > 0);
+        state.rows[i].axes[which].retain(|segment| segment.rows > 0);
     }
 }
 
-/// The parameters whose rows are the tokens of an axis.
-fn parameters(model: &Model, session: &dyn Session, axis: usize) -> Vec<(usize, crate::rows::Layout)> {
-    let along = |(i, parameter): (usize, &tfc_compiler::model::Parameter)| {
+/// The parameters whose rows are the tokens of an axis, with which of their growing axes has them.
+fn parameters(model: &Model, session: &dyn Session, axis: usize) -> Vec<(usize, usize, Layout)> {
+    let along = |(i, parameter): (usize, &Parameter)| {
         let shape = shape_at(&parameter.shape, session.sizes());
-        parameter.grows.filter(|(_, of)| *of == axis).map(|_| (i, init::layout(parameter, &shape)))
+        let growing = parameter.grows.iter().enumerate().filter(|(_, (_, of))| *of == axis);
+        growing.map(|(which, (along, _))| (i, which, Layout::new(&shape, *along))).collect::<Vec<_>>()
     };
-    model.parameters.iter().enumerate().filter_map(along).collect()
+    model.parameters.iter().enumerate().flat_map(along).collect()
 }

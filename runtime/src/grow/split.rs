@@ -8,8 +8,8 @@
 use crate::checkpoint::State;
 use crate::device::{HostTensor, Session, shape_at};
 use crate::random::{Purpose, Stream};
-use crate::rows::{self, Layout};
-use crate::{Failure, Result, init};
+use crate::rows::{self, GrownAxis};
+use crate::{Failure, Result};
 use tfc_compiler::model::{Model, Role};
 use tfc_compiler::size::SizeValues;
 use tfc_compiler::storage::Storage;
@@ -29,24 +29,23 @@ pub fn check(model: &Model, before: &SizeValues, after: &SizeValues) -> Result<(
 /// Fills the rows that `before` did not have with copies of those it had.
 pub fn split(model: &Model, session: &mut dyn Session, state: &State, before: &SizeValues, noise: f64) {
     for (i, parameter) in model.parameters.iter().enumerate() {
-        let old = rows::rows(parameter, before) as usize;
         let shape = shape_at(&parameter.shape, session.sizes());
-        let layout = init::layout(parameter, &shape);
-        if parameter.grows.is_none() || layout.rows <= old {
+        let grown = rows::grown(parameter, &shape, before);
+        if grown.is_empty() {
             continue;
         }
         let i = i as u32;
-        let share = old as f64 / layout.rows as f64;
+        let share: f64 = grown.iter().map(|axis| axis.new.start as f64 / axis.layout.rows as f64).product();
         let [weight, gradient] = if parameter.role == Role::Values { [share, 1.0] } else { [1.0, share] };
         let mut change = |storage, factor: f64, noise: f64| {
             let mut numbers = session.read(storage).to_f64();
             numbers.iter_mut().for_each(|x| *x *= factor);
-            for row in old..layout.rows {
-                layout.copy(&mut numbers, row % old, row);
+            for GrownAxis { layout, new } in &grown {
+                new.clone().for_each(|row| layout.copy(&mut numbers, row % new.start, row));
             }
             if noise != 0.0 {
                 let stream = Stream::new(state.seed, Purpose::Growth, &parameter.path, state.done.steps);
-                disturb(&mut numbers, layout, old, &stream, noise);
+                grown.iter().for_each(|axis| disturb(&mut numbers, axis, &stream, noise));
             }
             session.write(storage, &HostTensor::F64 { shape: shape.clone(), data: numbers });
         };
@@ -57,8 +56,8 @@ pub fn split(model: &Model, session: &mut dyn Session, state: &State, before: &S
     }
 }
 
-fn disturb(numbers: &mut [f64], layout: Layout, old: usize, stream: &Stream, noise: f64) {
-    for row in old..layout.rows {
+fn disturb(numbers: &mut [f64], GrownAxis { layout, new }: &GrownAxis, stream: &Stream, noise: f64) {
+    for row in new.clone() {
         for (element, place) in layout.pieces(row).flatten().enumerate() {
             numbers[place] *= 1.0 + noise * stream.normal((row * layout.width() + element) as u64);
         }

@@ -29,7 +29,7 @@ fn grown_up(n: i64, then: i64, growth: Growth) -> (Compiled, FakeSession, State)
     }
     let mut state = State::new(&compiled.model, &sizes, 3);
     state.done.steps = 40;
-    state.rows.iter_mut().for_each(|lineage| lineage.segments[0].updates = 40);
+    state.rows.iter_mut().for_each(|lineage| lineage.axes[0][0].updates = 40);
     scales::write(&mut session, &state);
     (compiled, session, state)
 }
@@ -44,7 +44,7 @@ fn numbers(session: &FakeSession, of: fn(u32) -> Storage, i: usize) -> Vec<f64> 
 }
 
 fn segments(state: &State, i: usize) -> Vec<(u64, u64, usize, u64)> {
-    state.rows[i].segments.iter().map(|s| (s.rows, s.birth, s.stage, s.updates)).collect()
+    state.rows[i].axes[0].iter().map(|s| (s.rows, s.birth, s.stage, s.updates)).collect()
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_reset_optimizer_starts_its_count_again() {
     for i in [KEYS, VALUES, BIAS] {
         let moments = [Storage::FirstMoment, Storage::SecondMoment].map(|of| numbers(&session, of, i)).concat();
         assert!(moments.iter().all(|x| *x == 0.0));
-        assert!(state.rows[i].segments.iter().all(|segment| segment.updates == 0));
+        assert!(state.rows[i].axes[0].iter().all(|segment| segment.updates == 0));
     }
 }
 
@@ -174,7 +174,7 @@ fn shrinking_keeps_what_weighs_most() {
     write(&mut session, Storage::Parameter, KEYS, 3, &[3.0, -1.0, 4.0, 2.0]);
     write(&mut session, Storage::Parameter, VALUES, 2, &[2.0, 1.0, -2.0, 4.0]);
     write(&mut session, Storage::FirstMoment, KEYS, 3, &[0.0, 1.0, 2.0, 3.0]);
-    state.rows[KEYS].segments = vec![
+    state.rows[KEYS].axes[0] = vec![
         Segment { rows: 3, birth: 0, stage: 0, updates: 40 },
         Segment { rows: 1, birth: 30, stage: 0, updates: 10 },
     ];

@@ -1,7 +1,8 @@
 //! What the optimizer must know of each row of a parameter: since when it is there, how it is trained.
 //!
-//! A parameter that grows is a sequence of [`Segment`]s of rows along its growable axis, one per growth; any other is one
-//! segment. Growth and checkpoints keep the segments; a stage's rules turn them into row states ([`RowStates`]).
+//! Along each axis that grows a parameter is a sequence of [`Segment`]s of rows, one per growth; a parameter that does not grow is one
+//! segment. Where two axes grow, an element is as old as the younger of its rows. Growth and checkpoints keep the segments; a stage's
+//! rules turn them into row states ([`RowStates`]).
 
 mod layout;
 mod rules;
@@ -15,6 +16,7 @@ pub use states::RowStates;
 mod tests;
 
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use tfc_compiler::model::{Model, Parameter};
 use tfc_compiler::size::SizeValues;
 
@@ -31,30 +33,53 @@ pub struct Segment {
     pub updates: u64,
 }
 
-/// The segments of one parameter.
+/// The segments of one parameter along each axis that grows; of a parameter that does not, one list of one segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lineage {
     /// The parameter's path.
     pub parameter: String,
-    pub segments: Vec<Segment>,
+    pub axes: Vec<Vec<Segment>>,
 }
 
 impl Lineage {
     /// Every row of `parameter` is born now.
     pub fn new(parameter: &Parameter, sizes: &SizeValues, birth: u64, stage: usize) -> Lineage {
-        let segment = Segment { rows: rows(parameter, sizes), birth, stage, updates: 0 };
-        Lineage { parameter: parameter.path.clone(), segments: vec![segment] }
+        let segments = |rows| vec![Segment { rows, birth, stage, updates: 0 }];
+        Lineage { parameter: parameter.path.clone(), axes: rows(parameter, sizes).into_iter().map(segments).collect() }
     }
 
-    pub fn rows(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.rows).sum()
+    pub fn rows(&self) -> Vec<u64> {
+        self.axes.iter().map(|segments| segments.iter().map(|segment| segment.rows).sum()).collect()
+    }
+
+    pub fn segments_mut(&mut self) -> impl Iterator<Item = &mut Segment> {
+        self.axes.iter_mut().flatten()
     }
 }
 
-/// How many rows a parameter has along its growable axis; 1 if it does not grow.
-pub fn rows(parameter: &Parameter, sizes: &SizeValues) -> u64 {
-    parameter.grows.map_or(1, |(axis, _)| parameter.shape[axis].eval(sizes).max(0) as u64)
+/// How many rows a parameter has along each axis that grows; 1 if none does.
+pub fn rows(parameter: &Parameter, sizes: &SizeValues) -> Vec<u64> {
+    if parameter.grows.is_empty() {
+        return vec![1];
+    }
+    parameter.grows.iter().map(|(axis, _)| parameter.shape[*axis].eval(sizes).max(0) as u64).collect()
+}
+
+/// An axis along which a parameter has grown.
+pub struct GrownAxis {
+    pub layout: Layout,
+    /// The rows that it did not have.
+    pub new: Range<usize>,
+}
+
+/// The axes of a parameter, now of this shape, that were shorter before.
+pub fn grown(parameter: &Parameter, shape: &[usize], before: &SizeValues) -> Vec<GrownAxis> {
+    let axes = parameter.grows.iter().zip(rows(parameter, before)).map(|((axis, _), old)| {
+        let layout = Layout::new(shape, *axis);
+        GrownAxis { layout, new: old as usize..layout.rows }
+    });
+    axes.filter(|axis| !axis.new.is_empty()).collect()
 }
 
 /// The segments of every parameter of a model that starts at `sizes`.

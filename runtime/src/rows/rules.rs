@@ -14,7 +14,7 @@ pub enum Age {
 impl Age {
     /// `last_growth`: the stage that grew last.
     pub fn of(segment: &Segment, parameter: &Parameter, last_growth: Option<usize>) -> Option<Age> {
-        let last_growth = last_growth.filter(|_| parameter.grows.is_some())?;
+        let last_growth = last_growth.filter(|_| !parameter.grows.is_empty())?;
         Some(if segment.stage == last_growth { Age::New } else { Age::Old })
     }
 }

@@ -8,11 +8,11 @@ use tfc_compiler::storage::{RowState, Storage};
 /// Keeps a session's row states in step with the segments during one stage.
 pub struct RowStates {
     betas: [f64; 2],
-    /// By parameter, then by segment.
-    treatments: Vec<Vec<Treatment>>,
+    /// By parameter, then by axis and segment.
+    treatments: Vec<Vec<Vec<Treatment>>>,
     /// The corrections as they were last written, to write only what changes: once βᵗ is below what a number resolves,
     /// nothing does.
-    corrections: Vec<Vec<[f64; 2]>>,
+    corrections: Vec<Vec<Vec<[f64; 2]>>>,
 }
 
 impl RowStates {
@@ -26,15 +26,15 @@ impl RowStates {
     ) -> RowStates {
         let treatments_of = |(index, lineage): (usize, &Lineage)| {
             let parameter = &model.parameters[index];
-            let age = |segment| Age::of(segment, parameter, last_growth);
-            lineage.segments.iter().map(|segment| treatment(recipe, index, parameter, age(segment))).collect()
+            let age = |segment: &Segment| Age::of(segment, parameter, last_growth);
+            lineage.of_segments(|segment| treatment(recipe, index, parameter, age(segment)))
         };
         let betas = [recipe.optimizer.beta1, recipe.optimizer.beta2];
-        let treatments: Vec<Vec<Treatment>> = lineages.iter().enumerate().map(treatments_of).collect();
+        let treatments: Vec<Vec<Vec<Treatment>>> = lineages.iter().enumerate().map(treatments_of).collect();
         let states = RowStates { betas, treatments, corrections: vec![Vec::new(); lineages.len()] };
         for (index, lineage) in lineages.iter().enumerate() {
             let mut put = |state, of: fn(&Treatment) -> f64| {
-                let values: Vec<f64> = states.treatments[index].iter().map(of).collect();
+                let values = each(&states.treatments[index], of);
                 states.put(model, lineage, index, state, &values, session);
             };
             put(RowState::Trainable, |treatment| f64::from(u8::from(treatment.trainable)));
@@ -48,12 +48,12 @@ impl RowStates {
     pub fn before_update(&mut self, model: &Model, lineages: &[Lineage], session: &mut dyn Session) {
         for (index, lineage) in lineages.iter().enumerate() {
             let correction = |updates| self.betas.map(|beta| 1.0 - libm::pow(beta, updates as f64));
-            let now: Vec<[f64; 2]> = lineage.segments.iter().map(|segment| correction(segment.updates + 1)).collect();
+            let now = lineage.of_segments(|segment| correction(segment.updates + 1));
             if now == self.corrections[index] {
                 continue;
             }
             for (which, state) in [RowState::FirstCorrection, RowState::SecondCorrection].into_iter().enumerate() {
-                let values: Vec<f64> = now.iter().map(|corrections| corrections[which]).collect();
+                let values = each(&now, |corrections| corrections[which]);
                 self.put(model, lineage, index, state, &values, session);
             }
             self.corrections[index] = now;
@@ -63,25 +63,47 @@ impl RowStates {
     /// Counts the update for the rows that had a part in it.
     pub fn after_update(&self, lineages: &mut [Lineage]) {
         for (lineage, treatments) in lineages.iter_mut().zip(&self.treatments) {
-            for (segment, treatment) in lineage.segments.iter_mut().zip(treatments) {
+            for (segment, treatment) in lineage.segments_mut().zip(treatments.iter().flatten()) {
                 segment.updates += u64::from(treatment.trainable);
             }
         }
     }
 
-    /// Writes one row state of one parameter: a value per segment, repeated for its rows.
+    /// Writes one row state of one parameter: a value per segment, repeated for its rows; where axes cross, that of the younger one.
     fn put(
         &self,
         model: &Model,
         lineage: &Lineage,
         index: usize,
         state: RowState,
-        values: &[f64],
+        values: &[Vec<f64>],
         session: &mut dyn Session,
     ) {
-        let repeated = |(segment, value): (&Segment, &f64)| std::iter::repeat_n(*value, segment.rows as usize);
-        let rows: Vec<f64> = lineage.segments.iter().zip(values).flat_map(repeated).collect();
+        let repeated = |(segment, value): (&Segment, &f64)| {
+            std::iter::repeat_n((segment.birth, *value), segment.rows as usize).collect::<Vec<_>>()
+        };
+        let axes = lineage.axes.iter().zip(values).map(|(segments, values)| {
+            let rows: Vec<(u64, f64)> = segments.iter().zip(values).flat_map(repeated).collect();
+            rows
+        });
+        let crossed = |outer: Vec<(u64, f64)>, inner: Vec<(u64, f64)>| {
+            let younger = |a: (u64, f64), b: (u64, f64)| if a.0 > b.0 { a } else { b };
+            outer.into_iter().flat_map(|a| inner.iter().map(move |b| younger(a, *b))).collect()
+        };
+        let elements = axes.reduce(crossed).unwrap_or_default();
         let shape = shape_at(&model.row_shape(index), session.sizes());
-        session.write(Storage::Rows(index as u32, state), &HostTensor::F64 { shape, data: rows });
+        let data = elements.into_iter().map(|(_, value)| value).collect();
+        session.write(Storage::Rows(index as u32, state), &HostTensor::F64 { shape, data });
     }
+}
+
+impl Lineage {
+    /// A value for each segment, by axis.
+    fn of_segments<T>(&self, value: impl Fn(&Segment) -> T) -> Vec<Vec<T>> {
+        each(&self.axes, value)
+    }
+}
+
+fn each<T, U>(axes: &[Vec<T>], value: impl Fn(&T) -> U) -> Vec<Vec<U>> {
+    axes.iter().map(|segments| segments.iter().map(&value).collect()).collect()
 }

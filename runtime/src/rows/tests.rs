@@ -18,7 +18,7 @@ fn recipe(rules: Vec<Rule>) -> TrainRecipe {
 /// Two old rows and one new one, as after a growth in stage 1.
 fn lineage(parameter: &str) -> Lineage {
     let segment = |rows, birth, stage, updates| Segment { rows, birth, stage, updates };
-    Lineage { parameter: parameter.to_string(), segments: vec![segment(2, 0, 0, 40), segment(1, 40, 1, 0)] }
+    Lineage { parameter: parameter.to_string(), axes: vec![vec![segment(2, 0, 0, 40), segment(1, 40, 1, 0)]] }
 }
 
 struct Grown {
@@ -34,7 +34,7 @@ impl Grown {
         let mut session = FakeSession::new(&compiled);
         crate::device::Session::resize(&mut session, &sizes_at(&compiled.model, 5, &[3])).unwrap();
         let bias = Segment { rows: 1, birth: 0, stage: 0, updates: 40 };
-        let bias = Lineage { parameter: "bias.weight".to_string(), segments: vec![bias] };
+        let bias = Lineage { parameter: "bias.weight".to_string(), axes: vec![vec![bias]] };
         let lineages = vec![lineage("layer.keys"), lineage("layer.values"), bias];
         Grown { model: compiled.model, session, lineages }
     }
@@ -101,7 +101,7 @@ fn corrections_count_from_the_birth_of_each_row() {
         assert!(close(grown.state(VALUES, RowState::SecondCorrection), second));
         states.after_update(&mut grown.lineages);
     }
-    assert_eq!(grown.lineages[KEYS].segments[1].updates, 3);
+    assert_eq!(grown.lineages[KEYS].axes[0][1].updates, 3);
 }
 
 /// A row that was frozen since its birth has moments of zero, so its first update must be corrected as a first one.
@@ -114,7 +114,7 @@ fn a_frozen_row_does_not_count_and_is_never_divided_by_zero() {
         states.before_update(&grown.model, &grown.lineages, &mut grown.session);
         states.after_update(&mut grown.lineages);
     }
-    let updates = |lineage: &Lineage| lineage.segments.iter().map(|segment| segment.updates).collect::<Vec<_>>();
+    let updates = |lineage: &Lineage| lineage.axes[0].iter().map(|segment| segment.updates).collect::<Vec<_>>();
     assert_eq!([updates(&grown.lineages[KEYS]), updates(&grown.lineages[VALUES])], [[45, 0], [45, 5]]);
     let corrections = grown.state(KEYS, RowState::FirstCorrection);
     assert_eq!(corrections[2], f64::from((1.0 - 0.9f64) as f32));

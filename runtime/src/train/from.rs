@@ -41,8 +41,8 @@ pub fn load(path: &str, compiled: &Compiled, session: &mut dyn Session, state: &
                 |known: &&Lineage| known.parameter == parameter.path && known.rows() == rows::rows(parameter, &sizes);
             if let Some(known) = theirs.rows.iter().find(fits) {
                 // Their stages are not ours: all of these rows are from before our first growth.
-                lineage.segments = known.segments.clone();
-                lineage.segments.iter_mut().for_each(|segment| segment.stage = state.stage.index);
+                lineage.axes = known.axes.clone();
+                lineage.segments_mut().for_each(|segment| segment.stage = state.stage.index);
             }
         }
     }

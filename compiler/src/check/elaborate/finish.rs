@@ -29,7 +29,7 @@ impl<'a> Elaborator<'a> {
             shape: parameter.shape,
             role: parameter.role,
             init: parameter.init,
-            grows: parameter.grows,
+            grows: parameter.grows.clone(),
             span: parameter.span,
         });
         Model {

@@ -76,7 +76,7 @@ impl<'a> Elaborator<'a> {
             slot.owner = Some(instance);
             return binding.to_string();
         }
-        match self.own_parameters(instance).find_map(|parameter| parameter.grows) {
+        match self.own_parameters(instance).find_map(|parameter| parameter.grows.first().copied()) {
             Some((_, axis)) => self.names.groups[self.token_axes[axis].group].name().to_string(),
             None => layer.to_string(),
         }

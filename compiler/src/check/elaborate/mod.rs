@@ -105,7 +105,7 @@ struct Parameter {
     shape: Vec<Size>,
     role: Role,
     init: Init,
-    grows: Option<(usize, usize)>,
+    grows: Vec<(usize, usize)>,
     span: Span,
     value: Tensor,
 }

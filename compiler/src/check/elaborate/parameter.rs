@@ -72,7 +72,7 @@ impl<'a> Elaborator<'a> {
             return None;
         }
 
-        let grows = self.growing_axis(&axes)?;
+        let grows = self.growing_axes(&axes)?;
         let name = slot.binding.take().unwrap_or("parameter");
         let role = self.role(&args, name)?;
         let init = self.init(&args, name, role)?;
@@ -123,9 +123,9 @@ impl<'a> Elaborator<'a> {
         Some((axis, said))
     }
 
-    /// The one axis that grows, with the index of its tokens.
-    fn growing_axis(&mut self, axes: &[(Axis, Span)]) -> Option<Option<(usize, usize)>> {
-        let mut grows = None;
+    /// The axes that grow, each with the index of its tokens.
+    fn growing_axes(&mut self, axes: &[(Axis, Span)]) -> Option<Vec<(usize, usize)>> {
+        let mut grows = Vec::new();
         for (index, (axis, span)) in axes.iter().enumerate() {
             if axis.size.as_constant().is_some() {
                 continue;
@@ -138,16 +138,7 @@ impl<'a> Elaborator<'a> {
                 self.report(diagnostic, *span);
                 return None;
             };
-            if grows.is_some() {
-                self.fail(
-                    Code::NotYetSupported,
-                    *span,
-                    "a parameter with two axes that grow is not yet supported",
-                    "the second",
-                );
-                return None;
-            }
-            grows = Some((index, tokens));
+            grows.push((index, tokens));
         }
         Some(grows)
     }

@@ -94,7 +94,7 @@ impl Recipe<'_> {
         let path = |index: &usize| model.parameters[*index].path.as_str();
         let fits = |index: &usize| fitting.as_ref().is_none_or(|pattern| pattern.fits(path(index)));
         let candidates: Vec<usize> = (0..model.parameters.len())
-            .filter(|index| rows == Rows::All || model.parameters[*index].grows.is_some())
+            .filter(|index| rows == Rows::All || !model.parameters[*index].grows.is_empty())
             .collect();
         let parameters: Vec<usize> = candidates.iter().copied().filter(fits).collect();
         if parameters.is_empty() {

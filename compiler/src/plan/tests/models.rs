@@ -255,7 +255,7 @@ fn one_kernel_steps_a_parameter() {
         shape: shape.to_vec(),
         role: Role::Keys,
         init: Init::Zero,
-        grows: grows.map(|axis| (axis, 0)),
+        grows: grows.map(|axis| (axis, 0)).into_iter().collect(),
         span,
     };
     let parameters = [

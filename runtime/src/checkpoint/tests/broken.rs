@@ -76,7 +76,7 @@ fn states_of_another_model() {
     let folder = tempfile::tempdir().unwrap();
     let run = run_with(folder.path(), &[40]);
     let (_, mut session, mut state) = sample(2, 40);
-    state.rows[0].segments[0].rows = 7;
+    state.rows[0].axes[0][0].rows = 7;
     let message = load(&step(&run, 40), &compiled, &mut session, &state).unwrap_err().message;
     let what = "has a state that does not fit `layer.keys`; it was changed after it was written";
     assert_eq!(message, format!("`{}` {what}", step(&run, 40).display()));

@@ -50,15 +50,15 @@ fn model() -> Model {
         span: place,
     };
     let mut parameters =
-        vec![parameter("e.weight".into(), vec![Size::constant(300), width.clone()], Role::Embedding, None)];
+        vec![parameter("e.weight".into(), vec![Size::constant(300), width.clone()], Role::Embedding, Vec::new())];
     for (i, axis) in axes.iter().enumerate() {
         let path = axis.path.replace("qkv", "attend.q");
         let shape = vec![Size::symbol(axis.symbol), width.clone()];
         for (name, role) in [("keys", Role::Keys), ("values", Role::Values)] {
-            parameters.push(parameter(format!("{path}.{name}"), shape.clone(), role, Some((0, i))));
+            parameters.push(parameter(format!("{path}.{name}"), shape.clone(), role, vec![(0, i)]));
         }
     }
-    parameters.push(parameter("norm.weight".into(), vec![width], Role::NormWeight, None));
+    parameters.push(parameter("norm.weight".into(), vec![width], Role::NormWeight, Vec::new()));
     Model {
         name: "small".into(),
         symbols,
