@@ -5,7 +5,7 @@ use crate::support::{Device, assert_close, largest, model, session, write_parame
 use tfc_compiler::compiled::Entry;
 use tfc_runtime::device::{HostTensor, Named};
 
-/// Learned and rotary positions; attention to all that was before, and to a window of grouped keys.
+/// Learned and rotary positions; attention to all that was before, to a window of grouped keys, and to all that there is.
 const SPEC: &str = "model apart {
   let vocab = 256
   let context = 40
@@ -25,9 +25,16 @@ const SPEC: &str = "model apart {
     o = linear(merged, d)
     o
   }
+  layer around(x: [.., d]) {
+    q = linear(x, d) |> split_heads(2) |> rope
+    k = linear(x, d) |> split_heads(2) |> rope
+    v = linear(x, d) |> split_heads(2)
+    attention(q, k, v, full) |> merge_heads
+  }
   layer block(x: [.., d]) {
     y = x + attend(layernorm(x))
-    y + nearby(layernorm(y))
+    z = y + around(layernorm(y))
+    z + nearby(layernorm(z))
   }
   forward(ids: token_ids[context]) {
     e = embed(ids, vocab, width)

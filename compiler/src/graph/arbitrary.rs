@@ -289,7 +289,7 @@ impl Growing {
                 let [q, k, v] = [(how, 4), (how / 3, 2), (how / 7, 2)].map(|(i, g)| self.of_shape(i, &heads(g)));
                 let [q, k, v] = [q?, k?, v?];
                 // Ids are as good as positions: a document may begin before the sequence.
-                let documents = mask != AttentionMask::Full && how.is_multiple_of(2);
+                let documents = how.is_multiple_of(2);
                 let positions: &[Value] = if documents { &[self.ids] } else { &[] };
                 let forward = [&[q, k, v], positions].concat();
                 let out = self.b.add(Op::Attention { mask, scale: 0.5 }, &forward);

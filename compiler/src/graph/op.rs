@@ -135,7 +135,7 @@ pub enum Op {
 
     /// (q `[B, T, H, C]`, k `[B, T, G, C]`, v `[B, T, G, C]`) → (out `[B, T, H, C]`, log-sum-exp `[B, T, H]`); softmax(scale · q·kᵀ + mask) · v.
     /// Where a sequence holds several documents a last operand says at which position of its document each token stands, i32
-    /// `[B, T]`: a query does not see what is before its document, nor, by its mask, anything after itself.
+    /// `[B, T]`: a query sees nothing of other documents.
     Attention {
         mask: AttentionMask,
         scale: f64,

@@ -219,10 +219,8 @@ fn typed(op: &Op, operands: &[&Type], types: &[Type]) -> Result<(), String> {
     }
 }
 
-/// `documents`: whether it is told at which position of its document each token stands.
-fn attention(mask: AttentionMask, scale: f64, documents: bool) -> Result<(), String> {
+fn attention(mask: AttentionMask, scale: f64) -> Result<(), String> {
     require(scale.is_finite(), "the scale of attention is finite")?;
-    require(!(documents && mask == AttentionMask::Full), "where there are documents no query sees later positions")?;
     require(mask != AttentionMask::Window(0), "a window holds at least the position itself")
 }
 
@@ -232,9 +230,9 @@ fn attributes(op: &Op, operands: &[&Type]) -> Result<(), String> {
         Op::L2Normalize { eps } | Op::LayerNorm { eps } | Op::RmsNorm { eps } => {
             require(*eps >= 0.0 && eps.is_finite(), "eps is a finite number, not below 0")
         }
-        Op::Attention { mask, scale } => attention(*mask, *scale, operands.len() == 4),
-        Op::AttentionBackward { mask, scale } => attention(*mask, *scale, operands.len() == 7),
-        Op::CachedAttention { mask, scale } => attention(*mask, *scale, false),
+        Op::Attention { mask, scale } => attention(*mask, *scale),
+        Op::AttentionBackward { mask, scale } => attention(*mask, *scale),
+        Op::CachedAttention { mask, scale } => attention(*mask, *scale),
         Op::Rope { channels, base, .. } => {
             let within = operands[0].shape[3].as_constant().is_none_or(|width| *channels as i64 <= width);
             require(within && channels.is_multiple_of(2), "rotary channels are an even number within the head")?;

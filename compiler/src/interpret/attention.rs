@@ -65,21 +65,25 @@ impl<'a> Heads<'a> {
     }
 
     /// The keys that query t may see.
-    fn visible(&self, (b, t, _): Row) -> Range<usize> {
+    fn visible(&self, (b, t, _): Row) -> Vec<usize> {
         let end = self.position + t + 1;
-        let document = self
-            .documents
-            .map_or(0, |positions| (end - 1).saturating_sub(positions[b * self.queries + t].max(0) as usize));
+        let start = self.document_start(b, end - 1);
+        let from = |first: usize| (first.max(start.max(0) as usize)..end).collect();
         match self.mask {
-            AttentionMask::Full => 0..self.filled,
-            AttentionMask::Causal => document..end,
-            AttentionMask::Window(n) => document.max(end.saturating_sub(n as usize))..end,
+            AttentionMask::Full => (0..self.filled).filter(|s| self.document_start(b, *s) == start).collect(),
+            AttentionMask::Causal => from(0),
+            AttentionMask::Window(n) => from(end.saturating_sub(n as usize)),
         }
+    }
+
+    /// Where the document of a key begins; negative where that was before the sequence.
+    fn document_start(&self, b: usize, s: usize) -> i64 {
+        self.documents.map_or(0, |positions| s as i64 - i64::from(positions[b * self.queries + s]))
     }
 
     fn scores(&self, row: Row, q: &[f64], k: &[f64]) -> Vec<f64> {
         let q = &q[self.query(row)];
-        self.visible(row).map(|s| self.scale * dot(q, &k[self.key(row, s)])).collect()
+        self.visible(row).into_iter().map(|s| self.scale * dot(q, &k[self.key(row, s)])).collect()
     }
 
     /// (out, log-sum-exp) of all queries.
@@ -89,7 +93,7 @@ impl<'a> Heads<'a> {
         for row in self.rows() {
             let scores = self.scores(row, q, k);
             let log_sum_exp = norm::log_sum_exp(&scores);
-            for (s, score) in self.visible(row).zip(scores) {
+            for (s, score) in self.visible(row).into_iter().zip(scores) {
                 add_scaled(&mut out[self.query(row)], (score - log_sum_exp).exp(), &v[self.key(row, s)]);
             }
             log_sum_exps.push(log_sum_exp);
@@ -135,7 +139,7 @@ pub(super) fn backward(mask: AttentionMask, scale: f64, operands: &[&Tensor]) ->
         let query = heads.query(row);
         let d_out = &gradient[query.clone()];
         let common = dot(d_out, &out[query.clone()]);
-        for (s, score) in heads.visible(row).zip(heads.scores(row, q, k)) {
+        for (s, score) in heads.visible(row).into_iter().zip(heads.scores(row, q, k)) {
             let key = heads.key(row, s);
             let p = (score - log_sum_exp[heads.row_index(row)]).exp();
             let d_score = scale * p * (dot(d_out, &v[key.clone()]) - common);

@@ -12,7 +12,7 @@ use crate::graph::AttentionMask;
 pub struct Attention {
     pub channels: u32,
     pub mask: AttentionMask,
-    /// Whether a query sees nothing before its document: see `Op::Attention`.
+    /// Whether a query sees nothing of other documents: see `Op::Attention`.
     pub documents: bool,
     pub scale: Number,
 }

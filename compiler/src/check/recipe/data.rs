@@ -5,7 +5,6 @@ use super::arguments::{Signature, as_call};
 use super::block::Layers;
 use super::field::FieldName;
 use crate::check::value::{Argument, Value, ValueKind};
-use crate::graph::AttentionMask;
 use crate::model::{
     Application, Corpus, DataRecipe, Documents, Images, InputKind, Primitive, TokenizerSource, Validation, ValueId,
 };
@@ -128,21 +127,20 @@ impl Recipe<'_> {
         }
     }
 
-    /// Documents kept apart, which takes attention from each position of a sequence to those before it.
+    /// Documents kept apart, which takes attention among the positions of a sequence.
     fn separate(&self, value: &Value) -> Option<Documents> {
         let values = self.model.map_or(&[][..], |model| &model.program.values);
         let is_sequence = |id: &ValueId| values[id.0 as usize].ty.shape.get(1) == Some(&Size::symbol(Symbol::SEQUENCE));
         let begins_anew = |application: &Application| {
-            let full = application.primitive == Primitive::Attention { mask: AttentionMask::Full };
             let follows_positions =
                 matches!(application.primitive, Primitive::Attention { .. } | Primitive::Rope { .. });
-            !follows_positions || (!full && application.operands.iter().all(is_sequence))
+            !follows_positions || application.operands.iter().all(is_sequence)
         };
         let Some(other) = values.iter().find(|application| !begins_anew(application)) else {
             return Some(Documents::Separate);
         };
-        let message = "separate documents are not yet supported with attention to later positions, or to what is no sequence of ids";
-        let help = "use `causal` or `window(n)`, or join the documents: `documents = join(end = \"<|endoftext|>\")`";
+        let message = "separate documents are not yet supported with attention among what is no sequence of ids";
+        let help = "join the documents: `documents = join(end = \"<|endoftext|>\")`";
         let diagnostic = Diagnostic::new(Code::NotYetSupported, message).at(value.span, "");
         self.report.push(diagnostic.see(other.span, "this does not start anew at each document").help(help));
         None

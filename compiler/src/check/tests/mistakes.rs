@@ -117,7 +117,7 @@ fn inputs_and_losses() {
 
 #[test]
 fn separate_documents() {
-    let text = "model m {\n  forward(ids: token_ids[8]) {\n    e = embed(ids, 256, 8)\n    h = split_heads(e, 2)\n    y = merge_heads(attention(h, h, h, full))\n    logits = unembed(y, tied = e)\n  }\n  loss = cross_entropy(logits, next(ids))\n}\ndata {\n  train = \"text\"\n  documents = separate\n}\n";
+    let text = "model m {\n  forward(ids: token_ids[8]) {\n    e = embed(ids, 256, 8)\n    token = parameter[1, 8]\n    h = concat(token, e, axis = 1) |> split_heads(2)\n    y = merge_heads(attention(h, h, h, full))\n  }\n  loss = mean(y * y)\n}\ndata {\n  train = \"text\"\n  documents = separate\n}\n";
     insta::assert_snapshot!(answered(text));
 }
 

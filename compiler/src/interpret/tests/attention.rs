@@ -44,7 +44,7 @@ fn forward_is_the_textbook() {
 /// What was said in one document has no effect on the next, and each is what it is alone.
 #[test]
 fn documents_do_not_see_each_other() {
-    for mask in [AttentionMask::Causal, AttentionMask::Window(3)] {
+    for mask in [AttentionMask::Full, AttentionMask::Causal, AttentionMask::Window(3)] {
         let [q, k, v] = [0, 1, 2].map(|stream| noise(stream, &[1, 7, 2, 4]));
         let op = Op::Attention { mask, scale: 0.7 };
         let rope = Op::Rope { channels: 4, base: 100.0, inverse: false };

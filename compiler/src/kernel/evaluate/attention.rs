@@ -31,12 +31,12 @@ struct Query {
 
 impl Shape {
     fn queries(&self, memory: &Memory) -> Vec<Query> {
-        let Shape { b, t, h, g, offset, positions, .. } = *self;
+        let Shape { b, t, h, g, offset, .. } = *self;
         let query = |row: i64| {
             let (token, head) = (row / h, row % h);
             let position = offset + token % t;
-            let start = positions.map_or(0, |operand| position - memory.get(operand, token) as i64);
-            Query { row, batch: token / t, position, start, group: head / (h / g) }
+            let batch = token / t;
+            Query { row, batch, position, start: self.start(memory, batch, position), group: head / (h / g) }
         };
         (0..b * t * h).map(query).collect()
     }
@@ -45,14 +45,19 @@ impl Shape {
         (query.batch * self.s + key) * self.g + query.group
     }
 
-    fn sees(&self, query: &Query, key: i64) -> bool {
-        let in_document = key >= query.start;
-        in_document
-            && match self.mask {
-                AttentionMask::Full => key < self.offset + self.t,
-                AttentionMask::Causal => key <= query.position,
-                AttentionMask::Window(width) => key <= query.position && key > query.position - i64::from(width),
+    fn sees(&self, memory: &Memory, query: &Query, key: i64) -> bool {
+        match self.mask {
+            AttentionMask::Full => key < self.offset + self.t && self.start(memory, query.batch, key) == query.start,
+            AttentionMask::Causal => key >= query.start && key <= query.position,
+            AttentionMask::Window(width) => {
+                key >= query.start && key <= query.position && key > query.position - i64::from(width)
             }
+        }
+    }
+
+    /// The first key of a token's document.
+    fn start(&self, memory: &Memory, batch: i64, position: i64) -> i64 {
+        self.positions.map_or(0, |operand| position - memory.get(operand, batch * self.t + position) as i64)
     }
 
     /// Σ over channels of row `x` of one operand times row `y` of another.
@@ -63,7 +68,7 @@ impl Shape {
 
     /// The probabilities of a query over the keys it sees, and the log-sum-exp. q and k are operands 0 and 1.
     fn probabilities(&self, memory: &Memory, query: &Query) -> (Vec<(i64, f64)>, f64) {
-        let keys = (0..self.s).filter(|key| self.sees(query, *key)).map(|key| self.key_row(query, key));
+        let keys = (0..self.s).filter(|key| self.sees(memory, query, *key)).map(|key| self.key_row(query, key));
         let scores: Vec<(i64, f64)> =
             keys.map(|key| (key, self.scale * self.dot(memory, (0, query.row), (1, key)))).collect();
         let largest = scores.iter().fold(f64::NEG_INFINITY, |m, (_, s)| m.max(*s));

@@ -30,9 +30,9 @@ pub struct Documents<'f> {
 }
 
 impl<'f> Documents<'f> {
-    /// The first key of a query's document.
-    fn start(self, query: Index<'f>) -> Index<'f> {
-        query - self.places.load_int(query).to_index()
+    /// The first key of a token's document; negative where it began before the sequence.
+    fn start(self, token: Index<'f>) -> Index<'f> {
+        token - self.places.load_int(token).to_index()
     }
 
     /// The same for a register of queries.
@@ -79,9 +79,9 @@ impl<'f> Scoring<'f> {
     pub fn key_range(self, first: Index<'f>, count: Index<'f>, keys: Index<'f>, block: i64) -> (Index<'f>, Index<'f>) {
         let zero = first.constant(0);
         let end = (first + count).or_at_most(keys);
-        let start = self.documents.map_or(zero, |documents| documents.start(first));
+        let start = self.documents.map_or(zero, |documents| documents.start(first).or_at_least(zero));
         match self.mask {
-            AttentionMask::Full => (zero, keys),
+            AttentionMask::Full => (start / block * block, keys),
             AttentionMask::Causal => (start / block * block, end),
             AttentionMask::Window(width) => ((first + (1 - i64::from(width))).or_at_least(start) / block * block, end),
         }
@@ -137,14 +137,18 @@ impl<'f> Scoring<'f> {
 
     /// Which of the queries see a key.
     pub fn sees(self, key: Index<'f>, queries: Queries<'f>) -> Option<Mask<'f>> {
-        let key = key.to_int32().splat();
+        let number = key.to_int32().splat();
         let Queries { positions, starts } = queries;
         let by_mask = match self.mask {
-            AttentionMask::Full => return None,
-            AttentionMask::Causal => key.at_most(positions),
-            AttentionMask::Window(width) => key.at_most(positions) & positions.less(key + width as i32),
+            AttentionMask::Full => {
+                // Both are of one document, which begins somewhere.
+                let start = self.documents?.start(key).to_int32().splat();
+                return starts.map(|starts| starts.at_most(start) & start.at_most(starts));
+            }
+            AttentionMask::Causal => number.at_most(positions),
+            AttentionMask::Window(width) => number.at_most(positions) & positions.less(number + width as i32),
         };
-        Some(starts.map_or(by_mask, |starts| by_mask & starts.at_most(key)))
+        Some(starts.map_or(by_mask, |starts| by_mask & starts.at_most(number)))
     }
 
     /// Goes through the rows that are looked at, in order, telling `body` of each whether some queries do not see it.
@@ -163,8 +167,10 @@ impl<'f> Scoring<'f> {
         };
         let carried = part(free, free_end, false, carried);
         match self.mask {
-            AttentionMask::Full => carried,
-            AttentionMask::Causal | AttentionMask::Window(_) => part(free_end, end, true, carried),
+            AttentionMask::Full if self.documents.is_none() => carried,
+            AttentionMask::Full | AttentionMask::Causal | AttentionMask::Window(_) => {
+                part(free_end, end, true, carried)
+            }
         }
     }
 }
