@@ -6,7 +6,6 @@ use tfc_compiler::model::Stage;
 use tfc_runtime::Result;
 use tfc_runtime::device::readable;
 use tfc_runtime::evaluate::Evaluation;
-use tfc_runtime::grow::Grown;
 use tfc_runtime::train::{Event, Observer, Step};
 
 /// Without a bar, every this many updates say a line.
@@ -47,10 +46,6 @@ impl Progress {
         self.speed = Speed::default();
     }
 
-    fn grown(&self, grown: &Grown) {
-        self.line(&grown.to_string());
-    }
-
     fn step(&mut self, step: &Step) {
         self.speed.add(step.tokens_per_second);
         let text = format!(
@@ -84,7 +79,7 @@ impl Observer for Progress {
     fn see(&mut self, event: &Event<'_>) -> Result<()> {
         match event {
             Event::Stage { stage, step, done, length, .. } => self.stage(stage, *step, *done, *length),
-            Event::Grown { grown, .. } => self.grown(grown),
+            Event::Grown { grown, seconds, .. } => self.line(&format!("{grown}; {seconds:.1} s")),
             Event::Step(step) => self.step(step),
             Event::Evaluated { step, set, evaluation, .. } => self.evaluated(*step, set, evaluation),
             Event::Saved { .. } => {}

@@ -22,6 +22,7 @@ pub use memory::readable;
 pub use reference::ReferenceSession;
 
 use crate::failure::Failure;
+use std::ops::Range;
 use tfc_compiler::graph::{DType, Input};
 use tfc_compiler::precision::Precision;
 use tfc_compiler::size::{Size, SizeValues, Symbol};
@@ -94,6 +95,17 @@ impl HostTensor {
 
     pub fn scalar(value: f64) -> HostTensor {
         HostTensor::F64 { shape: Vec::new(), data: vec![value] }
+    }
+
+    /// Replaces a range of real numbers by those that stand in the same places of `from`.
+    pub fn put(&mut self, places: Range<usize>, from: &[f32]) {
+        match self {
+            HostTensor::F32 { data, .. } => data[places.clone()].copy_from_slice(&from[places]),
+            HostTensor::F64 { data, .. } => {
+                data[places.clone()].iter_mut().zip(&from[places]).for_each(|(to, from)| *to = f64::from(*from));
+            }
+            HostTensor::I32 { .. } => panic!("bug in tfc: real numbers for a tensor of integers"),
+        }
     }
 
     /// The numbers as f64, whatever the type.

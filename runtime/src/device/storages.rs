@@ -4,6 +4,7 @@ use super::memory::Memory;
 use super::{HostTensor, overlap, shape_at};
 use crate::Result;
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::graph::{DType, Type};
 use tfc_compiler::plan::Place;
@@ -21,6 +22,8 @@ struct Tensor {
     ty: Type,
     shape: Vec<usize>,
     memory: Memory,
+    /// Bytes at the largest stage: what grows by rows, grows where it is.
+    largest: usize,
 }
 
 impl Storages {
@@ -32,9 +35,13 @@ impl Storages {
                 used.push(storage);
             }
         }
+        let model = &compiled.model;
+        let stages: Vec<SizeValues> = (0..model.experiment.stages.len()).map(|i| model.stage_sizes(i)).collect();
         let tensor = |ty: Type| {
             let memory = Memory::new(0).expect("bug in tfc: no memory for nothing");
-            Tensor { shape: vec![0; ty.rank()], ty, memory }
+            let bytes = |sizes: &SizeValues| 4 * shape_at(&ty.shape, sizes).iter().product::<usize>();
+            let largest = stages.iter().map(bytes).max().unwrap_or(0);
+            Tensor { shape: vec![0; ty.rank()], ty, memory, largest }
         };
         let types: BTreeMap<Storage, Type> = compiled.storages().into_iter().collect();
         let all = types.iter().filter(|(storage, _)| used.contains(storage));
@@ -42,26 +49,35 @@ impl Storages {
         Storages { types, tensors }
     }
 
-    /// All or nothing: the new memory of every tensor whose shape changes is made before any is replaced.
+    /// All or nothing: whatever new memory a tensor needs is made before any is changed.
     pub fn resize(&mut self, sizes: &SizeValues) -> Result<()> {
-        let mut grown = Vec::new();
-        for (storage, tensor) in &self.tensors {
-            let shape = shape_at(&tensor.ty.shape, sizes);
-            let elements: usize = shape.iter().product();
-            if shape != tensor.shape || tensor.memory.len() != 4 * elements {
-                let mut memory = Memory::new(4 * elements)?;
-                let (from, to) = (tensor.memory.bytes(), memory.bytes_mut());
-                if !from.is_empty() {
-                    let (from, to) = (bytemuck::cast_slice::<u8, u32>(from), bytemuck::cast_slice_mut(to));
-                    overlap::copy(from, &tensor.shape, to, &shape);
-                }
-                grown.push((*storage, shape, memory));
-            }
+        let shaped = |(storage, tensor): (&Storage, &'_ Tensor)| (*storage, shape_at(&tensor.ty.shape, sizes));
+        let changes = |(storage, shape): &(Storage, Vec<usize>)| self.tensors[storage].changes_to(shape);
+        let (in_place, moved): (Vec<_>, Vec<_>) = self
+            .tensors
+            .iter()
+            .map(shaped)
+            .filter(changes)
+            .partition(|(storage, shape)| self.tensors[storage].has_room_for(shape));
+        // Most of the time goes into the kernel's zeroing of new memory: threads share it.
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let tensors = &self.tensors;
+        let grow = |part: usize| {
+            let share = moved.iter().skip(part).step_by(threads);
+            share.map(|(storage, shape)| Ok((*storage, tensors[storage].grown(shape)?))).collect::<Result<Vec<_>>>()
+        };
+        let grown: Vec<Result<Vec<_>>> = std::thread::scope(|scope| {
+            let growing: Vec<_> = (0..threads).map(|part| scope.spawn(move || grow(part))).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            growing.into_iter().map(join).collect()
+        });
+        for (storage, grown) in grown.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten() {
+            self.tensors.insert(storage, grown);
         }
-        for (storage, shape, memory) in grown {
-            if let Some(tensor) = self.tensors.get_mut(&storage) {
-                (tensor.shape, tensor.memory) = (shape, memory);
-            }
+        for (storage, shape) in in_place {
+            self.tensors.entry(storage).and_modify(|tensor| tensor.resize(shape));
         }
         Ok(())
     }
@@ -106,6 +122,32 @@ impl Storages {
 
     fn tensor(&self, storage: Storage) -> &Tensor {
         self.tensors.get(&storage).unwrap_or_else(|| panic!("bug in tfc: no compiled entry uses {storage:?}"))
+    }
+}
+
+impl Tensor {
+    fn changes_to(&self, shape: &[usize]) -> bool {
+        self.shape != shape || self.memory.len() != 4 * shape.iter().product::<usize>()
+    }
+
+    /// Whether only rows come or go, and the memory has room for them.
+    fn has_room_for(&self, shape: &[usize]) -> bool {
+        shape.get(1..) == self.shape.get(1..) && 4 * shape.iter().product::<usize>() <= self.memory.room()
+    }
+
+    fn resize(&mut self, shape: Vec<usize>) {
+        self.memory.resize(4 * shape.iter().product::<usize>());
+        self.shape = shape;
+    }
+
+    /// A tensor of another shape, with what both have and zeros.
+    fn grown(&self, shape: &[usize]) -> Result<Tensor> {
+        let mut memory = Memory::with_room(4 * shape.iter().product::<usize>(), self.largest)?;
+        if self.memory.len() > 0 {
+            let (from, to) = (bytemuck::cast_slice::<u8, u32>(self.memory.bytes()), memory.bytes_mut());
+            overlap::copy(from, &self.shape, bytemuck::cast_slice_mut(to), shape);
+        }
+        Ok(Tensor { ty: self.ty.clone(), shape: shape.to_vec(), memory, largest: self.largest })
     }
 }
 

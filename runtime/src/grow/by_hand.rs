@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tfc_compiler::compiled::Compiled;
 
 /// Loads `checkpoint`, grows it into stage `index`, and writes it to `into`, a run that training can go on with at the first
-/// update of that stage. Without data to measure on, nothing is measured and no expectation checked.
+/// update of that stage. Without data to measure on, parameters are counted but nothing is measured and no expectation checked.
 pub fn grow_by_hand(
     compiled: &Compiled,
     session: &mut dyn Session,
@@ -17,18 +17,16 @@ pub fn grow_by_hand(
     index: usize,
     measure: Option<&Measure<'_>>,
     into: &RunFolder,
-) -> Result<(Option<Grown>, PathBuf)> {
+) -> Result<(Grown, PathBuf)> {
     let stage = &compiled.model.experiment.stages[index];
     let mut state = State::read(&checkpoint.join("state.json"))?;
     session.resize(&state.sizes(&compiled.model, 1)?)?;
     checkpoint::load(checkpoint, compiled, session, &state)?;
     let grown = match measure {
-        Some(measure) => Some(grow_measured(compiled, session, &mut state, index, measure)?),
-        None => grow(compiled, session, &mut state, index).map(|()| None)?,
+        Some(measure) => grow_measured(compiled, session, &mut state, index, measure)?,
+        None => grow(compiled, session, &mut state, index)?,
     };
-    if let Some(grown) = &grown {
-        check(stage, grown, Some(checkpoint))?;
-    }
+    check(stage, &grown, Some(checkpoint))?;
     state.seed = stage.seed;
     state.stage = StageState::new(index, &stage.name);
     let tokenizer = checkpoint.join("tokenizer.json");

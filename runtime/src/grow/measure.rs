@@ -19,26 +19,28 @@ const LOGITS: usize = 1 << 25;
 pub struct Grown {
     /// Parameters before and after.
     pub parameters: [i64; 2],
-    /// The loss before and after, on the same sequences.
-    pub loss: [f64; 2],
+    /// The loss before and after, on the same sequences, if it was measured.
+    pub loss: Option<[f64; 2]>,
     /// The largest change of a logit relative to the largest logit, if the stage expects one.
     pub change: Option<f64>,
 }
 
 impl fmt::Display for Grown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ([before, after], [loss, then]) = (self.parameters, self.loss);
-        write!(f, "{before} parameters become {after}; loss {loss:.6} before, {then:.6} after")?;
-        match self.change {
-            Some(change) => write!(f, "; logits change by {change:.1e} of the largest"),
-            None => Ok(()),
+        let [before, after] = self.parameters;
+        write!(f, "{before} parameters become {after}")?;
+        if let Some(loss) = self.loss {
+            write!(f, "; {}", losses(loss))?;
         }
+        if let Some(change) = self.change {
+            write!(f, "; logits change by {change:.1e} of the largest")?;
+        }
+        Ok(())
     }
 }
 
 /// The model's answers to a few sequences.
 pub(super) struct Probe {
-    parameters: i64,
     loss: f64,
     logits: Option<Vec<f64>>,
 }
@@ -66,13 +68,13 @@ impl Probe {
         let rows = rows.clamp(1, batches.per_epoch().max(1));
         let loss = evaluate(compiled, session, batches, rows, micro_batch)?.loss;
         let logits = if expect { Some(logits(compiled, session, batches, rows.min(micro_batch))?) } else { None };
-        let parameters = compiled.model.parameter_count(session.sizes());
-        Ok(Probe { parameters, loss, logits })
+        Ok(Probe { loss, logits })
     }
 
-    pub fn compare(self, after: Probe) -> Grown {
+    /// What growth did in between.
+    pub fn compare(self, after: Probe, grown: Grown) -> Grown {
         let change = self.logits.zip(after.logits).map(|(before, after)| relative_change(&before, &after));
-        Grown { parameters: [self.parameters, after.parameters], loss: [self.loss, after.loss], change }
+        Grown { loss: Some([self.loss, after.loss]), change, ..grown }
     }
 }
 
@@ -97,6 +99,10 @@ fn relative_change(before: &[f64], after: &[f64]) -> f64 {
     if change == 0.0 { 0.0 } else { change / largest(&mut before.iter().map(|x| x.abs())) }
 }
 
+fn losses([before, after]: [f64; 2]) -> String {
+    format!("loss {before:.6} before, {after:.6} after")
+}
+
 /// An error if the function changed by more than the stage expects, naming the checkpoint that is left as it was.
 pub fn check(stage: &Stage, grown: &Grown, kept: Option<&Path>) -> Result<()> {
     let expected = stage.growth.as_ref().and_then(|growth| growth.expect.as_ref());
@@ -104,10 +110,9 @@ pub fn check(stage: &Stage, grown: &Grown, kept: Option<&Path>) -> Result<()> {
     if change <= *tolerance {
         return Ok(());
     }
-    let [before, after] = grown.loss;
     let kept = kept.map_or(String::new(), |path| format!("; the checkpoint before it is `{}`", path.display()));
     let what = format!("growing into stage `{}` changes the largest logits by {change:.3e}", stage.name);
-    let loss = format!("loss {before:.6} before, {after:.6} after");
-    let message = format!("{what}, but `expect preserve({tolerance})` allows less ({loss}){kept}");
+    let loss = grown.loss.map_or(String::new(), |loss| format!(" ({})", losses(loss)));
+    let message = format!("{what}, but `expect preserve({tolerance})` allows less{loss}{kept}");
     Err(Failure::new(Kind::Mistake, message))
 }

@@ -58,20 +58,23 @@ pub fn grow_measured(
     session.resize(&state.sizes(&compiled.model, *micro_batch)?)?;
     session.set_precision(Precision::F32);
     let before = Probe::new(compiled, session, *batches, *rows, *micro_batch, expect)?;
-    grow(compiled, session, state, index)?;
+    let grown = grow(compiled, session, state, index)?;
     let after = Probe::new(compiled, session, *batches, *rows, *micro_batch, expect)?;
-    Ok(before.compare(after))
+    Ok(before.compare(after, grown))
 }
 
-/// Grows session and state into stage `index`. Nothing happens where the stage has no growth.
+/// Grows session and state into stage `index`, and counts parameters; measures nothing. Nothing happens where the stage has no growth.
 ///
 /// # Errors
 /// The sizes do not go with the way of growing, or the machine has too little memory.
-pub fn grow(compiled: &Compiled, session: &mut dyn Session, state: &mut State, index: usize) -> Result<()> {
+pub fn grow(compiled: &Compiled, session: &mut dyn Session, state: &mut State, index: usize) -> Result<Grown> {
     let model = &compiled.model;
     let stage = &model.experiment.stages[index];
-    let Some(growth) = &stage.growth else { return Ok(()) };
     let before = session.sizes().clone();
+    let parameters = model.parameter_count(&before);
+    let Some(growth) = &stage.growth else {
+        return Ok(Grown { parameters: [parameters; 2], loss: None, change: None });
+    };
     let after = sizes_at(model, before.get(Symbol::BATCH) as u64, &stage.tokens);
     if let GrowthInit::Split { .. } = growth.init {
         split::check(model, &before, &after)?;
@@ -97,7 +100,7 @@ pub fn grow(compiled: &Compiled, session: &mut dyn Session, state: &mut State, i
     if !growth.continue_data {
         state.data.cursor = 0;
     }
-    Ok(())
+    Ok(Grown { parameters: [parameters, model.parameter_count(&after)], loss: None, change: None })
 }
 
 /// Whether any axis becomes longer.

@@ -1,7 +1,7 @@
 //! New rows drawn from the distributions that a stage gives for keys and values, or from the model's own.
 
 use crate::checkpoint::State;
-use crate::device::{HostTensor, Session, shape_at};
+use crate::device::{Session, shape_at};
 use crate::random::{Purpose, Stream};
 use crate::{init, rows};
 use tfc_compiler::model::{Init, Model, Role};
@@ -31,18 +31,22 @@ pub fn draw(
             | Role::Bias
             | Role::Free => None,
         };
+        let init = given.unwrap_or(&parameter.init);
+        if *init == Init::Zero {
+            // As the session has left them.
+            continue;
+        }
         let stream = Stream::new(state.seed, Purpose::Growth, &parameter.path, state.done.steps);
         let mut drawn = vec![0f32; shape.iter().product()];
         // Numbers are counted by one axis, whichever of them grew, so that no two elements share one.
         let rows = if grown.len() == 1 { first.new.clone() } else { 0..first.layout.rows };
-        init::draw(given.unwrap_or(&parameter.init), session.sizes(), &stream, first.layout, rows, &mut drawn);
+        init::draw(init, session.sizes(), &stream, first.layout, rows, &mut drawn);
 
         let storage = Storage::Parameter(i as u32);
-        let mut numbers = session.read(storage).to_f64();
-        for place in grown.iter().flat_map(|grown| grown.new.clone().flat_map(|row| grown.layout.pieces(row))).flatten()
-        {
-            numbers[place] = f64::from(drawn[place]);
+        let mut tensor = session.read(storage);
+        for axis in &grown {
+            axis.new.clone().flat_map(|row| axis.layout.pieces(row)).for_each(|piece| tensor.put(piece, &drawn));
         }
-        session.write(storage, &HostTensor::F64 { shape, data: numbers });
+        session.write(storage, &tensor);
     }
 }

@@ -75,12 +75,14 @@ fn zero_keys_with_the_scale_kept_change_no_bit_of_the_function() {
 
 #[test]
 fn what_growth_did_is_a_sentence() {
-    let mut grown = Grown { parameters: [12, 22], loss: [1.5, 1.75], change: Some(0.25) };
+    let mut grown = Grown { parameters: [12, 22], loss: Some([1.5, 1.75]), change: Some(0.25) };
     let wanted =
         "12 parameters become 22; loss 1.500000 before, 1.750000 after; logits change by 2.5e-1 of the largest";
     assert_eq!(grown.to_string(), wanted);
     grown.change = None;
     assert_eq!(grown.to_string(), "12 parameters become 22; loss 1.500000 before, 1.750000 after");
+    grown.loss = None;
+    assert_eq!(grown.to_string(), "12 parameters become 22");
 }
 
 #[test]
@@ -252,7 +254,7 @@ fn grown_by_hand_is_grown_in_the_run() {
     let checkpoint = whole.join("checkpoints/step-4");
     let (grown, path) = grow_by_hand(&compiled, &mut session, &checkpoint, 1, Some(&measure), &into).unwrap();
     assert_eq!(path, by_hand.join("checkpoints/step-4"));
-    let [before, after] = grown.unwrap().loss;
+    let [before, after] = grown.loss.unwrap();
     assert_eq!(before, after);
     drop(into);
     run(&stages, &by_hand, Options::default()).outcome.unwrap();

@@ -27,6 +27,8 @@ pub enum Event<'a> {
         stage: &'a Stage,
         step: u64,
         grown: &'a Grown,
+        /// How long it took, measuring included.
+        seconds: f64,
     },
     Step(Step),
     /// After update `step`, on the validation set `set`; its name is empty if the spec gives it none.

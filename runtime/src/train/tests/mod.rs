@@ -67,7 +67,7 @@ impl Observer for Recorder<'_> {
             Event::Stage { stage, index, step, done, length } => {
                 format!("stage {index} `{}` at step {step}, {done} of {length:?}", stage.name)
             }
-            Event::Grown { stage, step, grown } => format!("grown into `{}` at step {step}: {grown:?}", stage.name),
+            Event::Grown { stage, step, grown, .. } => format!("grown into `{}` at step {step}: {grown:?}", stage.name),
             Event::Step(step) => {
                 self.losses.push(step.loss);
                 if self.interrupt_at == Some(step.step) {
