@@ -117,8 +117,10 @@ impl Run<'_> {
     }
 }
 
-/// Where each chunk of rows starts, and its rows.
-pub fn chunks(rows: i64, chunk: i64) -> impl Iterator<Item = (i64, i64)> {
-    let count = if rows <= 0 { 0 } else { (rows + chunk - 1) / chunk };
-    (0..count).map(move |i| (i * chunk, chunk.min(rows - i * chunk)))
+/// Where each chunk of rows starts, and its rows: as few chunks as `most` rows in one allow, as even as they can be, the first the largest. So
+/// what a chunk needs is no larger than it must be.
+pub fn chunks(rows: i64, most: i64) -> impl Iterator<Item = (i64, i64)> {
+    let rows = rows.max(0) as u64;
+    let each = rows.div_ceil(rows.div_ceil(most as u64).max(1));
+    (0..rows).step_by(each.max(1) as usize).map(move |start| (start as i64, each.min(rows - start) as i64))
 }

@@ -3,7 +3,7 @@
 //! Buffers that are never needed at the same time share memory. The largest are placed first, each into the smallest gap that takes it
 //! between those that it meets in time, or after all of them.
 
-use super::{Buffer, Place, Plan, Step};
+use super::{Buffer, Place, Plan, Step, chunks};
 use crate::size::{SizeValues, Symbol};
 
 /// In bytes. Every offset is a multiple of [`ALIGNMENT`].
@@ -84,7 +84,7 @@ impl Plan {
         match &self.steps[step as usize] {
             Step::Launch(_) | Step::Zero(_) => sizes.clone(),
             Step::Chunks { rows, chunk, .. } => {
-                let rows = rows.eval(sizes).min(*chunk);
+                let rows = chunks(rows.eval(sizes), *chunk).next().map_or(0, |(_, rows)| rows);
                 sizes.clone().with(Symbol::CHUNK_START, 0).with(Symbol::CHUNK_ROWS, rows)
             }
         }

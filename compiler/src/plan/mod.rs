@@ -17,7 +17,7 @@ mod verify;
 
 pub use cost::{Cost, launch_cost};
 pub use emit::compile_entry;
-pub use evaluate::evaluate;
+pub use evaluate::{chunks, evaluate};
 pub use layout::{Layout, layout};
 pub use operations::{Operation, What, operations};
 pub use verify::{verify, verify_at};
@@ -75,7 +75,7 @@ pub enum Step {
     Launch(Launch),
     /// Zeroes a buffer.
     Zero(BufferId),
-    /// `body` for each chunk of at most `chunk` of `rows` rows, in order; inside, `Symbol::CHUNK_START` and `Symbol::CHUNK_ROWS` are set.
+    /// `body` for each of the even [`chunks`] of at most `chunk` of `rows` rows, in order; inside, `Symbol::CHUNK_START` and `Symbol::CHUNK_ROWS` are set.
     Chunks {
         rows: Size,
         chunk: i64,

@@ -136,10 +136,9 @@ impl Preparation<'_> {
                     self.steps.push(Step::Zero { start, bytes: 4 * elements });
                 }
                 plan::Step::Chunks { rows, chunk, body } => {
-                    let rows = rows.eval(sizes);
-                    for start in (0..rows).step_by(*chunk as usize) {
+                    for (start, rows) in plan::chunks(rows.eval(sizes), *chunk) {
                         sizes.set(Symbol::CHUNK_START, start);
-                        sizes.set(Symbol::CHUNK_ROWS, (*chunk).min(rows - start));
+                        sizes.set(Symbol::CHUNK_ROWS, rows);
                         self.steps(body, sizes);
                     }
                 }

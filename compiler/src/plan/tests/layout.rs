@@ -1,7 +1,7 @@
 //! Layouts: what lives at the same time does not overlap, and little is wasted.
 
 use crate::graph::DType;
-use crate::plan::{Buffer, BufferId, Layout, Place, Plan, Step, layout};
+use crate::plan::{Buffer, BufferId, Layout, Place, Plan, Step, chunks, layout};
 use crate::precision::Precision;
 use crate::size::{Size, SizeValues, Symbol, Symbols};
 use proptest::prelude::*;
@@ -52,6 +52,20 @@ proptest! {
         prop_assert!(layout.arena_bytes >= layout.live_bytes);
         // No proof, but what this packing has to be worth.
         prop_assert!(layout.arena_bytes <= 2 * layout.live_bytes, "{layout:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn chunks_are_few_even_and_whole(rows in 0i64..10_000, most in 1i64..3_000) {
+        let cut: Vec<(i64, i64)> = chunks(rows, most).collect();
+        prop_assert_eq!(cut.len() as i64, (rows + most - 1) / most);
+        prop_assert_eq!(cut.iter().fold(0, |end, (start, rows)| { assert_eq!(*start, end); end + rows }), rows);
+        let largest = cut.first().map_or(0, |(_, rows)| *rows);
+        prop_assert!(largest <= most && cut.iter().all(|(_, rows)| *rows <= largest && *rows > 0));
+        prop_assert!(cut.iter().all(|(_, rows)| largest - rows < cut.len() as i64));
     }
 }
 
