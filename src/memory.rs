@@ -1,30 +1,51 @@
 //! How much memory a run needs, and how much it may take.
 
-use tfc_compiler::compiled::Compiled;
-use tfc_compiler::plan::layout;
-use tfc_compiler::size::{SizeValues, Symbol};
-use tfc_runtime::train::fitting;
-use tfc_runtime::{Failure, Result};
+use tfc_compiler::budget::{self, TooLittle};
+use tfc_compiler::compile::compile_recomputing;
+use tfc_compiler::compiled::{Compiled, Entry};
+use tfc_compiler::model::Model;
+use tfc_compiler::optimization::Disabled;
+use tfc_compiler::quantity::bytes;
+use tfc_runtime::checkpoint::PlanState;
+use tfc_runtime::{Failure, Kind, Result};
 
-/// Bytes that training takes at the sizes of a stage with `rows` sequences at once: storages, and the largest arena.
-fn training(compiled: &Compiled, stage: usize, rows: u64) -> u64 {
-    let model = &compiled.model;
-    let context = model.context.unwrap_or(1);
-    let sizes = model.stage_sizes(stage).with(Symbol::BATCH, rows as i64).with(Symbol::SEQUENCE, context);
-    let storages: i64 = compiled.storages().iter().map(|(_, ty)| ty.elements().eval(&sizes).saturating_mul(4)).sum();
-    storages as u64 + arena(compiled, &sizes).unwrap_or(0)
+/// Compiles a training for a budget of memory, and says how it was planned. A run that goes on is compiled as it was `planned` when it began.
+///
+/// # Errors
+/// The budget is too small.
+pub fn compile_training(
+    model: Model,
+    entries: &[Entry],
+    disabled: &Disabled,
+    budget: u64,
+    planned: Option<PlanState>,
+) -> Result<(Compiled, PlanState)> {
+    let Some(plan) = planned else {
+        let decided = budget::decide(model, entries, disabled, budget);
+        return decided.map(|(compiled, decision)| (compiled, decision.into())).map_err(too_little);
+    };
+    let compiled = compile_recomputing(model, entries, disabled, &plan.recomputed);
+    let needed = budget::bytes(&compiled, plan.micro_batch.min(compiled.model.largest_batch()));
+    if needed > budget {
+        let takes =
+            format!("the run goes on as it was planned when it began, and takes {} of memory", mebibytes(needed));
+        let way_out = "free some, or let `--memory` allow it";
+        return Err(Failure::new(Kind::Machine, format!("{takes}, but there are {}; {way_out}", bytes(budget))));
+    }
+    Ok((compiled, plan))
 }
 
-/// The most sequences at once that the largest stage has memory for.
-pub fn micro_batch(compiled: &Compiled, budget: u64) -> Result<u64> {
-    let stages = compiled.model.experiment.stages.len();
-    let needed = |rows: u64| (0..stages).map(|stage| training(compiled, stage, rows)).max().unwrap_or(0);
-    fitting(compiled.model.largest_batch(), budget, &needed)
+fn too_little(TooLittle { least, given }: TooLittle) -> Failure {
+    let needed = format!("this training needs at least {} of memory, but there are {}", mebibytes(least), bytes(given));
+    Failure::new(
+        Kind::Machine,
+        format!("{needed}; make the model or its `context` smaller, or let `--memory` allow it"),
+    )
 }
 
-/// Bytes of the largest arena that an entry takes at these sizes; None where nothing was compiled.
-pub fn arena(compiled: &Compiled, sizes: &SizeValues) -> Option<u64> {
-    compiled.program.plans.iter().map(|plan| layout(plan, sizes).arena_bytes).max()
+/// Rounded up: so much is enough.
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
 }
 
 /// What `--memory` allows; without it, nine tenths of what the machine has free.
@@ -77,7 +98,8 @@ fn kernel_says(table: &str, key: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, too_little};
+    use tfc_compiler::budget::TooLittle;
 
     #[test]
     fn amounts_of_memory() {
@@ -88,5 +110,18 @@ mod tests {
         for wrong in ["", "much", "1.2.3G", "5 parsecs", "-1G"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// The least that is named is enough when it is given.
+    #[test]
+    fn too_little_names_the_least_that_is_enough() {
+        let failure = too_little(TooLittle { least: (300 << 20) + 1, given: 1 << 28 });
+        assert_eq!(
+            failure.message,
+            "this training needs at least 301 MiB of memory, but there are 256 MiB; \
+             make the model or its `context` smaller, or let `--memory` allow it"
+        );
+        assert_eq!(failure.kind.exit_code(), 3);
+        assert!(parse("301 MiB").unwrap() > (300 << 20) + 1);
     }
 }

@@ -14,6 +14,7 @@ use tfc_compiler::precision::Precision;
 use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::stages::{flops, flops_for};
 use tfc_runtime::bench::{Decoding, Forward, Training, Work};
+use tfc_runtime::checkpoint::PlanState;
 use tfc_runtime::device::{CpuSession, Session};
 use tfc_runtime::grow::logits_binding;
 use tfc_runtime::{Failure, Result};
@@ -24,8 +25,8 @@ pub struct Workload {
     pub stage: usize,
     /// Sequences in a batch.
     pub batch: u64,
-    /// The most sequences at once in training.
-    micro_batch: u64,
+    /// Of training; nothing is planned for other work.
+    pub plan: PlanState,
 }
 
 impl Workload {
@@ -42,20 +43,20 @@ impl Workload {
         let stage = stage::find(&model, arguments.stage.as_deref())?;
         let batch = set_batch(&mut model, stage, arguments)?;
         let entries = entries(&model, arguments.what)?;
-        let compiled = Arc::new(compile_without(model, &entries, &disabled));
+        let (compiled, plan) = match arguments.what {
+            What::Train => memory::compile_training(model, &entries, &disabled, budget, None)?,
+            What::Forward | What::Decode => (compile_without(model, &entries, &disabled), PlanState::of(batch)),
+        };
+        let compiled = Arc::new(compiled);
         let session = session::on_cpu(&compiled, threads)?;
         let seconds = start.elapsed().as_secs_f64();
-        let micro_batch = match arguments.what {
-            What::Train => memory::micro_batch(&compiled, budget)?,
-            What::Forward | What::Decode => batch,
-        };
-        Ok((Workload { compiled, what: arguments.what, stage, batch, micro_batch }, session, seconds))
+        Ok((Workload { compiled, what: arguments.what, stage, batch, plan }, session, seconds))
     }
 
     /// The work, with everything that it needs in the session.
     pub fn work(&self, session: &mut dyn Session) -> Result<Work<'_>> {
         match self.what {
-            What::Train => Training::new(&self.compiled, session, self.stage, self.micro_batch)
+            What::Train => Training::new(&self.compiled, session, self.stage, self.plan.micro_batch)
                 .map(|training| Work::Training(Box::new(training))),
             What::Forward => Forward::new(&self.compiled, session, self.stage, self.batch).map(Work::Forward),
             What::Decode => Decoding::new(&self.compiled, session, self.stage).map(Work::Decoding),

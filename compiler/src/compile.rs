@@ -8,6 +8,7 @@ use crate::optimization::Disabled;
 use crate::passes;
 use crate::plan::{Program, compile_entry};
 use crate::precision::Precision;
+use crate::recompute::recompute;
 use std::collections::BTreeSet;
 
 /// Compiles the entries, each in the precisions that it is called in. Sizes stay symbols: the result serves every stage of the model.
@@ -15,10 +16,17 @@ pub fn compile(model: Model, entries: &[Entry]) -> Compiled {
     compile_without(model, entries, &Disabled::default())
 }
 
-/// As [`compile`], with some optimizations switched off. The entries are compiled side by side and put together in their order.
+/// As [`compile`], with some optimizations switched off.
 pub fn compile_without(model: Model, entries: &[Entry], disabled: &Disabled) -> Compiled {
+    compile_recomputing(model, entries, disabled, &[])
+}
+
+/// As [`compile_without`]; the backward part of a training computes again what has one of the roles `recomputed` ([`crate::budget`] finds them).
+/// The entries are compiled side by side and put together in their order.
+pub fn compile_recomputing(model: Model, entries: &[Entry], disabled: &Disabled, recomputed: &[String]) -> Compiled {
     let parts: Vec<Part> = std::thread::scope(|scope| {
-        let compiling: Vec<_> = entries.iter().map(|entry| scope.spawn(|| part(&model, entry, disabled))).collect();
+        let part = |entry| part(&model, entry, disabled, recomputed);
+        let compiling: Vec<_> = entries.iter().map(|entry| scope.spawn(move || part(entry))).collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, Part>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
@@ -43,9 +51,13 @@ struct Part {
     caches: Vec<Type>,
 }
 
-fn part(model: &Model, entry: &Entry, disabled: &Disabled) -> Part {
+fn part(model: &Model, entry: &Entry, disabled: &Disabled, recomputed: &[String]) -> Part {
     let (graph, caches) = lower(model, entry);
     let graph = passes::optimize(&graph, &disabled.names(), |_, _| {});
+    let graph = match entry {
+        Entry::Gradient | Entry::AddGradient => recompute(&graph, recomputed, disabled),
+        Entry::Update | Entry::Evaluate | Entry::Decode | Entry::Named(_) | Entry::Grad => graph,
+    };
     let plans = precisions(model, entry).into_iter().map(|precision| compile_entry(&graph, precision, disabled));
     Part { plans: plans.collect(), graph, caches }
 }

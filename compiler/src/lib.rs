@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod autodiff;
+pub mod budget;
 pub mod check;
 pub mod compile;
 pub mod compiled;
@@ -20,6 +21,7 @@ pub mod precision;
 pub mod prove;
 pub mod quantity;
 pub mod random;
+pub mod recompute;
 pub mod rotary;
 pub mod scalar;
 pub mod size;

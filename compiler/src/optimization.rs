@@ -27,10 +27,12 @@ pub enum Optimization {
     Takeover,
     /// Several pointwise operations and reductions over the same rows in one kernel.
     Groups,
+    /// Computing parts of the forward pass again for the backward pass, where memory is short.
+    Checkpointing,
 }
 
 impl Optimization {
-    pub const ALL: [Optimization; 10] = [
+    pub const ALL: [Optimization; 11] = [
         Optimization::Vocabulary,
         Optimization::Dce,
         Optimization::Cse,
@@ -41,6 +43,7 @@ impl Optimization {
         Optimization::Recomputation,
         Optimization::Takeover,
         Optimization::Groups,
+        Optimization::Checkpointing,
     ];
 
     pub fn name(self) -> &'static str {
@@ -55,6 +58,7 @@ impl Optimization {
             Optimization::Recomputation => "recomputation",
             Optimization::Takeover => "takeover",
             Optimization::Groups => "groups",
+            Optimization::Checkpointing => "checkpointing",
         }
     }
 }
@@ -104,8 +108,7 @@ mod tests {
             named("expand").unwrap_err(),
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
-        let list =
-            "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups";
+        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, checkpointing";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {
             assert_eq!(named(optimization.name()).unwrap().names(), [optimization.name()]);

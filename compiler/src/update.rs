@@ -20,13 +20,13 @@ pub fn update(symbols: &Symbols, parameters: &[Parameter]) -> Graph {
     let recipe = Recipe::inputs(&mut b);
     let mut states = Vec::new();
     for (i, parameter) in parameters.iter().enumerate() {
-        b.origin = Origin { span: Some(parameter.span), path: Some(parameter.path.clone()) };
+        b.origin = Origin { span: Some(parameter.span), path: Some(parameter.path.clone()), again: false };
         states.push(State::load(&mut b, i as u32, parameter));
     }
     let norm = norm_of_all(&mut b, &states);
     let clipping = Clipping::new(&mut b, norm, recipe.clip);
     for (i, (state, parameter)) in states.iter().zip(parameters).enumerate() {
-        b.origin = Origin { span: Some(parameter.span), path: Some(parameter.path.clone()) };
+        b.origin = Origin { span: Some(parameter.span), path: Some(parameter.path.clone()), again: false };
         let [weight, first, second] = state.step(&mut b, &recipe, &clipping);
         let i = i as u32;
         b.store(&parameter.path, weight, Storage::Parameter(i), false);

@@ -2,10 +2,10 @@
 
 use crate::arguments::{Check, Format};
 use crate::console::Console;
-use crate::memory;
 use crate::spec::Proven;
 use crate::stop::Outcome;
 use serde_json::{Value, json};
+use tfc_compiler::budget::arena_bytes;
 use tfc_compiler::compile::compile;
 use tfc_compiler::compiled::Entry;
 use tfc_compiler::model::Stage;
@@ -18,7 +18,7 @@ pub fn run(command: &Check, console: &Console) -> Outcome {
     let model = &proven.spec.model;
     let entries = if model.program.loss.is_some() { vec![Entry::Gradient, Entry::Update] } else { Vec::new() };
     let compiled = compile(model.clone(), &entries);
-    let activations = |_: &Stage, sizes: &SizeValues| memory::arena(&compiled, sizes);
+    let activations = |_: &Stage, sizes: &SizeValues| arena_bytes(&compiled, sizes);
     let known = Known { evaluate: proven.evaluate.as_ref(), proofs: &proven.proofs, activations: &activations };
     let table = stages::table(model, &known);
     let text = match command.format {

@@ -9,12 +9,11 @@ use crate::{memory, run_folder, session, spec};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tfc_compiler::compile::compile_without;
 use tfc_compiler::compiled::Entry;
 use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
 use tfc_compiler::stages::{self, Known};
-use tfc_runtime::checkpoint::RunFolder;
+use tfc_runtime::checkpoint::{PlanState, RunFolder};
 use tfc_runtime::grow::logits_binding;
 use tfc_runtime::record::Record;
 use tfc_runtime::train::{self, Event, Observer, Setup};
@@ -53,9 +52,11 @@ fn train_one(command: &Train, sweep: &[String], interrupted: &AtomicBool, consol
     let flops: Vec<f64> = rows.iter().map(|row| row.flops.map_or(0.0, |flops| flops.training)).collect();
     let entries = entries(&spec.model)?;
     let disabled = session::disabled(&command.compiler)?;
-    let compiled = Arc::new(compile_without(spec.model, &entries, &disabled));
     let budget = memory::budget(command.memory.as_deref())?;
-    let micro_batch = memory::micro_batch(&compiled, budget)?;
+    let planned = if command.resume { train::planned(&folder)? } else { None };
+    let (compiled, plan) = memory::compile_training(spec.model, &entries, &disabled, budget, planned)?;
+    let compiled = Arc::new(compiled);
+    console.detail(&said(&plan));
     let mut session = session::open(&compiled, &command.device)?;
     let step = folder.latest()?.map_or(0, |checkpoint| checkpoint.step);
     let mut observers = Observers {
@@ -69,7 +70,7 @@ fn train_one(command: &Train, sweep: &[String], interrupted: &AtomicBool, consol
         data: &mut |stage| source::open(&compiled.model, stage, Some(&cache)),
         observer: &mut observers,
         folder: &folder,
-        micro_batch,
+        plan,
         flops_per_token: &flops,
         interrupted,
         until_step: command.steps,
@@ -96,6 +97,15 @@ fn entries(model: &Model) -> std::result::Result<Vec<Entry>, Stop> {
         entries.push(Entry::Named(vec![logits.to_string()]));
     }
     Ok(entries)
+}
+
+/// For whoever wants to know how the memory is used.
+fn said(plan: &PlanState) -> String {
+    let again = match plan.recomputed.is_empty() {
+        true => "nothing is computed again".to_string(),
+        false => format!("the backward part computes again {}", plan.recomputed.join(", ")),
+    };
+    format!("at most {} sequences at once; {again}", plan.micro_batch)
 }
 
 fn say_end(outcome: &train::Outcome, path: &Path, talks: bool, console: &Console) {

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bf16;
 mod commands;
+mod memory;
 mod resume;
 mod snapshots;
 mod two_axes;

@@ -2,6 +2,7 @@
 //! device, f32 on the CPU. Documents kept apart have no golden file: each is compared with itself alone.
 
 mod bf16;
+mod checkpointing;
 mod documents;
 mod growth;
 mod language_model;

@@ -42,7 +42,7 @@ pub fn model(text: &str, sets: &[String]) -> Model {
 
 /// A session with the sizes of the model's first stage and this batch and sequence; every scale by its rule.
 pub fn session(model: Model, entries: &[Entry], device: Device, batch: i64, sequence: i64) -> Box<dyn Session> {
-    sized(model, entries, batch, sequence, |compiled| open(compiled, device))
+    sized(compile(model, entries), batch, sequence, |compiled| open(compiled, device))
 }
 
 /// The same on the CPU, with the code of a back end.
@@ -53,22 +53,26 @@ pub fn session_on(
     batch: i64,
     sequence: i64,
 ) -> Box<dyn Session> {
-    sized(model, entries, batch, sequence, |compiled| on_cpu(compiled, backend, 2))
+    sized(compile(model, entries), batch, sequence, |compiled| on_cpu(compiled, backend, 2))
 }
 
 fn sized(
-    model: Model,
-    entries: &[Entry],
+    compiled: Compiled,
     batch: i64,
     sequence: i64,
     open: impl FnOnce(Arc<Compiled>) -> Box<dyn Session>,
 ) -> Box<dyn Session> {
-    let sizes = model.stage_sizes(0).with(Symbol::BATCH, batch).with(Symbol::SEQUENCE, sequence);
-    let compiled = Arc::new(compile(model, entries));
+    let sizes = compiled.model.stage_sizes(0).with(Symbol::BATCH, batch).with(Symbol::SEQUENCE, sequence);
+    let compiled = Arc::new(compiled);
     let mut session = open(Arc::clone(&compiled));
     session.resize(&sizes).expect("there is memory for a small model");
     write_scales(session.as_mut(), &compiled.model, &sizes);
     session
+}
+
+/// The same on what has been compiled already.
+pub fn on_device(compiled: Compiled, device: Device, batch: i64, sequence: i64) -> Box<dyn Session> {
+    sized(compiled, batch, sequence, |compiled| open(compiled, device))
 }
 
 pub fn open(compiled: Arc<Compiled>, device: Device) -> Box<dyn Session> {

@@ -96,6 +96,8 @@ struct Member {
     writes: Vec<Value>,
     /// Whether it draws random numbers, which are numbered by the axes it is iterated over.
     draws: bool,
+    /// Whether it computes again what was computed before.
+    again: bool,
     node: NodeId,
 }
 
@@ -123,7 +125,8 @@ impl Found {
         let reads = slots.filter_map(value).map(|value| (value, false)).collect();
         let writes = task.writes.iter().filter_map(|access| value(access.slot)).collect();
         let node = task.last_node();
-        self.members.push(Member { unit: None, task: Some(task), reads, writes, draws: false, node });
+        let again = decisions.graph.node(node).origin.again;
+        self.members.push(Member { unit: None, task: Some(task), reads, writes, draws: false, again, node });
         Ok(())
     }
 
@@ -142,7 +145,8 @@ impl Found {
             Target::Part { concat, .. } => vec![concat],
             Target::Output(_) => Vec::new(),
         };
-        self.members.push(Member { unit: Some(unit), task: None, reads, writes, draws, node: unit.node });
+        let again = decisions.graph.node(unit.node).origin.again;
+        self.members.push(Member { unit: Some(unit), task: None, reads, writes, draws, again, node: unit.node });
         Ok(())
     }
 }
@@ -246,6 +250,14 @@ impl Groups {
             && self.reads_here(into, from)
             && self.saves_a_pass(into, from)
             && !self.stand_between(into, from)
+            && !self.moves_forward(into, from)
+    }
+
+    /// Whether what is computed again would be computed with what it is made of: long before it is needed.
+    fn moves_forward(&self, maker: usize, reader: usize) -> bool {
+        let made_first = |member: &usize| self.group_of[*member] == maker && !self.members[*member].again;
+        let again = self.groups[reader].members.iter().filter(|member| self.members[**member].again);
+        again.flat_map(|member| self.members[*member].reads.keys()).any(|v| self.writers(*v).iter().any(made_first))
     }
 
     /// Whether joining saves reading a tensor of all their rows, or the reader works on numbers per row itself, or nobody else needs what it

@@ -25,6 +25,7 @@ mod rows;
 mod task;
 mod uses;
 
+pub(crate) use cost::cost;
 pub use task::{Access, Chunks, ColumnWork, ContractionWork, DenseWork, RowWork, Slot, Task, Work};
 
 use crate::graph::{Graph, Value};
@@ -38,6 +39,13 @@ pub struct Fused {
     pub tasks: Vec<Task>,
     /// For each output of the graph, whether its value is written straight to where it goes; if not, a task copies it there.
     pub direct: Vec<bool>,
+}
+
+/// The values of a graph that stand in memory once it is fused.
+pub fn stored(graph: &Graph, disabled: &Disabled) -> BTreeSet<Value> {
+    let prepared = prepare::prepare(graph);
+    let kept = keep::decide(&prepared.graph, &prepared.accumulations, &BTreeSet::new(), disabled).kept;
+    prepared.mapped.into_iter().filter(|(_, to)| kept.contains(to)).map(|(from, _)| from).collect()
 }
 
 /// Groups a graph of one entry. Composites must be expanded, all but attention and the vocabulary loss.

@@ -16,6 +16,8 @@ pub struct Prepared {
     pub graph: Graph,
     /// The additions of a value to a sum that is made step by step: operand 0 is what stood there before.
     pub accumulations: BTreeSet<NodeId>,
+    /// For each value of the graph that is needed, the value that it became.
+    pub mapped: BTreeMap<Value, Value>,
 }
 
 pub fn prepare(graph: &Graph) -> Prepared {
@@ -42,7 +44,7 @@ pub fn prepare(graph: &Graph) -> Prepared {
     pass.store_outputs();
     let mut prepared = pass.builder.finish();
     prepared.inputs = graph.inputs.clone();
-    Prepared { graph: prepared, accumulations: pass.accumulations }
+    Prepared { graph: prepared, accumulations: pass.accumulations, mapped: pass.mapped }
 }
 
 /// How often each node is used by nodes and outputs that are needed.

@@ -29,7 +29,7 @@ pub use builder::Builder;
 pub use infer::infer;
 pub use op::{AttentionMask, Op, Reduction};
 pub use parse::{ParseError, parse};
-pub use text::{op_text, type_text};
+pub use text::{op_text, op_word, type_text};
 pub use verify::{Violation, verify};
 
 use crate::size::{Size, Symbols};
@@ -96,6 +96,8 @@ impl Type {
 pub struct Origin {
     pub span: Option<Span>,
     pub path: Option<String>,
+    /// Whether it computes once more what a node before it did: then it has its reason to stand where it stands ([`crate::recompute`]).
+    pub again: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]

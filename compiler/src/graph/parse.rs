@@ -80,12 +80,13 @@ impl Reader {
         Ok(())
     }
 
-    /// `%3 = slice(%2) {axis=1, start=0}: f32[batch, 4] @ block.0`
+    /// `%3 = slice(%2) {axis=1, start=0}: f32[batch, 4] @ block.0 again`
     fn node(&mut self, text: &str) -> Parsed<()> {
         let (id, text) = text.split_once(" = ").ok_or("a node is `%NUMBER = OPERATION: TYPE`")?;
         if id != format!("%{}", self.builder.graph().len()) {
             return Err(format!("the next node is %{}, not {id}", self.builder.graph().len()));
         }
+        let (text, again) = text.strip_suffix(" again").map_or((text, false), |text| (text, true));
         let (text, path) = match text.split_once(" @ ") {
             Some((text, path)) => (text, Some(path.to_string())),
             None => (text, None),
@@ -106,7 +107,7 @@ impl Reader {
         let operands = operands.into_iter().map(|text| self.value(text)).collect::<Parsed<Vec<Value>>>()?;
         let described = Described { attributes, types: &types, symbols: &self.symbols };
         let op = described.op(name)?;
-        self.builder.copy(&Arc::new(Node { op, types, origin: Origin { span: None, path } }), &operands);
+        self.builder.copy(&Arc::new(Node { op, types, origin: Origin { span: None, path, again } }), &operands);
         Ok(())
     }
 

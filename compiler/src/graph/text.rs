@@ -63,6 +63,11 @@ pub fn op_text(op: &Op, symbols: &Symbols) -> String {
     if attributes.is_empty() { name } else { format!("{name} {{{}}}", attributes.join(", ")) }
 }
 
+/// The name of an operation, without what it is parameterised by: `load`, `reduce_sum`.
+pub fn op_word(op: &Op) -> String {
+    name(op).split(' ').next().unwrap_or_default().to_string()
+}
+
 fn write_symbols(symbols: &Symbols, f: &mut Formatter<'_>) -> Result {
     (0..symbols.len() as u32).map(Symbol).try_for_each(|symbol| match symbols.kind(symbol) {
         SymbolKind::Tokens(axis) => writeln!(f, "symbol {} = tokens {axis}", symbols.name(symbol)),
@@ -87,10 +92,10 @@ fn write_node(graph: &Graph, id: NodeId, f: &mut Formatter<'_>) -> Result {
     }
     let types: Vec<String> = node.types.iter().map(|ty| type_text(ty, &graph.symbols)).collect();
     write!(f, ": {}", types.join(", "))?;
-    match &node.origin.path {
-        Some(path) => writeln!(f, " @ {path}"),
-        None => writeln!(f),
+    if let Some(path) = &node.origin.path {
+        write!(f, " @ {path}")?;
     }
+    writeln!(f, "{}", if node.origin.again { " again" } else { "" })
 }
 
 fn write_output(output: &Output, f: &mut Formatter<'_>) -> Result {

@@ -26,7 +26,7 @@ pub(crate) struct Forward<'a> {
 /// What the graph says of the nodes of an application; the lines of `forward` itself belong to no layer.
 pub(super) fn origin(application: &Application) -> Origin {
     let path = (!application.path.is_empty()).then(|| application.path.clone());
-    Origin { span: Some(application.span), path }
+    Origin { span: Some(application.span), path, again: false }
 }
 
 impl<'a> Forward<'a> {
@@ -71,7 +71,7 @@ impl<'a> Forward<'a> {
             return value;
         }
         let parameter = &self.model.parameters[index];
-        self.builder.origin = Origin { span: Some(parameter.span), path: Some(parameter.path.clone()) };
+        self.builder.origin = Origin { span: Some(parameter.span), path: Some(parameter.path.clone()), again: false };
         let ty = Type::f32(parameter.shape.clone());
         let value = self.builder.load(Storage::Parameter(index as u32), ty);
         self.parameters[index] = Some(value);

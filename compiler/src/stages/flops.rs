@@ -26,7 +26,8 @@ pub fn flops_for(graph: &Graph, output: &str, sizes: &SizeValues) -> Option<f64>
     Some(sum)
 }
 
-fn node_flops(graph: &Graph, id: NodeId, sizes: &SizeValues) -> f64 {
+/// Of one node.
+pub(crate) fn node_flops(graph: &Graph, id: NodeId, sizes: &SizeValues) -> f64 {
     let operands = graph.operands(id);
     let shape = |i: usize| graph.ty(operands[i]).shape.as_slice();
     let count = |axes: &[Size]| axes.iter().map(|size| size.eval(sizes) as f64).product::<f64>();

@@ -8,6 +8,7 @@ mod flops;
 mod tests;
 mod text;
 
+pub(crate) use flops::node_flops;
 pub use flops::{flops, flops_for};
 pub use text::text;
 

@@ -14,7 +14,7 @@ pub use forward::Forward;
 pub use times::{Times, repeat};
 pub use training::Training;
 
-use crate::checkpoint::{StageState, State};
+use crate::checkpoint::{PlanState, StageState, State};
 use crate::device::Session;
 use crate::sizes::sizes_at;
 use crate::{Result, grow, init};
@@ -59,7 +59,7 @@ fn begin(model: &Model, session: &mut dyn Session, stage: usize, micro_batch: u6
     let sizes = sizes_at(model, micro_batch, &model.experiment.stages[stage].tokens);
     session.resize(&sizes)?;
     init::initialize(model, model.experiment.seed, session);
-    let mut state = State::new(model, &sizes, micro_batch);
+    let mut state = State::new(model, &sizes, PlanState::of(micro_batch));
     state.stage = StageState::new(stage, &model.experiment.stages[stage].name);
     grow::scales::write(session, &state);
     Ok(state)

@@ -8,6 +8,7 @@ use crate::{Failure, Result, storage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
+use tfc_compiler::budget::Decision;
 use tfc_compiler::model::Model;
 use tfc_compiler::size::SizeValues;
 
@@ -107,11 +108,14 @@ pub struct DataState {
 }
 
 /// What the plan decided for this machine and a resumed run obeys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanState {
     /// The most sequences that go through the model at once, in any stage.
     pub micro_batch: u64,
+    /// What the backward part computes again, by its role in a layer.
+    #[serde(default)]
+    pub recomputed: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +131,19 @@ impl Done {
         self.steps += other.steps;
         self.tokens += other.tokens;
         self.flops += other.flops;
+    }
+}
+
+impl PlanState {
+    /// So many sequences at once, and nothing computed again.
+    pub fn of(micro_batch: u64) -> PlanState {
+        PlanState { micro_batch: micro_batch.max(1), recomputed: Vec::new() }
+    }
+}
+
+impl From<Decision> for PlanState {
+    fn from(Decision { micro_batch, recomputed }: Decision) -> PlanState {
+        PlanState { micro_batch, recomputed }
     }
 }
 
@@ -146,7 +163,7 @@ impl StageState {
 
 impl State {
     /// Before anything has been done: every row is born, every scale at its rule.
-    pub fn new(model: &Model, sizes: &SizeValues, micro_batch: u64) -> State {
+    pub fn new(model: &Model, sizes: &SizeValues, plan: PlanState) -> State {
         let (first, seed) = model.experiment.stages.first().map_or(("", 0), |stage| (&stage.name, stage.seed));
         State {
             version: VERSION,
@@ -159,7 +176,7 @@ impl State {
             rows: rows::lineages(model, sizes, 0, 0),
             scales: scales::by_rule(model, sizes),
             data: DataState { cursor: 0, hash: None },
-            plan: PlanState { micro_batch: micro_batch.max(1) },
+            plan,
             changes: Vec::new(),
         }
     }

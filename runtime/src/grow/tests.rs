@@ -1,7 +1,7 @@
 //! Growth of the fake model: what it does to rows, moments, scales and segments, and to the function.
 
 use super::*;
-use crate::checkpoint::{Ramp, RunFolder};
+use crate::checkpoint::{PlanState, Ramp, RunFolder};
 use crate::device::HostTensor;
 use crate::fake::{self, BIAS, FakeSession, KEYS, Numbers, VALUES};
 use crate::random::{Purpose, Stream};
@@ -27,7 +27,7 @@ fn grown_up(n: i64, then: i64, growth: Growth) -> (Compiled, FakeSession, State)
             session.write(storage, &HostTensor::F32 { shape, data: numbers });
         }
     }
-    let mut state = State::new(&compiled.model, &sizes, 3);
+    let mut state = State::new(&compiled.model, &sizes, PlanState::of(3));
     state.done.steps = 40;
     state.rows.iter_mut().for_each(|lineage| lineage.axes[0][0].updates = 40);
     scales::write(&mut session, &state);

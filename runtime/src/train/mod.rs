@@ -24,13 +24,13 @@ pub use batches::{Batches, StageData};
 pub use changes::{Changes, compare};
 pub(crate) use course::Course;
 pub use event::{Event, Observer, Step};
-pub use micro_batch::{fitting, micro_batch, micro_batches};
+pub use micro_batch::{micro_batch, micro_batches};
 pub(crate) use update::Update;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::checkpoint::{self, Change, RunFolder, State};
+use crate::checkpoint::{self, Change, PlanState, RunFolder, State};
 use crate::device::Session;
 use crate::{Failure, Kind, Result};
 use run::Run;
@@ -47,9 +47,8 @@ pub struct Setup<'a> {
     pub data: &'a mut dyn FnMut(&Stage) -> Result<StageData>,
     pub observer: &'a mut dyn Observer,
     pub folder: &'a RunFolder,
-    /// The most sequences that go through the model at once, as [`fitting`] finds it for the largest stage. A resumed run goes on
-    /// with what it was started with.
-    pub micro_batch: u64,
+    /// What `compiled` was planned with. A resumed run goes on with what it was started with: see [`planned`].
+    pub plan: PlanState,
     /// By stage.
     pub flops_per_token: &'a [f64],
     /// Set to stop after the present update.
@@ -80,12 +79,11 @@ pub fn train(setup: Setup<'_>) -> Result<Outcome> {
 /// # Errors
 /// The spec or the data changed in a way that cannot be taken, or the checkpoint is broken.
 pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Result<Outcome> {
-    let Some(latest) = setup.folder.latest()? else {
+    let Some((latest, mut state)) = stopped_at(setup.folder)? else {
         setup.folder.replace_spec(spec)?;
         return train(setup);
     };
     let broken = |failure: Failure| without_it(failure, setup.folder);
-    let mut state = State::read(&latest.path.join("state.json")).map_err(broken)?;
     let model = &setup.compiled.model;
     let taken = compare(before, model, state.stage.index).take(accept)?;
     let step = state.done.steps;
@@ -95,11 +93,26 @@ pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Res
 
     let sizes = state.sizes(model, 1)?;
     setup.session.resize(&sizes)?;
-    checkpoint::load(&latest.path, setup.compiled, setup.session, &state).map_err(broken)?;
+    checkpoint::load(&latest, setup.compiled, setup.session, &state).map_err(broken)?;
     if setup.folder.spec()? != spec {
         setup.folder.replace_spec(spec)?;
     }
     Run::new(setup, state, accept).go_on()
+}
+
+/// What a run that is to be resumed was planned with; None where it has no checkpoint yet.
+///
+/// # Errors
+/// The checkpoint is broken.
+pub fn planned(folder: &RunFolder) -> Result<Option<PlanState>> {
+    Ok(stopped_at(folder)?.map(|(_, state)| state.plan))
+}
+
+/// The latest checkpoint and its state.
+fn stopped_at(folder: &RunFolder) -> Result<Option<(PathBuf, State)>> {
+    let Some(latest) = folder.latest()? else { return Ok(None) };
+    let state = State::read(&latest.path.join("state.json")).map_err(|failure| without_it(failure, folder))?;
+    Ok(Some((latest.path, state)))
 }
 
 /// A latest checkpoint that is broken is not passed over in silence; this says how to.

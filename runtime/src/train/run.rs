@@ -30,7 +30,7 @@ impl<'a> Run<'a> {
         };
         let sizes = sizes_at(model, 1, &first.tokens);
         setup.session.resize(&sizes)?;
-        let mut state = State::new(model, &sizes, setup.micro_batch);
+        let mut state = State::new(model, &sizes, setup.plan.clone());
         match &first.from {
             Some(path) => from::load(path, setup.compiled, setup.session, &mut state)?,
             None => init::initialize(model, model.experiment.seed, setup.session),

@@ -15,6 +15,8 @@ pub struct Memory {
     pub arenas: Vec<Arena>,
     /// As the session has them: all storages; the largest arena, and scratch.
     pub session: SessionMemory,
+    /// What the backward part computes again, by its role in a layer.
+    pub recomputed: Vec<String>,
 }
 
 /// Of one plan.
@@ -28,7 +30,12 @@ pub struct Arena {
     pub buffers: Vec<(String, usize, u64)>,
 }
 
-pub fn of(compiled: &Compiled, sizes: &BTreeMap<usize, SizeValues>, session: &SessionMemory) -> Memory {
+pub fn of(
+    compiled: &Compiled,
+    sizes: &BTreeMap<usize, SizeValues>,
+    session: &SessionMemory,
+    recomputed: &[String],
+) -> Memory {
     let mut storages: BTreeMap<Storage, u64> = BTreeMap::new();
     let mut arenas = Vec::new();
     for (plan, sizes) in sizes {
@@ -44,7 +51,7 @@ pub fn of(compiled: &Compiled, sizes: &BTreeMap<usize, SizeValues>, session: &Se
     storages.iter().for_each(|(storage, bytes)| *kinds.entry(kind(*storage)).or_default() += bytes);
     let mut storages: Vec<_> = kinds.into_iter().collect();
     storages.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    Memory { storages, arenas, session: *session }
+    Memory { storages, arenas, session: *session, recomputed: recomputed.to_vec() }
 }
 
 fn arena(plan: &Plan, sizes: &SizeValues) -> Arena {

@@ -95,6 +95,9 @@ fn memory_text(memory: &Memory) -> String {
             let _ = writeln!(text, "  {:>9}  the rest", bytes(rest));
         }
     }
+    if !memory.recomputed.is_empty() {
+        let _ = writeln!(text, "computed again for the backward part: {}", memory.recomputed.join(", "));
+    }
     let (storages, arena) = (bytes(memory.session.storages), bytes(memory.session.arena));
     text + &format!("in the session: {storages} of storages, {arena} of arena and scratch\n")
 }
@@ -137,6 +140,7 @@ pub fn json(kernels: &[Kernel], measured: &Measured, limits: &Limits, memory: &M
         "memory": {
             "storages": storages,
             "arenas": memory.arenas.iter().map(arena).collect::<Vec<_>>(),
+            "recomputed": memory.recomputed,
             "session": { "storages": memory.session.storages, "arena": memory.session.arena },
         },
     })
@@ -178,7 +182,9 @@ mod tests {
             buffers: (0..14).map(|i| (format!("buffer {i}"), 2, 1 << 10)).collect(),
         };
         let session = SessionMemory { storages: 5 << 20, arena: 4 << 20 };
-        Memory { storages: vec![("weights", 3 << 20), ("gradients", 2 << 20)], arenas: vec![arena], session }
+        let storages = vec![("weights", 3 << 20), ("gradients", 2 << 20)];
+        let recomputed = vec!["block.*.a: exp".into()];
+        Memory { storages, arenas: vec![arena], session, recomputed }
     }
 
     #[test]

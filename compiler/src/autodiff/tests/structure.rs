@@ -50,7 +50,7 @@ fn gradients_come_from_where_their_operation_comes_from() {
     let mut b = Builder::new("origin", Symbols::default());
     let ty = Type::f32(vec![]);
     let x = b.input("x", ty.clone());
-    b.origin = Origin { span: None, path: Some("block.0".into()) };
+    b.origin = Origin { path: Some("block.0".into()), ..Origin::default() };
     let y = b.unary(Unary::Exp, x);
     b.origin = Origin::default();
     let seed = b.input("seed", ty);

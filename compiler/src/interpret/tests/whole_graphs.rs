@@ -33,7 +33,7 @@ fn the_first_operation_that_is_not_finite_is_named() {
     let clip = b.input("clip", ty.clone());
     let infinity = b.constant(f64::INFINITY, ty);
     let least = b.binary(Binary::Minimum, clip, infinity);
-    b.origin = Origin { span: None, path: Some("block.0".into()) };
+    b.origin = Origin { path: Some("block.0".into()), ..Origin::default() };
     let log = b.unary(Unary::Log, x);
     b.origin = Origin::default();
     let exp = b.unary(Unary::Exp, log);

@@ -1,7 +1,7 @@
 //! What things are called, in the graph's words: for `explain`, profiles, and the place of the first number that is not finite.
 
 use crate::fuse::Task;
-use crate::graph::{Graph, NodeId, Value, op_text};
+use crate::graph::{Graph, NodeId, Value, op_word};
 use crate::plan::{Plan, Step};
 use crate::storage::Storage;
 use tfc_grammar::span::Span;
@@ -12,24 +12,22 @@ pub fn of_task(graph: &Graph, task: &Task) -> (Option<Span>, String) {
     let mut nodes = task.nodes.clone();
     nodes.sort();
     for node in &nodes {
-        let word = word(graph, *node);
+        let word = op_word(&graph.node(*node).op);
         if words.last() != Some(&word) {
             words.push(word);
         }
     }
     let origin = nodes.iter().map(|node| &graph.node(*node).origin);
     let span = origin.clone().find_map(|origin| origin.span);
+    if nodes.iter().any(|node| graph.node(*node).origin.again) {
+        words.push("again".into());
+    }
     (span, with_path(path(graph, &nodes), words.join(" ")))
 }
 
 pub fn of_value(graph: &Graph, value: Value) -> String {
-    with_path(path(graph, &[value.node]), format!("{} {value}", word(graph, value.node)))
-}
-
-/// The name of an operation, without what it is parameterised by.
-fn word(graph: &Graph, node: NodeId) -> String {
-    let text = op_text(&graph.node(node).op, &graph.symbols);
-    text.split([' ', '(']).next().unwrap_or_default().to_string()
+    let again = if graph.node(value.node).origin.again { "again " } else { "" };
+    with_path(path(graph, &[value.node]), format!("{} {again}{value}", op_word(graph.op(value))))
 }
 
 fn path<'a>(graph: &'a Graph, nodes: &[NodeId]) -> Option<&'a str> {

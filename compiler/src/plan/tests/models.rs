@@ -321,8 +321,8 @@ fn whatever_is_switched_off_models_compute_the_same() {
         let disabled = Disabled::named(&[optimization.name().to_string()]).expect("its own name");
         let without: Vec<String> = graphs.iter().map(|graph| plan(graph, &disabled)).collect();
         // The fuser reads a graph from its outputs, so that it misses nothing that no output needs; and in none of these models does a value
-        // take the place of its matrix.
-        let unseen = matches!(optimization, Optimization::Dce | Optimization::Takeover);
+        // take the place of its matrix; and memory is not short.
+        let unseen = matches!(optimization, Optimization::Dce | Optimization::Takeover | Optimization::Checkpointing);
         assert!(without != whole || unseen, "{} does nothing", optimization.name());
     }
 }

@@ -27,7 +27,7 @@ pub fn sample(n: i64, steps: u64) -> (Compiled, FakeSession, State) {
         Stream::new(steps, Purpose::Sampling, &format!("{storage:?}"), 0).fill_normal(0, 1.0, &mut numbers);
         session.tensors.insert(storage, HostTensor::F32 { shape, data: numbers });
     }
-    let mut state = State::new(&compiled.model, &sizes, 3);
+    let mut state = State::new(&compiled.model, &sizes, PlanState::of(3));
     state.done.steps = steps;
     state.scales[0].value = session.numbers(Storage::Scale(0))[0];
     (compiled, session, state)

@@ -117,7 +117,7 @@ pub fn run_on(compiled: &Compiled, session: &mut dyn Session, path: &Path, optio
         data: &mut |stage| Ok((options.data)(stage)),
         observer: &mut recorder,
         folder: &folder,
-        micro_batch: options.micro_batch,
+        plan: PlanState::of(options.micro_batch),
         flops_per_token: &[10.0, 20.0, 30.0, 40.0],
         interrupted: &interrupted,
         until_step: options.until_step,

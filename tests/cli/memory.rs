@@ -1,0 +1,57 @@
+//! `--memory`: what a run does to stay within it, and what it says where it cannot.
+
+use super::{SPEC, Workplace};
+use crate::support;
+use serde_json::{Value, json};
+use tfc_compiler::budget;
+use tfc_compiler::compile::compile;
+use tfc_compiler::compiled::Entry;
+
+/// One sequence at a time, so that only computing again makes a training smaller.
+fn spec() -> String {
+    SPEC.replace("batch = 4", "batch = 1")
+}
+
+/// The bytes that the training takes where nothing is computed again.
+fn keeping_all() -> u64 {
+    let entries = [Entry::Gradient, Entry::Update, Entry::Evaluate, Entry::Named(vec!["logits".into()])];
+    budget::bytes(&compile(support::model(&spec(), &[]), &entries), 1)
+}
+
+/// The amount that a refusal names.
+fn least(refusal: &str) -> &str {
+    let (_, rest) = refusal.split_once("at least ").unwrap_or_else(|| panic!("no least amount in: {refusal}"));
+    rest.split_once(" of memory").expect("an amount").0
+}
+
+/// What the checkpoint after the last step says of its plan.
+fn plan(workplace: &Workplace, out: &str) -> Value {
+    let state: Value =
+        serde_json::from_slice(&workplace.read(&format!("{out}/checkpoints/step-40/state.json"))).expect("JSON");
+    state["plan"].clone()
+}
+
+#[test]
+fn too_little_is_the_machines_fault_and_names_the_least() {
+    let workplace = Workplace::with_spec(&spec());
+    let refusal = workplace.fail(3, &["train", "tiny.tfm", "--out", "small", "--memory", "1KiB"]);
+    assert_eq!(refusal.trim().lines().count(), 1, "{refusal}");
+    workplace.succeed(&["train", "tiny.tfm", "--out", "enough", "--memory", least(&refusal), "--steps", "1"]);
+}
+
+#[test]
+fn a_run_that_computes_again_is_the_same_run_and_goes_on_as_it_began() {
+    let workplace = Workplace::with_spec(&spec());
+    workplace.succeed(&["train", "tiny.tfm", "--out", "whole"]);
+    assert_eq!(plan(&workplace, "whole"), json!({ "micro_batch": 1, "recomputed": [] }));
+    let budget = (keeping_all() - 1).to_string();
+    workplace.succeed(&["train", "tiny.tfm", "--out", "tight", "--memory", &budget, "--steps", "25"]);
+    // With more memory than at its beginning, too.
+    workplace.succeed(&["train", "tiny.tfm", "--out", "tight", "--resume"]);
+    assert_ne!(plan(&workplace, "tight")["recomputed"], json!([]));
+    let parameters = |out: &str| workplace.read(&format!("{out}/checkpoints/step-40/model.safetensors"));
+    assert!(parameters("whole") == parameters("tight"), "computing again changes the run");
+
+    let refusal = workplace.fail(3, &["train", "tiny.tfm", "--out", "tight", "--resume", "--memory", "1KiB"]);
+    assert!(refusal.contains("as it was planned when it began"), "{refusal}");
+}
