@@ -88,6 +88,19 @@ pub fn peak_resident() -> Option<u64> {
     kernel_says("/proc/self/status", "VmHWM:")
 }
 
+/// What this process has in memory now: in all, and without what it shares with its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resident {
+    pub all: u64,
+    pub anonymous: u64,
+}
+
+/// None where there is no /proc.
+pub fn resident() -> Option<Resident> {
+    let says = |key| kernel_says("/proc/self/status", key);
+    Some(Resident { all: says("VmRSS:")?, anonymous: says("RssAnon:")? })
+}
+
 /// The bytes in the line of a table of amounts.
 fn kernel_says(table: &str, key: &str) -> Option<u64> {
     let text = std::fs::read_to_string(table).ok()?;

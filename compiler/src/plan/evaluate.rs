@@ -1,8 +1,8 @@
 //! Runs a plan by the definition of its kernels: what tests hold against the interpreter, and what `--emit plan` can be trusted by.
 //!
-//! The arena is laid out as on a device and holds NaN wherever nothing was written, so a buffer that is read too early or overwritten too soon shows.
+//! Memory is laid out as on a device and holds NaN wherever nothing was written, so a buffer that is read too early or overwritten too soon shows.
 
-use super::{BufferId, Launch, Place, Plan, Program, Step, Table, layout};
+use super::{BufferId, Launch, Place, Plan, Program, Spot, Step, Table, layout};
 use crate::graph::DType;
 use crate::interpret::{Data, Memory, Tensor};
 use crate::kernel;
@@ -16,13 +16,23 @@ pub fn evaluate(program: &Program, plan: &Plan, sizes: &SizeValues, memory: &mut
     let mut run = Run {
         program,
         cells: vec![f64::NAN; (layout.arena_bytes / 4) as usize],
-        starts: layout.offsets.iter().map(|offset| offset.map_or(0, |bytes| (bytes / 4) as usize)).collect(),
+        starts: vec![0; plan.buffers.len()],
         lengths: plan.buffers.iter().map(|buffer| buffer.elements.eval(sizes) as usize).collect(),
     };
     for (buffer, storage) in storages(plan) {
         run.starts[buffer] = run.cells.len();
-        let cells = stored(plan, storage, sizes, memory, run.lengths[buffer]);
+        let lends = plan.lenders.iter().any(|lender| lender.buffer.0 as usize == buffer);
+        let cells = match lends {
+            true => vec![f64::NAN; run.lengths[buffer]],
+            false => stored(plan, storage, sizes, memory, run.lengths[buffer]),
+        };
         run.cells.extend(cells);
+    }
+    for (buffer, spot) in layout.spots.iter().enumerate() {
+        if let Some(Spot { lender, offset }) = spot {
+            let region = lender.map_or(0, |lender| run.starts[lender.0 as usize]);
+            run.starts[buffer] = region + (offset / 4) as usize;
+        }
     }
     plan.steps.iter().for_each(|step| run.step(step, sizes));
     for (buffer, storage) in storages(plan) {

@@ -1,19 +1,27 @@
-//! Offsets in the arena: a pure function of the plan and one number per symbol.
+//! Where in memory everything is: a pure function of the plan and one number per symbol.
 //!
 //! Buffers that are never needed at the same time share memory. The largest are placed first, each into the smallest gap that takes it
-//! between those that it meets in time, or after all of them.
+//! between those that it meets in time: in a gradient that is written later ([`super::lending`]), the first such one; else in the arena, or after
+//! all that stands there.
 
-use super::{Buffer, Place, Plan, Step, chunks};
+use super::{Buffer, BufferId, Lender, Place, Plan, Step, chunks};
 use crate::size::{SizeValues, Symbol};
 
 /// In bytes. Every offset is a multiple of [`ALIGNMENT`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// For each buffer of the plan, where in the arena it starts; None for a storage.
-    pub offsets: Vec<Option<u64>>,
+    /// For each buffer of the plan, where it is; None for a storage.
+    pub spots: Vec<Option<Spot>>,
     pub arena_bytes: u64,
-    /// The most that is needed at one step: no layout can do with less.
+    /// The most that is needed at one step, wherever it is: without what gradients lend, no arena can do with less.
     pub live_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// The buffer of a storage that lends its memory; None in the arena.
+    pub lender: Option<BufferId>,
+    pub offset: u64,
 }
 
 pub const ALIGNMENT: u64 = 64;
@@ -26,20 +34,65 @@ struct Piece {
     last: u32,
 }
 
+/// A range of memory and what has been placed there, by offset.
+struct Region {
+    lender: Option<Lender>,
+    /// The arena takes what is needed.
+    bytes: u64,
+    placed: Vec<(u64, Piece)>,
+}
+
 pub fn layout(plan: &Plan, sizes: &SizeValues) -> Layout {
     let mut pieces = pieces(plan, sizes);
     let live_bytes = live_bytes(&pieces, plan.steps.len());
     pieces.sort_by_key(|piece| (std::cmp::Reverse(piece.bytes), piece.first, piece.buffer));
-    let mut offsets = vec![None; plan.buffers.len()];
-    let mut placed: Vec<(u64, Piece)> = Vec::new();
+    let mut regions = regions(plan, sizes);
+    let mut spots = vec![None; plan.buffers.len()];
     for piece in pieces {
-        let offset = smallest_gap(&placed, &piece);
-        offsets[piece.buffer] = Some(offset);
-        let place = placed.partition_point(|(other, _)| *other <= offset);
-        placed.insert(place, (offset, piece));
+        let fitting = regions.iter_mut().find_map(|region| region.gap(&piece).map(|offset| (region, offset)));
+        let (region, offset) = fitting.expect("bug in tfc: the arena has no end");
+        spots[piece.buffer] = Some(Spot { lender: region.lender.map(|lender| lender.buffer), offset });
+        region.place(offset, piece);
     }
-    let arena_bytes = placed.iter().map(|(offset, piece)| offset.saturating_add(piece.bytes)).max().unwrap_or(0);
-    Layout { offsets, arena_bytes, live_bytes }
+    let arena = regions.last().expect("bug in tfc: there is always an arena");
+    let arena_bytes = arena.placed.iter().map(|(offset, piece)| offset.saturating_add(piece.bytes)).max().unwrap_or(0);
+    Layout { spots, arena_bytes, live_bytes }
+}
+
+/// What lends, the earliest first; then the arena.
+fn regions(plan: &Plan, sizes: &SizeValues) -> Vec<Region> {
+    let lent = |lender: &Lender| {
+        let elements = plan.buffers[lender.buffer.0 as usize].elements.eval(sizes);
+        Region { lender: Some(*lender), bytes: elements.max(0).saturating_mul(4) as u64, placed: Vec::new() }
+    };
+    let arena = Region { lender: None, bytes: u64::MAX, placed: Vec::new() };
+    plan.lenders.iter().map(lent).chain([arena]).collect()
+}
+
+impl Region {
+    /// The offset of the smallest gap that takes a piece, if there is one.
+    fn gap(&self, piece: &Piece) -> Option<u64> {
+        if piece.bytes > self.bytes || self.lender.is_some_and(|lender| lender.until <= piece.last) {
+            return None;
+        }
+        let meets = |other: &Piece| other.first <= piece.last && piece.first <= other.last;
+        let mut end = 0;
+        let mut best: Option<(u64, u64)> = None;
+        for (offset, other) in self.placed.iter().filter(|(_, other)| meets(other)) {
+            let gap = offset.saturating_sub(end);
+            if gap >= piece.bytes && best.is_none_or(|(smallest, _)| gap < smallest) {
+                best = Some((gap, end));
+            }
+            end = end.max(offset.saturating_add(other.bytes));
+        }
+        let after = (end <= self.bytes - piece.bytes || self.lender.is_none()).then_some(end);
+        best.map(|(_, offset)| offset).or(after)
+    }
+
+    fn place(&mut self, offset: u64, piece: Piece) {
+        let place = self.placed.partition_point(|(other, _)| *other <= offset);
+        self.placed.insert(place, (offset, piece));
+    }
 }
 
 fn pieces(plan: &Plan, sizes: &SizeValues) -> Vec<Piece> {
@@ -53,21 +106,6 @@ fn pieces(plan: &Plan, sizes: &SizeValues) -> Vec<Piece> {
         }
     };
     plan.buffers.iter().enumerate().filter_map(piece).collect()
-}
-
-/// `placed` is sorted by offset.
-fn smallest_gap(placed: &[(u64, Piece)], piece: &Piece) -> u64 {
-    let meets = |other: &Piece| other.first <= piece.last && piece.first <= other.last;
-    let mut end = 0;
-    let mut best: Option<(u64, u64)> = None;
-    for (offset, other) in placed.iter().filter(|(_, other)| meets(other)) {
-        let gap = offset.saturating_sub(end);
-        if gap >= piece.bytes && best.is_none_or(|(smallest, _)| gap < smallest) {
-            best = Some((gap, end));
-        }
-        end = end.max(offset.saturating_add(other.bytes));
-    }
-    best.map_or(end, |(_, offset)| offset)
 }
 
 fn live_bytes(pieces: &[Piece], steps: usize) -> u64 {

@@ -8,6 +8,7 @@ mod emit;
 mod evaluate;
 mod homes;
 mod layout;
+mod lending;
 mod lifetimes;
 mod operations;
 #[cfg(test)]
@@ -18,7 +19,8 @@ mod verify;
 pub use cost::{Cost, launch_cost};
 pub use emit::compile_entry;
 pub use evaluate::{chunks, evaluate};
-pub use layout::{Layout, layout};
+pub use layout::{Layout, Spot, layout};
+pub use lending::Lender;
 pub use operations::{Operation, What, operations};
 pub use verify::{verify, verify_at};
 
@@ -130,6 +132,8 @@ pub struct Plan {
     pub tables: Vec<Table>,
     pub buffers: Vec<Buffer>,
     pub steps: Vec<Step>,
+    /// In the order of their steps.
+    pub lenders: Vec<Lender>,
 }
 
 /// The plans of several entries over one set of deduplicated kernels.

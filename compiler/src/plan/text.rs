@@ -31,7 +31,7 @@ impl Display for PlanText<'_> {
         };
         writeln!(f, "plan {}{precision}", self.plan.name)?;
         for (index, buffer) in self.plan.buffers.iter().enumerate() {
-            writeln!(f, "  b{index} {}", self.buffer(buffer))?;
+            writeln!(f, "  b{index} {}", self.buffer(index as u32, buffer))?;
         }
         for (index, step) in self.plan.steps.iter().enumerate() {
             self.step(&format!("  {index}: "), step, f)?;
@@ -45,11 +45,14 @@ impl PlanText<'_> {
         size.display(&self.plan.symbols).to_string()
     }
 
-    /// `f32[batch*sequence*64] at 3..=7: block.0.ffn: matmul %12`.
-    fn buffer(&self, buffer: &Buffer) -> String {
+    /// `f32[batch*sequence*64] at 3..=7: block.0.ffn: matmul %12`, `f32[64] is gradient.2, lent before 9: gradient.2`.
+    fn buffer(&self, index: u32, buffer: &Buffer) -> String {
         let flat = Type { dtype: buffer.dtype, shape: vec![buffer.elements.clone()] };
         let place = match buffer.place {
-            Place::Storage(storage) => format!("is {storage}"),
+            Place::Storage(storage) => match self.plan.lenders.iter().find(|lender| lender.buffer.0 == index) {
+                Some(lender) => format!("is {storage}, lent before {}", lender.until),
+                None => format!("is {storage}"),
+            },
             Place::Arena { first, last } => format!("at {first}..={last}"),
         };
         format!("{} {place}: {}", type_text(&flat, &self.plan.symbols), buffer.name)

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::executable::{Backend, Code, Loaded};
 use tfc_compiler::graph::Type;
-use tfc_compiler::plan::{self, layout};
+use tfc_compiler::plan::{self, Place, layout};
 use tfc_compiler::precision::Precision;
 use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
@@ -95,6 +95,13 @@ impl CpuSession {
         self.prepared.iter_mut().for_each(|prepared| *prepared = None);
     }
 
+    /// The index of the plan of an entry in the present precision.
+    fn plan(&self, entry: &str) -> usize {
+        self.compiled.program.plan(entry, self.precision).unwrap_or_else(|| {
+            panic!("bug in tfc: entry `{entry}` was not compiled in {}", self.precision.name());
+        })
+    }
+
     /// Runs a plan. `inspect` sees each launch when it has run, and may end the call.
     fn call(
         &mut self,
@@ -104,9 +111,7 @@ impl CpuSession {
         inspect: &mut dyn FnMut(&Ready) -> bool,
     ) -> Result<Vec<Named>> {
         let compiled = Arc::clone(&self.compiled);
-        let index = compiled.program.plan(entry, self.precision).unwrap_or_else(|| {
-            panic!("bug in tfc: entry `{entry}` was not compiled in {}", self.precision.name());
-        });
+        let index = self.plan(entry);
         let plan = &compiled.program.plans[index];
         let mut sizes = self.sizes.clone();
         call.iter().for_each(|(symbol, value)| sizes.set(*symbol, *value));
@@ -166,8 +171,15 @@ impl Session for CpuSession {
     }
 
     fn first_non_finite(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Option<String> {
-        // What an earlier call left in the arena must not be mistaken for a result.
+        // What an earlier call left in the arena, or where gradients lend their memory, must not be mistaken for a result.
         self.arena.bytes_mut().fill(0);
+        let compiled = Arc::clone(&self.compiled);
+        let plan = &compiled.program.plans[self.plan(entry)];
+        for lender in &plan.lenders {
+            if let Place::Storage(storage) = plan.buffers[lender.buffer.0 as usize].place {
+                self.storages.zero(storage);
+            }
+        }
         let mut found = None;
         let inspect = &mut |ready: &Ready| {
             // SAFETY: during the call, so as for the call itself.

@@ -10,7 +10,7 @@ use crate::Result;
 use std::sync::Arc;
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Access, Kernel, Operand};
-use tfc_compiler::plan::{self, Argument, Layout, Place, Plan};
+use tfc_compiler::plan::{self, Argument, Layout, Place, Plan, Spot};
 use tfc_compiler::size::{Size, SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 
@@ -67,8 +67,13 @@ impl Prepared {
     fn place(&self, plan: &Plan, layout: &Layout, buffer: usize, ground: &Ground) -> *mut u8 {
         match &plan.buffers[buffer].place {
             Place::Arena { .. } => {
-                let offset = layout.offsets[buffer].expect("bug in tfc: a buffer of the arena has no place");
-                ground.arena.address().wrapping_add(offset as usize)
+                let Spot { lender, offset } =
+                    layout.spots[buffer].expect("bug in tfc: a buffer of the arena has no place");
+                let region = match lender {
+                    Some(lender) => self.place(plan, layout, lender.0 as usize, ground),
+                    None => ground.arena.address(),
+                };
+                region.wrapping_add(offset as usize)
             }
             Place::Storage(Storage::Input(i)) => self.inputs[*i as usize].address(),
             Place::Storage(Storage::Output(i)) => self.outputs[*i as usize].address(),

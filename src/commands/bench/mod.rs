@@ -7,7 +7,7 @@ use crate::console::Console;
 use crate::stop::Outcome;
 use crate::workload::Workload;
 use crate::{memory, session};
-use report::{Bandwidth, Report};
+use report::{Bandwidth, Report, Touched};
 use tfc_codegen::{CpuBackend, Peak};
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::executable::{Backend, BackendError};
@@ -32,6 +32,7 @@ pub fn run(command: &Bench, console: &Console) -> Outcome {
             Some((weights, peak.reading(threads, weights as usize)))
         }
     };
+    let before = memory::resident();
     let mut work = workload.work(&mut session)?;
     let times = repeat(&mut work, &mut session, command.repetitions)?;
     let report = Report {
@@ -60,6 +61,10 @@ pub fn run(command: &Bench, console: &Console) -> Outcome {
         },
         times,
         session: session.memory(),
+        resident: before.zip(memory::resident()).map(|(before, after)| Touched {
+            before: before.all,
+            touched: after.anonymous.saturating_sub(before.anonymous),
+        }),
         peak_memory: memory::peak_resident(),
     };
     let text = match command.format {

@@ -30,7 +30,16 @@ pub struct Report {
     pub losses: Vec<f64>,
     pub session: SessionMemory,
     /// In bytes; None where the system does not say.
+    pub resident: Option<Touched>,
     pub peak_memory: Option<u64>,
+}
+
+/// What of the planned memory was used.
+pub struct Touched {
+    /// What the process had in memory before the session took any.
+    pub before: u64,
+    /// What came into memory since, beside files.
+    pub touched: u64,
 }
 
 pub struct Bandwidth {
@@ -75,6 +84,10 @@ impl Report {
                 None => planned,
             },
         );
+        if let Some(Touched { before, touched }) = self.resident {
+            let fraction = 100.0 * touched as f64 / (storages + arena) as f64;
+            line("touched", format!("{fraction:.1} % of what was planned; {} were in memory before", bytes(before)));
+        }
         if let [first, .., last] = self.losses[..] {
             line("loss", format!("{first:.4}, and {last:.4} after {} updates", self.losses.len() - 1));
         }
@@ -124,6 +137,9 @@ impl Report {
             "kernels": self.kernels,
             "storage_bytes": self.session.storages,
             "arena_bytes": self.session.arena,
+            "planned_bytes": self.session.storages + self.session.arena,
+            "touched_bytes": self.resident.as_ref().map(|resident| resident.touched),
+            "resident_at_start_bytes": self.resident.as_ref().map(|resident| resident.before),
             "peak_memory_bytes": self.peak_memory,
             "losses": self.losses,
         })
@@ -172,6 +188,7 @@ mod tests {
             bandwidth: None,
             losses: vec![8.5, 8.25, 8.0],
             session: SessionMemory { storages: 80 << 20, arena: 286 << 20 },
+            resident: Some(Touched { before: 120 << 20, touched: 362 << 20 }),
             peak_memory: Some(487 << 20),
         }
     }
@@ -183,6 +200,7 @@ mod tests {
                     tokens/s     4,551, the median of 3; best 5,120\n\
                     GFLOP/s      150.0, 57.7 % of the 260.0 that the threads can do\n\
                     memory       487 MiB at most; 80.0 MiB of storages and 286 MiB of arena\n\
+                    touched      98.9 % of what was planned; 120 MiB were in memory before\n\
                     loss         8.5000, and 8.0000 after 2 updates\n";
         assert_eq!(report().text(), text);
         let json = report().json();
@@ -190,6 +208,7 @@ mod tests {
         assert_eq!(json["gflops"], 150.0);
         assert_eq!(json["seconds"]["repetitions"], 3);
         assert_eq!(json["peak_memory_bytes"], 487 << 20);
+        assert_eq!([&json["planned_bytes"], &json["touched_bytes"]], [366 << 20, 362 << 20]);
     }
 
     #[test]
@@ -202,6 +221,7 @@ mod tests {
             flops: 1.8e9,
             bandwidth: Some(Bandwidth { bytes: 100_000_000, peak: 10e9 }),
             losses: Vec::new(),
+            resident: None,
             peak_memory: None,
             ..report()
         };

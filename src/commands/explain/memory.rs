@@ -23,7 +23,7 @@ pub struct Memory {
 pub struct Arena {
     pub entry: String,
     pub bytes: u64,
-    /// The most that is alive at one step, and what that step computes.
+    /// The most that is alive at one step, in the arena or lent by gradients that are written later, and what that step computes.
     pub live_bytes: u64,
     pub fullest: String,
     /// What is alive then: name, how many buffers, bytes; the largest first.

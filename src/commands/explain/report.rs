@@ -86,7 +86,7 @@ fn memory_text(memory: &Memory) -> String {
     let mut text = format!("\nstorages: {}\n", kinds.collect::<Vec<_>>().join(", "));
     for arena in &memory.arenas {
         let Arena { entry, bytes: size, live_bytes, fullest, buffers } = arena;
-        let _ = writeln!(text, "arena of {entry}: {}, {} of it used at {fullest}", bytes(*size), bytes(*live_bytes));
+        let _ = writeln!(text, "arena of {entry}: {} for {} alive at {fullest}", bytes(*size), bytes(*live_bytes));
         for (name, count, size) in buffers.iter().take(BUFFERS) {
             let _ = writeln!(text, "  {:>9}  {count:>4} × {name}", bytes(*size));
         }

@@ -27,12 +27,14 @@ pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled) -
         tables: Vec::new(),
         buffers: Vec::new(),
         steps: Vec::new(),
+        lenders: Vec::new(),
     };
     let mut emitter = Emitter { program: Program::default(), plan, disabled, storages: BTreeMap::new() };
     let fused = fuse::fuse(graph, disabled);
     emitter.plan.steps = emitter.steps(&fused, BTreeMap::new());
     let Emitter { mut program, mut plan, .. } = emitter;
     super::lifetimes::set_lifetimes(&mut plan);
+    plan.lenders = super::lending::lenders(&program.kernels, &plan);
     program.plans.push(plan);
     program
 }

@@ -1,9 +1,10 @@
 //! Layouts: what lives at the same time does not overlap, and little is wasted.
 
 use crate::graph::DType;
-use crate::plan::{Buffer, BufferId, Layout, Place, Plan, Step, chunks, layout};
+use crate::plan::{Buffer, BufferId, Layout, Lender, Place, Plan, Spot, Step, chunks, layout};
 use crate::precision::Precision;
 use crate::size::{Size, SizeValues, Symbol, Symbols};
+use crate::storage::Storage;
 use proptest::prelude::*;
 
 /// A plan of buffers alone: (elements, first step, steps it lives on).
@@ -23,6 +24,7 @@ fn plan_of(lives: &[(i64, u32, u32)]) -> Plan {
         tables: Vec::new(),
         buffers: lives.iter().map(buffer).collect(),
         steps: vec![Step::Zero(BufferId(0)); 60],
+        lenders: Vec::new(),
     }
 }
 
@@ -38,7 +40,7 @@ proptest! {
         let plan = plan_of(&lives);
         let layout = layout_of(&plan, 3);
         let place = |i: usize| {
-            let start = layout.offsets[i].unwrap();
+            let start = layout.spots[i].unwrap().offset;
             (start, start + 4 * 3 * lives[i].0 as u64)
         };
         for (i, (_, first, more)) in lives.iter().enumerate() {
@@ -55,8 +57,48 @@ proptest! {
     }
 }
 
+/// The same with gradients, first written at these steps, of so many elements.
+fn plan_with_gradients(lives: &[(i64, u32, u32)], gradients: &[(i64, u32)]) -> Plan {
+    let mut plan = plan_of(lives);
+    for (index, (elements, until)) in gradients.iter().enumerate() {
+        let buffer = BufferId(plan.buffers.len() as u32);
+        plan.buffers.push(Buffer {
+            name: String::new(),
+            dtype: DType::F32,
+            elements: Size::constant(*elements),
+            place: Place::Storage(Storage::Gradient(index as u32)),
+        });
+        plan.lenders.push(Lender { buffer, until: *until });
+    }
+    plan.lenders.sort_by_key(|lender| lender.until);
+    plan
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_lent_is_free_until_it_is_written(
+        lives in prop::collection::vec((0..5000i64, 0..40u32, 0..20u32), 1..60),
+        gradients in prop::collection::vec((0..20_000i64, 0..60u32), 1..20),
+    ) {
+        let plan = plan_with_gradients(&lives, &gradients);
+        let layout = layout_of(&plan, 1);
+        let bytes = |i: usize| 4 * lives[i].0 as u64;
+        for (i, (_, first, more)) in lives.iter().enumerate() {
+            let spot = layout.spots[i].unwrap();
+            if let Some(lender) = plan.lenders.iter().find(|lender| Some(lender.buffer) == spot.lender) {
+                let (elements, until) = gradients[lender.buffer.0 as usize - lives.len()];
+                prop_assert!(first + more < until && spot.offset + bytes(i) <= 4 * elements as u64);
+            }
+            for (j, (_, other_first, other_more)) in lives.iter().enumerate().skip(i + 1) {
+                let other = layout.spots[j].unwrap();
+                let meet = *first <= other_first + other_more && *other_first <= first + more;
+                let apart = spot.offset + bytes(i) <= other.offset || other.offset + bytes(j) <= spot.offset;
+                prop_assert!(!meet || apart || spot.lender != other.lender);
+            }
+        }
+    }
 
     #[test]
     fn chunks_are_few_even_and_whole(rows in 0i64..10_000, most in 1i64..3_000) {
@@ -78,10 +120,19 @@ fn a_chain_needs_two_places() {
 }
 
 #[test]
+fn a_gradient_lends_its_memory_until_it_is_written() {
+    let plan = plan_with_gradients(&[(256, 0, 4), (256, 0, 5)], &[(300, 5)]);
+    let layout = layout_of(&plan, 1);
+    assert_eq!(layout.spots[0], Some(Spot { lender: Some(BufferId(2)), offset: 0 }));
+    assert_eq!(layout.spots[1], Some(Spot { lender: None, offset: 0 }));
+    assert_eq!((layout.arena_bytes, layout.live_bytes), (1024, 2048));
+}
+
+#[test]
 fn growth_moves_offsets_and_nothing_else() {
     let plan = plan_of(&[(100, 0, 3), (7, 1, 1), (50, 2, 2)]);
     let [small, large] = [2, 64].map(|batch| layout_of(&plan, batch));
-    assert_eq!(small.offsets.len(), large.offsets.len());
+    assert_eq!(small.spots.len(), large.spots.len());
     assert_eq!(large.live_bytes, 4 * 64 * (100 + 7 + 50));
     assert_eq!(layout_of(&plan, 2), small);
 }
