@@ -25,8 +25,8 @@ pub struct Workload {
     pub stage: usize,
     /// Sequences in a batch.
     pub batch: u64,
-    /// Of training; nothing is planned for other work.
-    pub plan: PlanState,
+    /// Of a training.
+    pub plan: Option<PlanState>,
 }
 
 impl Workload {
@@ -44,8 +44,11 @@ impl Workload {
         let batch = set_batch(&mut model, stage, arguments)?;
         let entries = entries(&model, arguments.what)?;
         let (compiled, plan) = match arguments.what {
-            What::Train => memory::compile_training(model, &entries, &disabled, budget, None)?,
-            What::Forward | What::Decode => (compile_without(model, &entries, &disabled), PlanState::of(batch)),
+            What::Train => {
+                let (compiled, plan) = memory::compile_training(model, &entries, &disabled, budget, None)?;
+                (compiled, Some(plan))
+            }
+            What::Forward | What::Decode => (compile_without(model, &entries, &disabled), None),
         };
         let compiled = Arc::new(compiled);
         let session = session::on_cpu(&compiled, threads)?;
@@ -56,11 +59,15 @@ impl Workload {
     /// The work, with everything that it needs in the session.
     pub fn work(&self, session: &mut dyn Session) -> Result<Work<'_>> {
         match self.what {
-            What::Train => Training::new(&self.compiled, session, self.stage, self.plan.micro_batch)
+            What::Train => Training::new(&self.compiled, session, self.stage, self.micro_batch())
                 .map(|training| Work::Training(Box::new(training))),
             What::Forward => Forward::new(&self.compiled, session, self.stage, self.batch).map(Work::Forward),
             What::Decode => Decoding::new(&self.compiled, session, self.stage).map(Work::Decoding),
         }
+    }
+
+    fn micro_batch(&self) -> u64 {
+        self.plan.as_ref().map_or(self.batch, |plan| plan.micro_batch)
     }
 
     /// Of one repetition, as `tfc check` counts them.

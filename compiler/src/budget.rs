@@ -6,13 +6,20 @@
 //! operations for every sequence. So a run first takes more micro-batches, and recomputes where a single sequence does not fit, or where the
 //! model is so large and the sequences so short that another micro-batch would cost more.
 
+mod bytes;
+#[cfg(test)]
+mod tests;
+
+pub use bytes::{arena_bytes, bytes};
+
 use crate::compile::{compile_recomputing, compile_without};
 use crate::compiled::{Compiled, Entry};
 use crate::model::Model;
 use crate::optimization::Disabled;
-use crate::plan::layout;
-use crate::recompute::{Rung, ladder};
-use crate::size::{Size, SizeValues, Symbol};
+use crate::plan::{Plan, compile_entry};
+use crate::recompute::{ladder, recompute};
+use crate::size::Size;
+use bytes::{bytes_of_plans, largest_sizes};
 
 /// What a processor computes in the time in which one byte comes from memory: the order of magnitude, for predictions.
 const FLOPS_PER_BYTE: f64 = 8.0;
@@ -46,90 +53,102 @@ pub fn decide(
     disabled: &Disabled,
     budget: u64,
 ) -> Result<(Compiled, Decision), TooLittle> {
-    let batch = model.largest_batch();
     let whole = compile_without(model, entries, disabled);
-    if bytes(&whole, batch) <= budget {
-        return Ok((whole, Decision { micro_batch: batch, recomputed: Vec::new() }));
+    let trials = Trials { whole: &whole, disabled, batch: whole.model.largest_batch(), budget };
+    let decision = trials.decide()?;
+    if decision.recomputed.is_empty() {
+        return Ok((whole, decision));
     }
-    let mut least = bytes(&whole, 1);
-    let mut best: Option<(f64, Compiled, Decision)> = None;
-    for Rung { recomputed, flops, .. } in rungs(&whole, disabled) {
-        let recomputing = batch as f64 * flops;
-        if best.as_ref().is_some_and(|(cost, ..)| *cost <= recomputing) {
-            break;
+    let compiled = compile_recomputing(whole.model, entries, disabled, &decision.recomputed);
+    Ok((compiled, decision))
+}
+
+/// Plans of the gradient are made to see what they take; all else stays as it is.
+struct Trials<'a> {
+    /// Where nothing is computed again.
+    whole: &'a Compiled,
+    disabled: &'a Disabled,
+    batch: u64,
+    budget: u64,
+}
+
+impl Trials<'_> {
+    fn decide(&self) -> Result<Decision, TooLittle> {
+        if bytes(self.whole, self.batch) <= self.budget {
+            return Ok(Decision { micro_batch: self.batch, recomputed: Vec::new() });
         }
-        let compiled = match recomputed.is_empty() {
-            true => whole.clone(),
-            false => compile_recomputing(whole.model.clone(), entries, disabled, &recomputed),
-        };
-        least = least.min(bytes(&compiled, 1));
-        let Some(micro_batch) = fitting(batch, budget, &|rows| bytes(&compiled, rows)) else { continue };
-        let cost = recomputing + (batch.div_ceil(micro_batch) - 1) as f64 * micro_batch_cost(&compiled);
-        if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
-            best = Some((cost, compiled, Decision { micro_batch, recomputed }));
+        let graph = self.whole.graph(Entry::Gradient.name()).expect("bug in tfc: a training has a gradient");
+        let mut least = u64::MAX;
+        let mut best: Option<(f64, Decision)> = None;
+        for rung in ladder(graph, &largest_sizes(self.whole), self.disabled) {
+            let recomputing = self.batch as f64 * rung.flops;
+            if best.as_ref().is_some_and(|(cost, _)| *cost <= recomputing) {
+                break;
+            }
+            let gradients = self.gradients(&rung.recomputed);
+            // Gradients lend more to a whole batch than to a part of it.
+            least = least.min(self.bytes(&gradients, 1)).min(self.bytes(&gradients, self.batch));
+            let fits = |rows: u64| self.bytes(&gradients, rows) <= self.budget;
+            let Some(micro_batch) = most(self.batch, &fits) else { continue };
+            let cost = recomputing + (self.batch.div_ceil(micro_batch) - 1) as f64 * self.micro_batch_cost();
+            if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+                best = Some((cost, Decision { micro_batch, recomputed: rung.recomputed }));
+            }
         }
+        let too_little = TooLittle { least, given: self.budget };
+        best.map(|(_, decision)| self.sparing(decision)).ok_or(too_little)
     }
-    best.map(|(_, compiled, decision)| (compiled, decision)).ok_or(TooLittle { least, given: budget })
-}
 
-/// Of the gradient, at the sizes of the largest stage and one sequence.
-fn rungs(compiled: &Compiled, disabled: &Disabled) -> Vec<Rung> {
-    let graph = compiled.graph(Entry::Gradient.name()).expect("bug in tfc: a training has a gradient");
-    ladder(graph, &sizes(&compiled.model, largest_stage(compiled), 1), disabled)
-}
-
-fn largest_stage(compiled: &Compiled) -> usize {
-    let stages = 0..compiled.model.experiment.stages.len();
-    stages.max_by_key(|stage| bytes_of_stage(compiled, *stage, 1)).unwrap_or(0)
-}
-
-/// In operations.
-fn micro_batch_cost(compiled: &Compiled) -> f64 {
-    let sizes = sizes(&compiled.model, largest_stage(compiled), 1);
-    let elements = |shape: &[Size]| Size::product(shape).eval(&sizes) as f64;
-    let parameters: f64 = compiled.model.parameters.iter().map(|parameter| elements(&parameter.shape)).sum();
-    FLOPS_PER_BYTE * TOUCHES * 4.0 * parameters
-}
-
-/// Bytes that training takes with so many sequences at once, in its largest stage: storages, and the largest arena. The machine code, what
-/// kernels pack their operands into and the process itself come on top.
-pub fn bytes(compiled: &Compiled, rows: u64) -> u64 {
-    let stages = 0..compiled.model.experiment.stages.len();
-    stages.map(|stage| bytes_of_stage(compiled, stage, rows)).max().unwrap_or(0)
-}
-
-fn bytes_of_stage(compiled: &Compiled, stage: usize, rows: u64) -> u64 {
-    let sizes = sizes(&compiled.model, stage, rows);
-    let of = |elements: i64| elements.max(0).saturating_mul(4) as u64;
-    let storages =
-        compiled.storages().iter().fold(0u64, |sum, (_, ty)| sum.saturating_add(of(ty.elements().eval(&sizes))));
-    storages.saturating_add(arena_bytes(compiled, &sizes).unwrap_or(0))
-}
-
-/// Bytes of the largest arena that an entry takes at these sizes; None where nothing was compiled.
-pub fn arena_bytes(compiled: &Compiled, sizes: &SizeValues) -> Option<u64> {
-    compiled.program.plans.iter().map(|plan| layout(plan, sizes).arena_bytes).max()
-}
-
-fn sizes(model: &Model, stage: usize, rows: u64) -> SizeValues {
-    let sequence = model.context.unwrap_or(1);
-    model.stage_sizes(stage).with(Symbol::BATCH, rows as i64).with(Symbol::SEQUENCE, sequence)
-}
-
-/// The most sequences, up to `batch`, with which at most `budget` bytes are needed; `bytes` grows with their number. None where not even one
-/// fits.
-fn fitting(batch: u64, budget: u64, bytes: &dyn Fn(u64) -> u64) -> Option<u64> {
-    let fits = |rows: u64| bytes(rows) <= budget;
-    if !fits(1) {
-        return None;
+    /// Without the roles that turn out not to be needed: what one of them frees may have had a place anyway.
+    fn sparing(&self, mut decision: Decision) -> Decision {
+        for role in decision.recomputed.clone() {
+            let fewer: Vec<String> = decision.recomputed.iter().filter(|other| **other != role).cloned().collect();
+            if self.bytes(&self.gradients(&fewer), decision.micro_batch) <= self.budget {
+                decision.recomputed = fewer;
+            }
+        }
+        decision
     }
-    let (mut fitting, mut above) = (1, batch.max(1) + 1);
+
+    /// The plans of the gradient if these roles are computed again.
+    fn gradients(&self, recomputed: &[String]) -> Vec<Plan> {
+        let mut plans = Vec::new();
+        for graph in self.whole.graphs.iter().filter(|graph| is_gradient(&graph.name)) {
+            let graph = recompute(graph, recomputed, self.disabled);
+            for plan in self.whole.program.plans.iter().filter(|plan| plan.name == graph.name) {
+                plans.extend(compile_entry(&graph, plan.precision, self.disabled).plans);
+            }
+        }
+        plans
+    }
+
+    fn bytes(&self, gradients: &[Plan], rows: u64) -> u64 {
+        let others = self.whole.program.plans.iter().filter(|plan| !is_gradient(&plan.name));
+        bytes_of_plans(self.whole, &others.chain(gradients).collect::<Vec<&Plan>>(), rows)
+    }
+
+    /// What one more micro-batch costs, in operations.
+    fn micro_batch_cost(&self) -> f64 {
+        let sizes = largest_sizes(self.whole);
+        let elements = |shape: &[Size]| Size::product(shape).eval(&sizes) as f64;
+        let parameters: f64 = self.whole.model.parameters.iter().map(|parameter| elements(&parameter.shape)).sum();
+        FLOPS_PER_BYTE * TOUCHES * 4.0 * parameters
+    }
+}
+
+fn is_gradient(entry: &str) -> bool {
+    [Entry::Gradient, Entry::AddGradient].iter().any(|gradient| gradient.name() == entry)
+}
+
+/// The most sequences, up to `batch`, that fit; of fewer than all of them, fewer take less. None where not even one fits.
+fn most(batch: u64, fits: &dyn Fn(u64) -> bool) -> Option<u64> {
+    if fits(batch) {
+        return Some(batch);
+    }
+    let (mut fitting, mut above) = (0, batch);
     while fitting + 1 < above {
         let middle = fitting + (above - fitting) / 2;
         if fits(middle) { fitting = middle } else { above = middle }
     }
-    Some(fitting)
+    (fitting > 0).then_some(fitting)
 }
-
-#[cfg(test)]
-mod tests;

@@ -13,7 +13,7 @@ use tfc_compiler::compiled::Entry;
 use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
 use tfc_compiler::stages::{self, Known};
-use tfc_runtime::checkpoint::{PlanState, RunFolder};
+use tfc_runtime::checkpoint::RunFolder;
 use tfc_runtime::grow::logits_binding;
 use tfc_runtime::record::Record;
 use tfc_runtime::train::{self, Event, Observer, Setup};
@@ -56,7 +56,7 @@ fn train_one(command: &Train, sweep: &[String], interrupted: &AtomicBool, consol
     let planned = if command.resume { train::planned(&folder)? } else { None };
     let (compiled, plan) = memory::compile_training(spec.model, &entries, &disabled, budget, planned)?;
     let compiled = Arc::new(compiled);
-    console.detail(&said(&plan));
+    console.detail(&plan.to_string());
     let mut session = session::open(&compiled, &command.device)?;
     let step = folder.latest()?.map_or(0, |checkpoint| checkpoint.step);
     let mut observers = Observers {
@@ -97,15 +97,6 @@ fn entries(model: &Model) -> std::result::Result<Vec<Entry>, Stop> {
         entries.push(Entry::Named(vec![logits.to_string()]));
     }
     Ok(entries)
-}
-
-/// For whoever wants to know how the memory is used.
-fn said(plan: &PlanState) -> String {
-    let again = match plan.recomputed.is_empty() {
-        true => "nothing is computed again".to_string(),
-        false => format!("the backward part computes again {}", plan.recomputed.join(", ")),
-    };
-    format!("at most {} sequences at once; {again}", plan.micro_batch)
 }
 
 fn say_end(outcome: &train::Outcome, path: &Path, talks: bool, console: &Console) {

@@ -55,3 +55,21 @@ fn a_run_that_computes_again_is_the_same_run_and_goes_on_as_it_began() {
     let refusal = workplace.fail(3, &["train", "tiny.tfm", "--out", "tight", "--resume", "--memory", "1KiB"]);
     assert!(refusal.contains("as it was planned when it began"), "{refusal}");
 }
+
+/// Every byte that is planned is used, and none but those, scratch, and a few megabytes of the program's own.
+#[test]
+fn what_is_planned_is_touched() {
+    const OWN: u64 = 8 << 20;
+    let spec = spec().replace("vocab = 256", "vocab = 65536").replace("width = 16", "width = 64");
+    let report = Workplace::with_spec(&spec).succeed(&["bench", "tiny.tfm", "--what", "train", "--format", "json"]);
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    let number = |name: &str| report[name].as_u64().unwrap_or_else(|| panic!("no `{name}` in {report:#}"));
+    let [planned, scratch, touched] = ["planned_bytes", "scratch_bytes", "touched_bytes"].map(number);
+    let slack = planned / 50;
+    assert!(planned > 60 << 20, "too small to tell: {planned}");
+    assert!(touched + slack >= planned, "{touched} bytes touched of {planned} planned");
+    assert!(
+        touched <= planned + slack + scratch + OWN,
+        "{touched} bytes touched, {planned} planned, {scratch} of scratch"
+    );
+}

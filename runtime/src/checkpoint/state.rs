@@ -7,6 +7,7 @@ use crate::sizes::{sizes_at, tokens_by_path};
 use crate::{Failure, Result, storage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use tfc_compiler::budget::Decision;
 use tfc_compiler::model::Model;
@@ -138,6 +139,16 @@ impl PlanState {
     /// So many sequences at once, and nothing computed again.
     pub fn of(micro_batch: u64) -> PlanState {
         PlanState { micro_batch: micro_batch.max(1), recomputed: Vec::new() }
+    }
+}
+
+/// `at most 4 sequences at once, and the backward part computes nothing again`
+impl fmt::Display for PlanState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sequences = if self.micro_batch == 1 { "1 sequence" } else { &format!("{} sequences", self.micro_batch) };
+        let again =
+            if self.recomputed.is_empty() { "nothing again" } else { &format!("again {}", self.recomputed.join(", ")) };
+        write!(f, "at most {sequences} at once, and the backward part computes {again}")
     }
 }
 

@@ -194,6 +194,6 @@ impl Session for CpuSession {
 
     fn memory(&self) -> SessionMemory {
         let scratch: usize = self.scratch.iter().map(Memory::len).sum();
-        SessionMemory { storages: self.storages.bytes(), arena: (self.arena.len() + scratch) as u64 }
+        SessionMemory { storages: self.storages.bytes(), arena: self.arena.len() as u64, scratch: scratch as u64 }
     }
 }

@@ -76,7 +76,7 @@ pub trait Session {
     /// spec: what went wrong where a loss came out as NaN. Runs the entry once more, slowly.
     fn first_non_finite(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Option<String>;
 
-    /// Bytes of storages and arena now.
+    /// Bytes of what it holds now.
     fn memory(&self) -> SessionMemory;
 }
 
@@ -84,6 +84,8 @@ pub trait Session {
 pub struct SessionMemory {
     pub storages: u64,
     pub arena: u64,
+    /// Of all threads: as much as the kernel takes that is the greediest for the largest sizes.
+    pub scratch: u64,
 }
 
 impl HostTensor {

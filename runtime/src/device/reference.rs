@@ -103,7 +103,7 @@ impl Session for ReferenceSession {
 
     fn memory(&self) -> SessionMemory {
         let bytes = |storage: &Storage| self.memory.find(*storage).map_or(0, |t| 8 * t.shape.iter().product::<usize>());
-        SessionMemory { storages: self.types.keys().map(|s| bytes(s) as u64).sum(), arena: 0 }
+        SessionMemory { storages: self.types.keys().map(|s| bytes(s) as u64).sum(), arena: 0, scratch: 0 }
     }
 }
 

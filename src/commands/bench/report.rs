@@ -75,8 +75,9 @@ impl Report {
                 format!("{read:.1} of weights and cache, {fraction:.1} % of the {peak:.1} that the threads can read"),
             );
         }
-        let SessionMemory { storages, arena } = self.session;
-        let planned = format!("{} of storages and {} of arena", bytes(storages), bytes(arena));
+        let SessionMemory { storages, arena, scratch } = self.session;
+        let planned = [bytes(storages), bytes(arena), bytes(scratch)];
+        let planned = format!("{} of storages, {} of arena, {} of scratch", planned[0], planned[1], planned[2]);
         line(
             "memory",
             match self.peak_memory {
@@ -86,7 +87,7 @@ impl Report {
         );
         if let Some(Touched { before, touched }) = self.resident {
             let fraction = 100.0 * touched as f64 / (storages + arena) as f64;
-            line("touched", format!("{fraction:.1} % of what was planned; {} were in memory before", bytes(before)));
+            line("touched", format!("{fraction:.1} % of storages and arena; {} were in memory before", bytes(before)));
         }
         if let [first, .., last] = self.losses[..] {
             line("loss", format!("{first:.4}, and {last:.4} after {} updates", self.losses.len() - 1));
@@ -137,6 +138,7 @@ impl Report {
             "kernels": self.kernels,
             "storage_bytes": self.session.storages,
             "arena_bytes": self.session.arena,
+            "scratch_bytes": self.session.scratch,
             "planned_bytes": self.session.storages + self.session.arena,
             "touched_bytes": self.resident.as_ref().map(|resident| resident.touched),
             "resident_at_start_bytes": self.resident.as_ref().map(|resident| resident.before),
@@ -187,7 +189,7 @@ mod tests {
             times: Times::new(vec![0.8, 1.0, 0.9]),
             bandwidth: None,
             losses: vec![8.5, 8.25, 8.0],
-            session: SessionMemory { storages: 80 << 20, arena: 286 << 20 },
+            session: SessionMemory { storages: 80 << 20, arena: 286 << 20, scratch: 1 << 20 },
             resident: Some(Touched { before: 120 << 20, touched: 362 << 20 }),
             peak_memory: Some(487 << 20),
         }
@@ -199,8 +201,8 @@ mod tests {
                     compiled     in 1.23 s, 38 kernels\n\
                     tokens/s     4,551, the median of 3; best 5,120\n\
                     GFLOP/s      150.0, 57.7 % of the 260.0 that the threads can do\n\
-                    memory       487 MiB at most; 80.0 MiB of storages and 286 MiB of arena\n\
-                    touched      98.9 % of what was planned; 120 MiB were in memory before\n\
+                    memory       487 MiB at most; 80.0 MiB of storages, 286 MiB of arena, 1.00 MiB of scratch\n\
+                    touched      98.9 % of storages and arena; 120 MiB were in memory before\n\
                     loss         8.5000, and 8.0000 after 2 updates\n";
         assert_eq!(report().text(), text);
         let json = report().json();
@@ -230,7 +232,7 @@ mod tests {
                     tokens/s     71.1, the median of 3; best 80.0\n\
                     GFLOP/s      2.0, 0.8 % of the 260.0 that the threads can do\n\
                     GB/s         7.1 of weights and cache, 71.1 % of the 10.0 that the threads can read\n\
-                    memory       80.0 MiB of storages and 286 MiB of arena\n";
+                    memory       80.0 MiB of storages, 286 MiB of arena, 1.00 MiB of scratch\n";
         assert_eq!(report.text(), text);
         assert_eq!(report.json()["bandwidth"]["bytes_per_token"], 100_000_000);
     }

@@ -6,6 +6,7 @@ use tfc_compiler::compiled::Compiled;
 use tfc_compiler::plan::{Place, Plan, Step, layout};
 use tfc_compiler::size::SizeValues;
 use tfc_compiler::storage::Storage;
+use tfc_runtime::checkpoint::PlanState;
 use tfc_runtime::device::SessionMemory;
 
 /// In bytes.
@@ -13,10 +14,10 @@ pub struct Memory {
     /// By kind, the largest first.
     pub storages: Vec<(&'static str, u64)>,
     pub arenas: Vec<Arena>,
-    /// As the session has them: all storages; the largest arena, and scratch.
+    /// As the session has them: all storages, the largest arena, scratch.
     pub session: SessionMemory,
-    /// What the backward part computes again, by its role in a layer.
-    pub recomputed: Vec<String>,
+    /// Of a training.
+    pub plan: Option<PlanState>,
 }
 
 /// Of one plan.
@@ -34,7 +35,7 @@ pub fn of(
     compiled: &Compiled,
     sizes: &BTreeMap<usize, SizeValues>,
     session: &SessionMemory,
-    recomputed: &[String],
+    plan: Option<PlanState>,
 ) -> Memory {
     let mut storages: BTreeMap<Storage, u64> = BTreeMap::new();
     let mut arenas = Vec::new();
@@ -51,7 +52,7 @@ pub fn of(
     storages.iter().for_each(|(storage, bytes)| *kinds.entry(kind(*storage)).or_default() += bytes);
     let mut storages: Vec<_> = kinds.into_iter().collect();
     storages.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    Memory { storages, arenas, session: *session, recomputed: recomputed.to_vec() }
+    Memory { storages, arenas, session: *session, plan }
 }
 
 fn arena(plan: &Plan, sizes: &SizeValues) -> Arena {

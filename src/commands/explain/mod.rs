@@ -26,7 +26,7 @@ pub fn run(command: &Explain, console: &Console) -> Outcome {
     let limits = Limits { flops: peak.of_threads(threads), bytes: peak.reading(threads, BUFFER) };
     let mut work = workload.work(&mut session)?;
     let measured = measure::measure(&workload.compiled, &mut work, &mut session, command.repetitions, &limits)?;
-    let memory = memory::of(&workload.compiled, &measured.sizes, &session.memory(), &workload.plan.recomputed);
+    let memory = memory::of(&workload.compiled, &measured.sizes, &session.memory(), workload.plan.clone());
     let kernels = &workload.compiled.program.kernels;
     let text = match command.format {
         Format::Text => report::text(kernels, &measured, &limits, &memory),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use tfc_compiler::kernel::Kernel;
 use tfc_compiler::quantity::bytes;
+use tfc_runtime::device::SessionMemory;
 
 /// Labels of one kernel, and buffers of an arena, that the text shows.
 const LABELS: usize = 3;
@@ -95,11 +96,12 @@ fn memory_text(memory: &Memory) -> String {
             let _ = writeln!(text, "  {:>9}  the rest", bytes(rest));
         }
     }
-    if !memory.recomputed.is_empty() {
-        let _ = writeln!(text, "computed again for the backward part: {}", memory.recomputed.join(", "));
+    if let Some(plan) = &memory.plan {
+        let _ = writeln!(text, "{plan}");
     }
-    let (storages, arena) = (bytes(memory.session.storages), bytes(memory.session.arena));
-    text + &format!("in the session: {storages} of storages, {arena} of arena and scratch\n")
+    let SessionMemory { storages, arena, scratch } = memory.session;
+    let [storages, arena, scratch] = [storages, arena, scratch].map(bytes);
+    text + &format!("in the session: {storages} of storages, {arena} of arena, {scratch} of scratch\n")
 }
 
 pub fn json(kernels: &[Kernel], measured: &Measured, limits: &Limits, memory: &Memory) -> Value {
@@ -140,8 +142,12 @@ pub fn json(kernels: &[Kernel], measured: &Measured, limits: &Limits, memory: &M
         "memory": {
             "storages": storages,
             "arenas": memory.arenas.iter().map(arena).collect::<Vec<_>>(),
-            "recomputed": memory.recomputed,
-            "session": { "storages": memory.session.storages, "arena": memory.session.arena },
+            "plan": memory.plan,
+            "session": {
+                "storages": memory.session.storages,
+                "arena": memory.session.arena,
+                "scratch": memory.session.scratch,
+            },
         },
     })
 }
@@ -152,7 +158,7 @@ mod tests {
     use std::collections::BTreeMap;
     use tfc_compiler::kernel::{Body, Inner, Operand, Program, ProgramOp, RowAccess, RowProgram};
     use tfc_compiler::scalar::Unary;
-    use tfc_runtime::device::SessionMemory;
+    use tfc_runtime::checkpoint::PlanState;
 
     /// #1 = exp(#0)
     fn kernel() -> Kernel {
@@ -181,10 +187,10 @@ mod tests {
             fullest: "step 7, block.0.a: exp".into(),
             buffers: (0..14).map(|i| (format!("buffer {i}"), 2, 1 << 10)).collect(),
         };
-        let session = SessionMemory { storages: 5 << 20, arena: 4 << 20 };
+        let session = SessionMemory { storages: 5 << 20, arena: 3 << 20, scratch: 1 << 20 };
         let storages = vec![("weights", 3 << 20), ("gradients", 2 << 20)];
-        let recomputed = vec!["block.*.a: exp".into()];
-        Memory { storages, arenas: vec![arena], session, recomputed }
+        let plan = Some(PlanState { micro_batch: 2, recomputed: vec!["block.*.a: exp".into()] });
+        Memory { storages, arenas: vec![arena], session, plan }
     }
 
     #[test]
