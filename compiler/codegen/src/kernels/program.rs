@@ -1,6 +1,6 @@
 //! Scalar programs on registers.
 
-use crate::math;
+use crate::math::{self, Accuracy};
 use crate::mlir::{Function, Vector};
 use tfc_compiler::kernel::{Program, ProgramOp, Register};
 
@@ -8,6 +8,7 @@ use tfc_compiler::kernel::{Program, ProgramOp, Register};
 /// element, reductions) is answered by `leaf`.
 pub fn evaluate<'f>(
     f: &'f Function<'f>,
+    accuracy: Accuracy,
     program: &Program,
     wanted: &[Register],
     leaf: &mut dyn FnMut(Register, &ProgramOp) -> Vector<'f>,
@@ -18,7 +19,7 @@ pub fn evaluate<'f>(
         let value = |r: &Register| values[r.0 as usize].expect("registers look back, and what is needed needs them");
         let result = needed[i].then(|| match op {
             ProgramOp::Constant(number) => f.vector(number.0 as f32),
-            ProgramOp::Unary(function, x) => math::unary(*function, value(x)),
+            ProgramOp::Unary(function, x) => math::unary(*function, accuracy, value(x)),
             ProgramOp::Binary(function, a, b) => math::binary(*function, value(a), value(b)),
             ProgramOp::Select(condition, a, b) => value(condition).equals(f.vector(0.0)).select(value(b), value(a)),
             ProgramOp::Load(_)

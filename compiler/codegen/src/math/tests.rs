@@ -1,6 +1,6 @@
 //! Every scalar function against its f64 definition, over its whole range.
 
-use super::{binary, exp2_of_softmax, unary};
+use super::{Accuracy, binary, exp2_of_softmax, unary};
 use crate::testing::{Buffer, Jit, all_vectors};
 use crate::vectors::Vectors;
 use tfc_compiler::scalar::{Binary, Unary};
@@ -32,11 +32,13 @@ fn compile(vectors: Vectors, functions: &[Unary]) -> Jit {
             emission.kernel(function.name(), |f, launch| {
                 let [x, y] = [0, 1].map(|i| launch.buffers.load_pointer(i));
                 let width = f.vectors().width as i64;
-                f.each(launch.begin, launch.end, width, |i| y.store_vector(i, unary(*function, x.load_vector(i))));
+                f.each(launch.begin, launch.end, width, |i| {
+                    y.store_vector(i, unary(*function, Accuracy::F32, x.load_vector(i)))
+                });
             });
             emission.kernel(&format!("{}_scalar", function.name()), |f, launch| {
                 let [x, y] = [0, 1].map(|i| launch.buffers.load_pointer(i));
-                f.each(launch.begin, launch.end, 1, |i| y.store(i, unary(*function, x.load(i))));
+                f.each(launch.begin, launch.end, 1, |i| y.store(i, unary(*function, Accuracy::F32, x.load(i))));
             });
         }
     })
@@ -164,6 +166,36 @@ fn limits_are_reached_and_nan_stays() {
             assert!(y[2].is_nan(), "{}(NaN) = {}", function.name(), y[2]);
             let at_zero = function.eval(0.0) as f32;
             assert!(y[3] == at_zero && y[4] == at_zero, "{}(0) = {}, {}", function.name(), y[3], y[4]);
+        }
+    }
+}
+
+/// An argument that is rounded to bf16 is off by 2⁻⁹ of itself, and a derivative by as much of its largest.
+#[test]
+fn beside_products_of_bf16_functions_are_nearer_than_rounding() {
+    let points: Vec<f32> = points().into_iter().chain([f32::NAN]).collect();
+    for vectors in all_vectors() {
+        let functions = [Unary::Gelu, Unary::GeluDerivative];
+        let jit = Jit::new(vectors, |emission| {
+            for function in functions {
+                emission.kernel(function.name(), |f, launch| {
+                    let [x, y] = [0, 1].map(|i| launch.buffers.load_pointer(i));
+                    let width = f.vectors().width as i64;
+                    let near = |i| unary(function, Accuracy::Bf16, x.load_vector(i));
+                    f.each(launch.begin, launch.end, width, |i| y.store_vector(i, near(i)));
+                });
+            }
+        });
+        for (function, most) in functions.into_iter().zip([2f64.powi(-17), 2f64.powi(-15)]) {
+            for (x, y) in points.iter().zip(evaluate(&jit, function.name(), &points)) {
+                let (x, y) = (f64::from(*x), f64::from(y));
+                let scale = match function {
+                    Unary::Gelu => x.max(-4.5).abs(),
+                    _ => 1.0,
+                };
+                let close = (y - function.eval(x)).abs() <= most * scale;
+                assert!(close || x.is_nan() && y.is_nan(), "{}({x}) = {y}", function.name());
+            }
         }
     }
 }

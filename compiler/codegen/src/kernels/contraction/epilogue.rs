@@ -49,7 +49,8 @@ pub fn store_register<'f>(
     place: Place<'f>,
 ) {
     let registers: Vec<Register> = body.stores.iter().map(|(_, register)| *register).collect();
-    let values = evaluate(f, &body.epilogue, &registers, &mut |_, op| arguments.leaf(op, sums, place));
+    let values =
+        evaluate(f, arguments.accuracy, &body.epilogue, &registers, &mut |_, op| arguments.leaf(op, sums, place));
     for ((operand, _), value) in body.stores.iter().zip(values) {
         arguments.operand(*operand).row(place).store_lanes(place.column, value, place.lanes);
     }

@@ -89,7 +89,9 @@ impl<'f> Product<'_, 'f> {
                 let lanes = Lanes::Some((steps - i).lanes());
                 let place = Place { outer, row, column: step + i, lanes };
                 let given = source.load_lanes(i, lanes);
-                let values = evaluate(f, program, &[*register], &mut |_, op| arguments.leaf(op, given, place));
+                let values = evaluate(f, arguments.accuracy, program, &[*register], &mut |_, op| {
+                    arguments.leaf(op, given, place)
+                });
                 self.computed.store_vector(row * leading + i, values[0]);
             });
         });

@@ -1,6 +1,7 @@
 //! What a contraction reads beside its matrices, and the matrices as they are stored.
 
 use crate::kernels::sizes::Sizes;
+use crate::math::Accuracy;
 use crate::mlir::{Index, Lanes, Launch, Pointer, Vector};
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, ProgramOp};
@@ -45,6 +46,8 @@ pub struct Arguments<'f> {
     pub k: Index<'f>,
     pub a: Matrix<'f>,
     pub b: Matrix<'f>,
+    /// Of what is computed on the way to and from the product.
+    pub accuracy: Accuracy,
     operands: Vec<Operand<'f>>,
     numbers: Vec<Vector<'f>>,
 }
@@ -70,7 +73,7 @@ impl<'f> Arguments<'f> {
         };
         let operands = body.access.iter().enumerate().map(operand).collect();
         let numbers = sizes.numbers(body.programs());
-        Arguments { m, n, k, a, b, operands, numbers }
+        Arguments { m, n, k, a, b, accuracy: body.precision.into(), operands, numbers }
     }
 
     /// What an operation of a program reads at a place.

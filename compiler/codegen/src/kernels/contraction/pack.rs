@@ -116,7 +116,9 @@ impl<'f> Side<'_, 'f> {
 
     fn computed(&self, (program, register): &(Program, Register), place: Place<'f>) -> Vector<'f> {
         let given = self.row(place.outer, place.row).load_lanes(place.column, place.lanes);
-        evaluate(self.f, program, &[*register], &mut |_, op| self.arguments.leaf(op, given, place))[0]
+        evaluate(self.f, self.arguments.accuracy, program, &[*register], &mut |_, op| {
+            self.arguments.leaf(op, given, place)
+        })[0]
     }
 
     /// Where a stored row begins.

@@ -3,6 +3,7 @@
 use crate::kernels::program::evaluate;
 use crate::kernels::random;
 use crate::kernels::sizes::Sizes;
+use crate::math::Accuracy;
 use crate::mlir::{Function, Index, Lanes, Launch, Pointer, Vector};
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Inner, Kernel, Program, ProgramOp, Register, RowAccess};
@@ -102,7 +103,7 @@ impl<'f> Line<'_, 'f> {
         lanes: Lanes<'f>,
         reduced: &Reduced<'f>,
     ) -> Vec<Vector<'f>> {
-        evaluate(self.f, program, wanted, &mut |register, op| match op {
+        evaluate(self.f, Accuracy::F32, program, wanted, &mut |register, op| match op {
             ProgramOp::Load(operand) => self.load(*operand as usize, column, lanes),
             ProgramOp::Size(i) => self.iteration.numbers[*i as usize],
             ProgramOp::InnerIndex => column.counting().to_float(),
