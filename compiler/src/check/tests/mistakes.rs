@@ -65,7 +65,6 @@ fn values() {
         ("", "y = linear(x, 8 / 0)"),
         ("tokens ffn = 8", "y = pattention(x, ffn / 3)"),
         ("tokens ffn = 8", "y = pattention(x, 2 * ffn)"),
-        ("tokens ffn = 8", "y = parameter[ffn, ffn]"),
         ("tokens ffn = 8", "y = if ffn < 9 { x } else { (-x) }"),
         ("", "y = if x { x } else { (-x) }"),
         ("", "y = rope(split_heads(x, 4), fraction = 25%)"),
