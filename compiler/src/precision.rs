@@ -6,7 +6,7 @@ pub enum Precision {
     F32,
     /// Each operand is rounded to bf16, to the nearest, ties to even, when all that is computed of it while it is loaded has been computed. Products
     /// of two bf16 are exact in f32, and are added in f32. Numbers below f32's normal range may become 0. GELU and its derivative, where a product computes
-    /// them on the way in or out, may be off by 2⁻¹⁷ · |x| and 2⁻¹⁵: far less than rounding.
+    /// them on the way in or out, may be off by 2⁻¹⁷ · |x| and 2⁻¹⁴: far less than rounding.
     Bf16,
 }
 

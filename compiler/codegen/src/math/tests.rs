@@ -186,7 +186,7 @@ fn beside_products_of_bf16_functions_are_nearer_than_rounding() {
                 });
             }
         });
-        for (function, most) in functions.into_iter().zip([2f64.powi(-17), 2f64.powi(-15)]) {
+        for (function, most) in functions.into_iter().zip([2f64.powi(-17), 2f64.powi(-14)]) {
             for (x, y) in points.iter().zip(evaluate(&jit, function.name(), &points)) {
                 let (x, y) = (f64::from(*x), f64::from(y));
                 let scale = match function {
