@@ -58,6 +58,10 @@ pub enum Command {
     Compare(Compare),
     /// Grow a checkpoint by one stage, by hand
     Grow(Grow),
+    /// Turn an official checkpoint into one that training can go on with
+    Import(Import),
+    /// Write a checkpoint in the layout of the official ones
+    Export(Export),
     /// Run one entry on tensors from a file
     Run(Run),
     /// Loss and perplexity of a checkpoint
@@ -223,6 +227,44 @@ pub struct Grow {
     pub spec: Option<PathBuf>,
     #[command(flatten)]
     pub device: DeviceArguments,
+}
+
+/// The layouts of others.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Like {
+    /// A file of PyTorch's, as the official code reads it: pytorch_model.bin, DeepSpeed's *_model_states.pt
+    Neox,
+    /// The same names in a safetensors file, as Hugging Face's libraries read it
+    Hf,
+}
+
+#[derive(Args)]
+pub struct Import {
+    /// A file, or a folder with one. No code in it is run
+    pub checkpoint: PathBuf,
+    #[command(flatten)]
+    pub spec: SpecArguments,
+    #[arg(long, value_enum)]
+    pub like: Like,
+    /// The stage whose sizes the checkpoint has; default the first
+    #[arg(long)]
+    pub stage: Option<String>,
+    /// A tokenizer.json to go with it; default the spec's, if it is there
+    #[arg(long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
+    /// Where the run goes that begins with it
+    #[arg(short = 'o', long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Export {
+    /// A checkpoint, or a run's folder for its newest
+    pub checkpoint: PathBuf,
+    #[arg(long, value_enum)]
+    pub like: Like,
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 #[derive(Args)]

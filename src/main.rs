@@ -35,6 +35,8 @@ fn main() -> ExitCode {
         Command::Train(command) => commands::train::run(command, &console),
         Command::Compare(command) => commands::compare::run(command, &console),
         Command::Grow(command) => commands::grow::run(command, &console),
+        Command::Import(command) => commands::import::run(command, &console),
+        Command::Export(command) => commands::export::run(command, &console),
         Command::Run(command) => commands::run::run(command, &console),
         Command::Eval(command) => commands::eval::run(command, &console),
         Command::Generate(command) => commands::generate::run(command, &console),

@@ -12,6 +12,7 @@ pub mod generate;
 pub mod grow;
 mod init;
 pub mod metrics;
+pub mod official;
 pub mod random;
 pub mod record;
 pub mod report;
@@ -20,6 +21,7 @@ pub mod schedule;
 mod sizes;
 pub mod source;
 pub mod storage;
+pub mod torch;
 pub mod train;
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod bad_input;
 mod bf16;
 mod commands;
 mod memory;
+mod official;
 mod resume;
 mod snapshots;
 mod two_axes;

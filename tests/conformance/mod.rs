@@ -9,6 +9,8 @@ mod language_model;
 mod pattention;
 mod portable;
 
+pub use language_model::{golden_name, ids, shorter, spec};
+
 use crate::support::Device;
 
 /// The three thetas: the name in the golden files and the spelling in a spec.

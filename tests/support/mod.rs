@@ -1,5 +1,7 @@
 //! What tests of more than one stage share: from the text of a spec to a session on a device.
 
+pub mod torch;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use tfc_codegen::CpuBackend;
@@ -33,9 +35,32 @@ impl Loader for OneText<'_> {
     }
 }
 
+/// The specs of specs/, without the data they name.
+struct Specs;
+
+impl Loader for Specs {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("specs");
+        std::fs::read(folder.join(path)).map_err(|error| error.to_string())
+    }
+
+    fn vocabulary(&self, _: &str) -> Result<u64, String> {
+        Ok(256)
+    }
+}
+
 pub fn model(text: &str, sets: &[String]) -> Model {
+    checked("test.tfm", &OneText(text), sets)
+}
+
+/// A spec of specs/.
+pub fn spec(name: &str) -> Model {
+    checked(&format!("{name}.tfm"), &Specs, &[])
+}
+
+fn checked(path: &str, loader: &dyn Loader, sets: &[String]) -> Model {
     let mut sources = Sources::default();
-    let checked = check(&mut sources, "test.tfm", &OneText(text), &Options { set: sets.to_vec() });
+    let checked = check(&mut sources, path, loader, &Options { set: sets.to_vec() });
     let rendered = render_all(&sources, &checked.diagnostics, Color::Never);
     checked.model.unwrap_or_else(|| panic!("the spec has errors:\n{rendered}"))
 }

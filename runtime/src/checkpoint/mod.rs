@@ -14,6 +14,7 @@
 //!   killed or finds the disk full keeps its previous one. The latest is found by looking, there is no pointer to go stale.
 //! - N is the updates of the run. A stage without updates that leaves a checkpoint is `step-N-stage-I`.
 //! - Tensors go one by one between file and device.
+//! - A run that begins with parameters from elsewhere has no moments before its first update: `optimizer.safetensors` is missing.
 
 mod config;
 mod read;
@@ -21,10 +22,12 @@ mod run;
 mod state;
 mod write;
 
-pub use read::{load, load_for_use, load_moments, load_parameters, load_weights};
+pub use read::{load, load_for_use, load_moments, load_parameters, load_weights, zero_moments};
 pub use run::{Checkpoint, RunFolder, locate, spec_of};
 pub use state::{Change, DataState, Done, Evaluated, PlanState, Plateau, Ramp, ScaleState, StageState, State, VERSION};
-pub use write::write;
+pub use write::{notes, write, write_untrained};
+
+use std::path::{Path, PathBuf};
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +39,11 @@ const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
 const SPEC: &str = "model.tfm";
 const CHECKPOINTS: &str = "checkpoints";
+
+/// Where a checkpoint has its parameters.
+pub fn weights(checkpoint: &Path) -> PathBuf {
+    checkpoint.join(MODEL)
+}
 
 /// The names under which a parameter's moments are kept.
 fn moment_names(path: &str) -> [String; 2] {

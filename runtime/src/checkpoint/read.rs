@@ -6,6 +6,7 @@ use crate::storage::{Dtype, TensorFile};
 use crate::{Failure, Kind, Result};
 use std::path::Path;
 use tfc_compiler::compiled::Compiled;
+use tfc_compiler::model::Model;
 use tfc_compiler::storage::Storage;
 use tfc_grammar::did_you_mean::did_you_mean;
 
@@ -22,7 +23,11 @@ struct Wanted {
 /// Files that are not whole, or not of this model; the session is then to be thrown away.
 pub fn load(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Session, state: &State) -> Result<()> {
     load_for_use(checkpoint, compiled, session, state)?;
-    load_moments(checkpoint, compiled, session)?;
+    if state.done.steps == 0 && !checkpoint.join(OPTIMIZER).exists() {
+        zero_moments(&compiled.model, session);
+    } else {
+        load_moments(checkpoint, compiled, session)?;
+    }
     let model = &compiled.model;
     if state.rows.len() != model.parameters.len() {
         return Err(Failure::broken(checkpoint, "has another number of parameters than the model"));
@@ -62,6 +67,14 @@ pub fn load_weights(path: &Path, compiled: &Compiled, session: &mut dyn Session)
     };
     let wanted: Vec<Wanted> = compiled.model.parameters.iter().enumerate().map(wanted).collect();
     load_tensors(path, &wanted, session)
+}
+
+/// The moments of what no update has seen.
+pub fn zero_moments(model: &Model, session: &mut dyn Session) {
+    for i in 0..model.parameters.len() as u32 {
+        session.zero(Storage::FirstMoment(i));
+        session.zero(Storage::SecondMoment(i));
+    }
 }
 
 /// Fills the moments alone.

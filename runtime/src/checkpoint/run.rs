@@ -1,14 +1,17 @@
 //! A run's folder: its spec, and the checkpoints it has and keeps.
 
-use super::{CHECKPOINTS, MODEL, SPEC, STATE, State, write};
+use super::{CHECKPOINTS, MODEL, SPEC, STATE, State, write, write_untrained};
 use crate::device::Session;
 use crate::record::METRICS;
 use crate::storage::{self, NewFile};
 use crate::{Failure, Kind, Result};
+use std::borrow::Cow;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use tfc_compiler::compiled::Compiled;
+use tfc_compiler::model::Model;
+use tfc_compiler::size::SizeValues;
 
 /// Locked as long as a process works on the run; it stays behind, empty.
 const LOCK: &str = ".lock";
@@ -105,6 +108,20 @@ impl RunFolder {
         if let Some(keep) = keep {
             self.prune(keep)?;
         }
+        Ok(path)
+    }
+
+    /// Writes the checkpoint of a run that begins with parameters from elsewhere, as [`write_untrained`] does, and gives its path.
+    pub fn begin<'a>(
+        &self,
+        model: &Model,
+        sizes: &SizeValues,
+        state: &State,
+        tokenizer: Option<&str>,
+        bytes: impl FnMut(usize) -> Result<Cow<'a, [u8]>>,
+    ) -> Result<PathBuf> {
+        let path = self.path.join(CHECKPOINTS).join(format!("step-{}", state.done.steps));
+        write_untrained(&path, model, sizes, state, tokenizer, bytes)?;
         Ok(path)
     }
 

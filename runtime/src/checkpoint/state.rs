@@ -35,7 +35,8 @@ pub struct State {
     /// By scale, in the model's order.
     pub scales: Vec<ScaleState>,
     pub data: DataState,
-    pub plan: PlanState,
+    /// None before the run has been planned for a machine: an import decides nothing.
+    pub plan: Option<PlanState>,
     /// Changes of the spec that were taken when the run was resumed.
     pub changes: Vec<Change>,
 }
@@ -187,7 +188,7 @@ impl State {
             rows: rows::lineages(model, sizes, 0, 0),
             scales: scales::by_rule(model, sizes),
             data: DataState { cursor: 0, hash: None },
-            plan,
+            plan: Some(plan),
             changes: Vec::new(),
         }
     }
@@ -210,6 +211,11 @@ impl State {
 
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("names and finite numbers are JSON") + "\n"
+    }
+
+    /// The most sequences that go through the model at once.
+    pub fn micro_batch(&self) -> u64 {
+        self.plan.as_ref().map_or(1, |plan| plan.micro_batch)
     }
 
     /// The sizes of a session in this state.

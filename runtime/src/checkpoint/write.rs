@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tfc_compiler::compiled::Compiled;
+use tfc_compiler::model::{Model, Parameter};
+use tfc_compiler::size::SizeValues;
 use tfc_compiler::storage::Storage;
 
 /// Writes the session's parameters and moments and the state to the folder `path`, which must not exist yet.
@@ -18,21 +20,6 @@ pub fn write(
     state: &State,
     tokenizer: Option<&str>,
 ) -> Result<()> {
-    // Errors inside name a temporary path; this adds the one that was asked for.
-    write_files(path, compiled, session, state, tokenizer).map_err(|failure| {
-        let message = format!("checkpoint `{}` was not written: {}", path.display(), failure.message);
-        Failure::new(failure.kind, message)
-    })
-}
-
-fn write_files(
-    path: &Path,
-    compiled: &Compiled,
-    session: &dyn Session,
-    state: &State,
-    tokenizer: Option<&str>,
-) -> Result<()> {
-    let folder = NewFolder::create(path)?;
     let mut parameters = Vec::new();
     let mut moments = Vec::new();
     for (i, parameter) in compiled.model.parameters.iter().enumerate() {
@@ -44,14 +31,65 @@ fn write_files(
         moments.push((second, Storage::SecondMoment(i), shape));
     }
     let dtype = dtype(session, &parameters);
-    tensors(&folder.join(MODEL), dtype, session, &parameters)?;
-    tensors(&folder.join(OPTIMIZER), dtype, session, &moments)?;
-    NewFile::write(&folder.join(CONFIG), config::json(&compiled.model, session.sizes(), state).as_bytes())?;
+    write_folder(path, |folder| {
+        tensors(&folder.join(MODEL), dtype, session, &parameters)?;
+        tensors(&folder.join(OPTIMIZER), dtype, session, &moments)?;
+        the_rest(folder, &compiled.model, session.sizes(), state, tokenizer)
+    })
+}
+
+/// Writes parameters that stand in no session, in f32: `bytes(i)` gives those of the model's parameter i when their turn comes. There
+/// are no moments: the state says that nothing has been trained.
+pub fn write_untrained<'a>(
+    path: &Path,
+    model: &Model,
+    sizes: &SizeValues,
+    state: &State,
+    tokenizer: Option<&str>,
+    bytes: impl FnMut(usize) -> Result<Cow<'a, [u8]>>,
+) -> Result<()> {
+    let entry = |parameter: &Parameter| TensorEntry {
+        name: parameter.path.clone(),
+        dtype: Dtype::F32,
+        shape: shape_at(&parameter.shape, sizes),
+    };
+    let entries: Vec<TensorEntry> = model.parameters.iter().map(entry).collect();
+    write_folder(path, |folder| {
+        write_tensors(&folder.join(MODEL), &notes(), &entries, bytes)?;
+        the_rest(folder, model, sizes, state, tokenizer)
+    })
+}
+
+/// Errors inside name a temporary path; this adds the one that was asked for.
+fn write_folder(path: &Path, files: impl FnOnce(&NewFolder) -> Result<()>) -> Result<()> {
+    let written = NewFolder::create(path).and_then(|folder| {
+        files(&folder)?;
+        folder.commit()
+    });
+    written.map_err(|failure| {
+        let message = format!("checkpoint `{}` was not written: {}", path.display(), failure.message);
+        Failure::new(failure.kind, message)
+    })
+}
+
+/// What a checkpoint holds beside tensors.
+fn the_rest(
+    folder: &NewFolder,
+    model: &Model,
+    sizes: &SizeValues,
+    state: &State,
+    tokenizer: Option<&str>,
+) -> Result<()> {
+    NewFile::write(&folder.join(CONFIG), config::json(model, sizes, state).as_bytes())?;
     if let Some(tokenizer) = tokenizer {
         NewFile::write(&folder.join(TOKENIZER), tokenizer.as_bytes())?;
     }
-    NewFile::write(&folder.join(STATE), state.to_json().as_bytes())?;
-    folder.commit()
+    NewFile::write(&folder.join(STATE), state.to_json().as_bytes())
+}
+
+/// What other programs look for to know the layout of rows.
+pub fn notes() -> BTreeMap<String, String> {
+    BTreeMap::from([("format".to_string(), "pt".to_string())])
 }
 
 /// The numbers that the session hands out, seen on its smallest parameter.
@@ -70,10 +108,8 @@ fn tensors(path: &Path, dtype: Dtype, session: &dyn Session, tensors: &[(String,
         shape: shape.clone(),
     };
     let entries: Vec<TensorEntry> = tensors.iter().map(entry).collect();
-    // What other programs look for to know the layout of rows.
-    let notes = BTreeMap::from([("format".to_string(), "pt".to_string())]);
     // Copied only where it must be: a copy of the largest tensor counts at the peak of a training's memory.
-    write_tensors(path, &notes, &entries, |i| match session.bytes(tensors[i].1) {
+    write_tensors(path, &notes(), &entries, |i| match session.bytes(tensors[i].1) {
         Some(bytes) => Ok(Cow::Borrowed(bytes)),
         None => match session.read(tensors[i].1) {
             HostTensor::F32 { data, .. } => Ok(Cow::Owned(bytemuck::cast_slice(&data).to_vec())),

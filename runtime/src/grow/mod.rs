@@ -22,7 +22,7 @@ pub use measure::{Grown, check, logits_binding};
 mod tests;
 
 use crate::Result;
-use crate::checkpoint::State;
+use crate::checkpoint::{State, zero_moments};
 use crate::device::Session;
 use crate::rows::{self, Lineage, Segment};
 use crate::sizes::{sizes_at, tokens_by_path};
@@ -31,7 +31,6 @@ use tfc_compiler::compiled::Compiled;
 use tfc_compiler::model::{GrowthInit, Model, Stage};
 use tfc_compiler::precision::Precision;
 use tfc_compiler::size::{SizeValues, Symbol};
-use tfc_compiler::storage::Storage;
 
 /// What growth is measured on: the first `rows` sequences, at most `micro_batch` at once.
 pub struct Measure<'a> {
@@ -109,10 +108,7 @@ fn grows(model: &Model, stage: &Stage, before: &SizeValues) -> bool {
 }
 
 fn reset_optimizer(model: &Model, session: &mut dyn Session, state: &mut State) {
-    for i in 0..model.parameters.len() as u32 {
-        session.zero(Storage::FirstMoment(i));
-        session.zero(Storage::SecondMoment(i));
-    }
+    zero_moments(model, session);
     for segment in state.rows.iter_mut().flat_map(Lineage::segments_mut) {
         segment.updates = 0;
     }

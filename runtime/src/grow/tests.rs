@@ -8,6 +8,7 @@ use crate::random::{Purpose, Stream};
 use crate::train::Batches;
 use tfc_compiler::model::{Growth, ScalePolicy};
 use tfc_compiler::storage::RowState;
+use tfc_compiler::storage::Storage;
 
 /// A session of `n` tokens with numbers everywhere, as after 40 updates, and the state that goes with it.
 fn grown_up(n: i64, then: i64, growth: Growth) -> (Compiled, FakeSession, State) {

@@ -2,6 +2,7 @@
 
 use crate::{Failure, Result};
 use memmap2::Mmap;
+use std::borrow::Cow;
 use std::fs::File;
 use std::ops::Deref;
 use std::path::Path;
@@ -23,6 +24,14 @@ impl Bytes {
         // that changes the file under us changes numbers, at worst; one that truncates it ends us with SIGBUS.
         let map = unsafe { Mmap::map(&file) }.map_err(failure)?;
         Ok(Bytes::Mapped(map))
+    }
+}
+
+/// Numbers as the bytes they are made of, borrowed where they are.
+pub fn as_bytes(values: Cow<'_, [f32]>) -> Cow<'_, [u8]> {
+    match values {
+        Cow::Borrowed(values) => Cow::Borrowed(bytemuck::cast_slice(values)),
+        Cow::Owned(values) => Cow::Owned(bytemuck::cast_slice(&values).to_vec()),
     }
 }
 

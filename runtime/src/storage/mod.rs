@@ -5,7 +5,7 @@ mod bytes;
 mod tensors;
 
 pub use atomic::{NewFile, NewFolder};
-pub use bytes::Bytes;
+pub use bytes::{Bytes, as_bytes};
 pub use safetensors::Dtype;
 pub use tensors::{Element, TensorEntry, TensorFile, write_tensors};
 

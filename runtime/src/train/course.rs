@@ -43,7 +43,7 @@ impl<'a> Course<'a> {
         let curve = curve(stages, index, &recipe.schedule, done_before, &each)?;
         state.stage.schedule = Some(curve.clone());
 
-        let micro_batch = micro_batch(recipe.batch, state.plan.micro_batch);
+        let micro_batch = micro_batch(recipe.batch, state.micro_batch());
         session.resize(&sizes_at(model, micro_batch, &stage.tokens))?;
         session.set_precision(recipe.precision);
         grow::scales::write(session, state);

@@ -90,6 +90,7 @@ pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Res
     state.changes.extend(taken.into_iter().map(|change| Change { step, change }));
     let stage = &model.experiment.stages[state.stage.index];
     (state.stage.name, state.seed) = (stage.name.clone(), stage.seed);
+    state.plan.get_or_insert_with(|| setup.plan.clone());
 
     let sizes = state.sizes(model, 1)?;
     setup.session.resize(&sizes)?;
@@ -100,12 +101,12 @@ pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Res
     Run::new(setup, state, accept).go_on()
 }
 
-/// What a run that is to be resumed was planned with; None where it has no checkpoint yet.
+/// What a run that is to be resumed was planned with; None where nothing has been planned yet.
 ///
 /// # Errors
 /// The checkpoint is broken.
 pub fn planned(folder: &RunFolder) -> Result<Option<PlanState>> {
-    Ok(stopped_at(folder)?.map(|(_, state)| state.plan))
+    Ok(stopped_at(folder)?.and_then(|(_, state)| state.plan))
 }
 
 /// The latest checkpoint and its state.

@@ -78,8 +78,7 @@ impl<'a> Run<'a> {
         }
         if let (Some(growth), Some(data)) = (&stage.growth, data) {
             let rows = stage.train.as_ref().map_or(1, |recipe| recipe.batch);
-            let measure =
-                Measure { batches: data.probe(), rows, micro_batch: micro_batch(rows, state.plan.micro_batch) };
+            let measure = Measure { batches: data.probe(), rows, micro_batch: micro_batch(rows, state.micro_batch()) };
             // Two passes over a batch take longer than the growth itself: they are for whoever expects something of them.
             let start = Instant::now();
             let grown = match growth.expect {
