@@ -6,10 +6,12 @@ use crate::size::Size;
 use tfc_grammar::{Color, Sources, render_all};
 
 /// Every spec, and the parameters of its stages where they are known.
-const ZOO: [(&str, &[i64]); 18] = [
+const ZOO: [(&str, &[i64]); 20] = [
     ("bench-small124", &[151_881_216]),
     ("bench-tiny", &[5_243_392]),
     ("gpt2-124m", &[124_439_808]),
+    ("grow-official-354m-to-757m", &[353_503_232, 756_156_416]),
+    ("grow-official-354m-to-757m-released", &[353_503_232, 756_156_416]),
     ("growth-124m-to-1.4b", &[123_569_664, 354_190_848, 757_040_640, 1_399_948_800]),
     ("growth-354m-to-757m", &[353_503_232, 756_156_416]),
     ("growth-354m-to-757m-released", &[353_503_232, 756_156_416]),

@@ -1,7 +1,7 @@
 //! Whole experiments: what is proven of their growth, and what is said of what is wrong with it.
 
 use super::measured::{change, grown, noise};
-use crate::check::tests::sources_and_model;
+use crate::check::tests::{sources_and_model, spec};
 use crate::compile::lowered;
 use crate::compiled::Entry;
 use crate::interpret::{Memory, Tensor, interpret};
@@ -134,6 +134,21 @@ fn verdicts_agree_with_the_measured_change() {
         table += &format!("{name}:\n    {verdict}\n");
     }
     insta::assert_snapshot!(table);
+}
+
+/// What `tfc check` says of growing the official 354M as it was released, and as it preserves what it had learned.
+#[test]
+fn the_official_growth_and_its_corrected_form() {
+    let said = |name: &str| {
+        let (proofs, diagnostics) = prove_all(&spec(name));
+        assert!(diagnostics.is_empty(), "{diagnostics:?}");
+        proofs[1].as_ref().expect("the second stage grows").verdict.to_string()
+    };
+    let released = "changes it: the row norm sees the new columns: new keys are random";
+    assert_eq!(said("grow-official-354m-to-757m-released"), released);
+    let corrected = "preserves the function, because new columns of X·Kᵀ are zero, a row norm does not see zeros, \
+                     the scale stays the number it was, gelu(0) = 0, and a contraction drops zero terms";
+    assert_eq!(said("grow-official-354m-to-757m"), corrected);
 }
 
 #[test]
