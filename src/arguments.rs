@@ -1,6 +1,7 @@
 //! The command line, as clap reads it. What each command does is in `commands/`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// A compiler for models that grow: a .tfm file becomes a trained, grown, talking model.
@@ -68,6 +69,8 @@ pub enum Command {
     Eval(Eval),
     /// Continue a text
     Generate(Generate),
+    /// Answer requests for completions over HTTP, as OpenAI's interface has them
+    Serve(Serve),
     /// Show the tensors, token groups and history of a checkpoint or spec
     Inspect(Inspect),
     /// Turn text into token files; train a tokenizer
@@ -321,6 +324,20 @@ pub struct Generate {
     pub top_k: Option<u64>,
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    #[command(flatten)]
+    pub device: DeviceArguments,
+}
+
+#[derive(Args)]
+pub struct Serve {
+    /// A checkpoint, or a run's folder for its newest
+    pub checkpoint: PathBuf,
+    /// Who can reach it: only this machine, unless another of its addresses is given
+    #[arg(long, default_value = "127.0.0.1")]
+    pub host: IpAddr,
+    /// 0 takes any that is free
+    #[arg(long, default_value_t = 8000)]
+    pub port: u16,
     #[command(flatten)]
     pub device: DeviceArguments,
 }

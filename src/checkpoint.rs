@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tfc_compiler::compile::compile_without;
 use tfc_compiler::compiled::{Compiled, Entry};
+use tfc_compiler::model::Model;
 use tfc_compiler::optimization::Disabled;
 use tfc_runtime::checkpoint::{self, State};
 use tfc_runtime::data::Tokenizer;
@@ -30,14 +31,26 @@ impl Opened {
         disabled: &Disabled,
         console: &Console,
     ) -> std::result::Result<Opened, Stop> {
+        Opened::with(path, &|_| entries.to_vec(), device, disabled, console)
+    }
+
+    /// As [`Opened::new`], where the entries depend on the model.
+    pub fn with(
+        path: &Path,
+        entries: &dyn Fn(&Model) -> Vec<Entry>,
+        device: &DeviceArguments,
+        disabled: &Disabled,
+        console: &Console,
+    ) -> std::result::Result<Opened, Stop> {
         let path = checkpoint::locate(path)?;
         let text = checkpoint::spec_of(&path)?;
         let model = spec::check_text(&path.join("model.tfm"), &text, console)?.model;
+        let entries = entries(&model);
         if entries.contains(&Entry::Decode) {
             tfc_compiler::lower::can_decode(&model)
                 .map_err(|(why, _)| Failure::mistake(format!("this model generates nothing: {why}")))?;
         }
-        let compiled = Arc::new(compile_without(model, entries, disabled));
+        let compiled = Arc::new(compile_without(model, &entries, disabled));
         let mut session = session::open(&compiled, device)?;
         let state = State::read(&path.join("state.json"))?;
         session.resize(&state.sizes(&compiled.model, 1)?)?;

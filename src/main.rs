@@ -12,6 +12,7 @@ mod documented;
 mod memory;
 mod progress;
 mod run_folder;
+mod serve;
 mod session;
 mod spec;
 mod stage;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Run(command) => commands::run::run(command, &console),
         Command::Eval(command) => commands::eval::run(command, &console),
         Command::Generate(command) => commands::generate::run(command, &console),
+        Command::Serve(command) => commands::serve::run(command, &console),
         Command::Inspect(command) => commands::inspect::run(command, &console),
         Command::Data(command) => commands::data::run(command, &console),
         Command::Bench(command) => commands::bench::run(command, &console),

@@ -15,4 +15,5 @@ pub mod grow;
 pub mod import;
 pub mod inspect;
 pub mod run;
+pub mod serve;
 pub mod train;

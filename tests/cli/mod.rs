@@ -6,6 +6,7 @@ mod commands;
 mod memory;
 mod official;
 mod resume;
+mod serve;
 mod snapshots;
 mod two_axes;
 

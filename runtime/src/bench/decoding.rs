@@ -51,8 +51,8 @@ impl<'a> Decoding<'a> {
     fn see(&mut self, session: &mut dyn Session, tokens: &[u32], position: u64) -> Result<()> {
         let graph = call::graph(self.compiled, "decode")?;
         let (ids, _) = token_input(&self.compiled.model)?;
-        let logits = decode(graph, session, ids, tokens, position)?;
-        self.next = Sampling { temperature: 0.0, top_k: None, seed: 0 }.pick(&logits, 0)?;
+        let logits = decode(graph, session, ids, &[tokens], position)?;
+        self.next = Sampling { temperature: 0.0, top_k: None, seed: 0 }.pick(&logits[0], 0)?;
         Ok(())
     }
 

@@ -4,17 +4,24 @@
 //! when it is full the window slides, and its latter half is taken up again as if the text began there. Halves, because everything in
 //! the window is computed anew: its positions have changed.
 
+mod likelihood;
 mod sample;
+mod score;
+mod side_by_side;
 mod text;
 
+pub use likelihood::Likelihood;
 pub use sample::Sampling;
+pub use score::{Scored, score};
+pub use side_by_side::{Drawn, Taker, generate_side_by_side};
 pub use text::{Writer, end_of_document, generate_text};
 
 #[cfg(test)]
 mod tests;
 
 use crate::device::{HostTensor, Named, Session};
-use crate::{Failure, Kind, Result, call};
+use crate::{Failure, Kind, Result};
+use std::ops::ControlFlow;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::graph::Graph;
 use tfc_compiler::model::{InputKind, Model};
@@ -37,6 +44,8 @@ pub enum Stop {
     EndOfDocument,
     /// As many tokens as were asked for.
     Length,
+    /// Whoever took the tokens wanted no more.
+    Enough,
 }
 
 /// Continues a prompt with the session's parameters, handing each token to `each` as it comes.
@@ -49,40 +58,11 @@ pub fn generate(
     request: Request<&[u32]>,
     each: &mut dyn FnMut(u32) -> Result<()>,
 ) -> Result<Stop> {
-    let graph = call::graph(compiled, "decode")?;
-    let (ids, context) = token_input(&compiled.model)?;
-    let length = request.prompt.len() as u64;
-    if length == 0 {
-        return Err(Failure::mistake("there is nothing to continue; give a prompt"));
-    }
-    if length > context {
-        let what = format!("the prompt has {length} tokens, but the model's context is {context}");
-        return Err(Failure::mistake(format!("{what}; make it shorter")));
-    }
-    request.sampling.check()?;
-
-    let half = (context / 2).max(1);
-    let all = length.saturating_add(request.tokens);
-    let longest = if all > context { length.max(half) } else { length };
-    let sizes = session.sizes().clone().with(Symbol::BATCH, 1).with(Symbol::SEQUENCE, longest as i64);
-    session.resize(&sizes.with(Symbol::CAPACITY, all.min(context) as i64))?;
-    // The window, of which the first `known` tokens are in the cache.
-    let (mut window, mut known) = (request.prompt.to_vec(), 0);
-    for index in 0..request.tokens {
-        if known as u64 == context {
-            window.drain(..window.len() - half as usize);
-            known = 0;
-        }
-        let logits = decode(graph, session, ids, &window[known..], known as u64)?;
-        known = window.len();
-        let token = request.sampling.pick(&logits, index)?;
-        if request.end == Some(token) {
-            return Ok(Stop::EndOfDocument);
-        }
-        each(token)?;
-        window.push(token);
-    }
-    Ok(Stop::Length)
+    let mut each = |_, drawn: Drawn<'_>| {
+        let handed_on = if drawn.is_end { Ok(()) } else { each(drawn.token) };
+        handed_on.map(ControlFlow::Continue)
+    };
+    Ok(generate_side_by_side(compiled, session, &[request], &mut each)?[0])
 }
 
 /// The input that takes token ids, and how many.
@@ -95,26 +75,28 @@ pub(crate) fn token_input(model: &Model) -> Result<(&str, u64)> {
     ids.ok_or_else(none)
 }
 
-/// The logits after `tokens`, which stand from `position` on.
+/// For each row the logits after its tokens. All rows are of one length and stand from `position` on.
 pub(crate) fn decode(
     graph: &Graph,
     session: &mut dyn Session,
     ids: &str,
-    tokens: &[u32],
+    rows: &[&[u32]],
     position: u64,
-) -> Result<Vec<f64>> {
-    let length = tokens.len();
+) -> Result<Vec<Vec<f64>>> {
+    let (batch, length) = (rows.len(), rows[0].len());
     let whole = |name: &str, shape: Vec<usize>, data: Vec<i32>| (name.to_string(), HostTensor::I32 { shape, data });
     let first = position as i32;
     let offered = [
-        whole(ids, vec![1, length], tokens.iter().map(|id| *id as i32).collect()),
+        whole(ids, vec![batch, length], rows.concat().iter().map(|id| *id as i32).collect()),
         whole("position", Vec::new(), vec![first]),
         whole("positions", vec![length], (first..first + length as i32).collect()),
     ];
     let wanted = |(name, _): &Named| graph.inputs.iter().any(|input| input.name == *name);
     let inputs: Vec<Named> = offered.into_iter().filter(wanted).collect();
-    let outputs = session.run("decode", &[(Symbol::BATCH, 1), (Symbol::SEQUENCE, length as i64)], &inputs)?;
+    let call = [(Symbol::BATCH, batch as i64), (Symbol::SEQUENCE, length as i64)];
+    let outputs = session.run("decode", &call, &inputs)?;
     let logits = outputs.iter().find(|(name, _)| name == "logits");
     let missing = || Failure::new(Kind::Machine, "the device handed back no `logits`; this is a bug in tfc");
-    logits.map(|(_, tensor)| tensor.to_f64()).ok_or_else(missing)
+    let logits = logits.map(|(_, tensor)| tensor.to_f64()).ok_or_else(missing)?;
+    Ok(logits.chunks(logits.len() / batch).map(<[f64]>::to_vec).collect())
 }

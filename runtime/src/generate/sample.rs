@@ -14,7 +14,9 @@ pub struct Sampling {
 }
 
 impl Sampling {
-    pub(super) fn check(&self) -> Result<()> {
+    /// # Errors
+    /// There is no such way of drawing.
+    pub fn check(&self) -> Result<()> {
         if !(self.temperature >= 0.0 && self.temperature.is_finite()) {
             let what = format!("the temperature is {}", self.temperature);
             return Err(Failure::mistake(format!("{what}, but must be 0 (the likeliest token) or more")));

@@ -140,6 +140,26 @@ fn generation_ends_with_the_document_or_after_enough_tokens() {
     assert_eq!(generated(&[1], 0, None).1, Ok(Stop::Length));
 }
 
+/// The end is no part of the text, but has a likelihood; and whoever takes tokens may have enough of them.
+#[test]
+fn whoever_takes_tokens_sees_the_end_and_may_stop() {
+    let compiled = compiled(true);
+    let taken = |prompt: &[u32], enough: usize| {
+        let mut taken = Vec::new();
+        let request = Request { prompt, tokens: 9, sampling: GREEDY, end: Some(0) };
+        let mut each = |row: usize, drawn: Drawn<'_>| {
+            assert_eq!((row, drawn.logits.len()), (0, 256));
+            taken.push((drawn.token, drawn.is_end));
+            Ok(if taken.len() == enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        };
+        let stops = generate_side_by_side(&compiled, &mut Cache::new(&compiled), &[request], &mut each).unwrap();
+        (taken, stops)
+    };
+    assert_eq!(taken(&[120, 121, 122], 9), (vec![(0, true)], vec![Stop::EndOfDocument]));
+    let (tokens, stops) = taken(&[7, 8, 9], 2);
+    assert_eq!((tokens.len(), stops), (2, vec![Stop::Enough]));
+}
+
 /// Twelve positions: three of the prompt and nine that are fed one by one; then the last six tokens are fed at once.
 #[test]
 fn beyond_the_context_the_window_slides() {

@@ -1,0 +1,77 @@
+//! How likely the tokens of given texts are: a forward pass over several of them side by side.
+
+use super::{Likelihood, token_input};
+use crate::device::{HostTensor, Named, Session};
+use crate::grow::logits_binding;
+use crate::{Failure, Kind, Result, call};
+use tfc_compiler::compiled::Compiled;
+use tfc_compiler::size::Symbol;
+
+/// What a text is to the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scored {
+    /// Of every token but the first.
+    pub tokens: Vec<Likelihood>,
+    /// The logits of the token that follows; None of a text that is longer than the context.
+    pub next: Option<Vec<f64>>,
+}
+
+/// Scores texts of at most context + 1 tokens with the entry of the logits, and lists the `top` likeliest tokens at each place.
+/// Shorter texts are filled up behind their end, which no position before sees.
+///
+/// # Errors
+/// A text is empty or too long, or the model has no logits.
+pub fn score(compiled: &Compiled, session: &mut dyn Session, texts: &[&[u32]], top: usize) -> Result<Vec<Scored>> {
+    let graph = call::graph(compiled, "named")?;
+    let (ids, context) = token_input(&compiled.model)?;
+    let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
+    if texts.iter().any(|text| text.is_empty()) {
+        return Err(Failure::mistake("there is nothing to score; give a text"));
+    }
+    if longest as u64 > context + 1 {
+        let what = format!("the text has {longest} tokens, but the model's context is {context}");
+        return Err(Failure::mistake(format!("{what}; make it shorter")));
+    }
+    let (rows, length) = (texts.len(), longest.min(context as usize));
+    let sizes = session.sizes().clone().with(Symbol::BATCH, rows as i64).with(Symbol::SEQUENCE, length as i64);
+    session.resize(&sizes)?;
+
+    let filled =
+        |text: &&[u32]| -> Vec<i32> { (0..length).map(|place| text.get(place).map_or(0, |id| *id as i32)).collect() };
+    let positions = (0..rows).flat_map(|_| 0..length as i32).collect();
+    let whole = |name: &str, data: Vec<i32>| (name.to_string(), HostTensor::I32 { shape: vec![rows, length], data });
+    let offered = vec![whole(ids, texts.iter().flat_map(filled).collect()), whole("positions", positions)];
+    let inputs: Vec<Named> = call::inputs(graph, session, rows as u64, offered)?;
+    let outputs = session.run("named", &[], &inputs)?;
+    let binding = logits_binding(&compiled.model);
+    let missing = || Failure::new(Kind::Machine, "the device handed back no logits; this is a bug in tfc");
+    let (_, logits) = outputs.iter().find(|(name, _)| Some(name.as_str()) == binding).ok_or_else(missing)?;
+    Ok(texts.iter().enumerate().map(|(row, text)| scored(text, &Logits { logits, row, length }, top)).collect())
+}
+
+/// The logits `[rows, length, vocabulary]`, in one row.
+struct Logits<'a> {
+    logits: &'a HostTensor,
+    row: usize,
+    length: usize,
+}
+
+impl Logits<'_> {
+    /// After so many tokens less one.
+    fn at(&self, place: usize) -> Vec<f64> {
+        let vocabulary = self.logits.shape().last().copied().unwrap_or(0);
+        let start = (self.row * self.length + place) * vocabulary;
+        match self.logits {
+            HostTensor::F32 { data, .. } => data[start..start + vocabulary].iter().map(|x| f64::from(*x)).collect(),
+            HostTensor::F64 { data, .. } => data[start..start + vocabulary].to_vec(),
+            HostTensor::I32 { data, .. } => data[start..start + vocabulary].iter().map(|x| f64::from(*x)).collect(),
+        }
+    }
+}
+
+fn scored(text: &[u32], logits: &Logits<'_>, top: usize) -> Scored {
+    let tokens = text.iter().skip(1).enumerate();
+    let tokens = tokens.map(|(place, token)| Likelihood::of(*token, &logits.at(place), top)).collect();
+    let next = (text.len() <= logits.length).then(|| logits.at(text.len() - 1));
+    Scored { tokens, next }
+}

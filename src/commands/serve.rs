@@ -1,0 +1,57 @@
+//! `tfc serve`: a checkpoint answers requests for completions over HTTP.
+
+use crate::arguments::Serve;
+use crate::checkpoint::Opened;
+use crate::console::Console;
+use crate::serve::{Answerer, Event, Job, serve};
+use crate::stop::Outcome;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::mpsc::channel;
+use tfc_compiler::compiled::Entry;
+use tfc_compiler::optimization::Disabled;
+use tfc_runtime::grow::logits_binding;
+use tfc_runtime::{Failure, Kind, Result};
+
+pub fn run(command: &Serve, console: &Console) -> Outcome {
+    let entries = |model: &tfc_compiler::model::Model| {
+        let logits = logits_binding(model).map(|logits| Entry::Named(vec![logits.to_string()]));
+        [Entry::Decode].into_iter().chain(logits).collect()
+    };
+    let opened = Opened::with(&command.checkpoint, &entries, &command.device, &Disabled::default(), console)?;
+    let name = opened.compiled.model.name.clone();
+    let mut answerer = Answerer::new(opened)?;
+    let listener = listen(command.host, command.port)?;
+    let place = listener.local_addr().map_err(|error| cannot("listen", &error))?;
+    if !place.ip().is_loopback() {
+        console.say("whoever reaches this machine can use the model: nobody is asked who they are");
+    }
+    console.print(&format!("http://{place}/v1\n"))?;
+
+    let (jobs, asked) = channel::<Job>();
+    let http = std::thread::spawn(move || serve(listener, &name, jobs));
+    for Job { asked, answer } in asked {
+        // Whoever does not listen any more misses nothing.
+        let mut send = |piece| answer.send(Event::Piece(piece)).is_ok();
+        let end = match answerer.answer(&asked, &mut send) {
+            Ok(usage) => Event::Done(usage),
+            Err(failure) => Event::Failed(failure),
+        };
+        let _ = answer.send(end);
+    }
+    match http.join() {
+        Ok(Err(error)) => Err(cannot("serve", &error).into()),
+        Ok(Ok(())) | Err(_) => Ok(()),
+    }
+}
+
+fn listen(host: IpAddr, port: u16) -> Result<TcpListener> {
+    let place = SocketAddr::new(host, port);
+    TcpListener::bind(place).map_err(|error| {
+        let why = format!("cannot listen at {place}: {error}");
+        Failure::new(Kind::Machine, format!("{why}; choose another --port"))
+    })
+}
+
+fn cannot(action: &str, error: &std::io::Error) -> Failure {
+    Failure::new(Kind::Machine, format!("cannot {action}: {error}"))
+}
