@@ -25,6 +25,7 @@ build: setup
 
 setup:
 	@scripts/setup.sh
+	@scripts/fetch-ptxas.sh
 
 # Review snapshots that changed.
 snapshots:

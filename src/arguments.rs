@@ -131,6 +131,7 @@ pub enum Stage {
     MlirLowered,
     Llvm,
     Asm,
+    Ptx,
     Dot,
 }
 
@@ -151,7 +152,7 @@ pub struct Compile {
     /// What to compile
     #[arg(long, value_enum, default_value_t = EntryKind::Train)]
     pub entry: EntryKind,
-    /// Which processor to compile for
+    /// What to compile for: cpu, another processor such as cpu:x86-64-v3, cuda or a GPU such as cuda:sm_90
     #[arg(long, default_value = "cpu")]
     pub target: String,
     /// The stage whose sizes the plan is laid out for; default the first

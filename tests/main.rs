@@ -2,5 +2,6 @@
 
 mod cli;
 mod conformance;
+mod cuda;
 mod official;
 mod support;

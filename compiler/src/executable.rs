@@ -25,7 +25,51 @@ pub enum EmitStage {
     Mlir,
     MlirLowered,
     Llvm,
+    /// Of a processor.
     Asm,
+    /// Of a GPU.
+    Ptx,
+}
+
+/// How a kernel is launched on a GPU: everything that does not depend on where its buffers are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Of a block, which is one-dimensional.
+    pub threads: u32,
+    /// Of the grid, which is one-dimensional. Where there are none, nothing is launched.
+    pub blocks: Extent,
+    /// Shared memory that a launch gives to each block.
+    pub shared_bytes: u32,
+}
+
+/// A number of things as a function of the sizes that a launch hands over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Size, by its place in the kernel's sizes.
+    Size(u16),
+    Product(Vec<Extent>),
+    /// ⌈extent / unit⌉.
+    Units(Box<Extent>, i64),
+    /// The second where the first is at most `limit`, else the third.
+    IfAtMost(Box<Extent>, i64, Box<(Extent, Extent)>),
+}
+
+impl Extent {
+    pub fn units(self, unit: i64) -> Extent {
+        Extent::Units(Box::new(self), unit)
+    }
+
+    pub fn evaluate(&self, sizes: &[i64]) -> i64 {
+        match self {
+            Extent::Size(i) => sizes[usize::from(*i)],
+            Extent::Product(factors) => factors.iter().map(|factor| factor.evaluate(sizes)).product(),
+            Extent::Units(extent, unit) => (extent.evaluate(sizes) + unit - 1) / unit,
+            Extent::IfAtMost(extent, limit, then) => {
+                let (then, otherwise) = &**then;
+                if extent.evaluate(sizes) <= *limit { then.evaluate(sizes) } else { otherwise.evaluate(sizes) }
+            }
+        }
+    }
 }
 
 /// Code that has been loaded: one address per kernel, valid while `owner` lives.

@@ -5,7 +5,7 @@ use crate::console::Console;
 use crate::stop::{Outcome, Stop};
 use crate::{session, spec, stage};
 use std::fmt::Write;
-use tfc_codegen::{CpuBackend, Processor};
+use tfc_codegen::{Architecture, CpuBackend, CudaBackend, Processor};
 use tfc_compiler::compile::{compile_without, lowered};
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::executable::{Backend, EmitStage};
@@ -16,6 +16,7 @@ use tfc_runtime::{Failure, Kind};
 
 pub fn run(command: &Compile, console: &Console) -> Outcome {
     let backend = backend(&command.target)?;
+    command.emit.iter().try_for_each(|stage| has_stage(&command.target, *stage))?;
     let disabled = session::disabled(&command.compiler)?;
     let spec = spec::load(&command.spec.spec, &command.spec.sets, console)?;
     stage::find(&spec.model, command.stage.as_deref())?;
@@ -23,14 +24,14 @@ pub fn run(command: &Compile, console: &Console) -> Outcome {
     let compiled = compile_without(spec.model.clone(), &entries, &disabled);
     let mut texts = Vec::new();
     for stage in &command.emit {
-        texts.push((*stage, text(*stage, &command.spec.spec, &spec.model, &entries, &compiled, &backend)?));
+        texts.push((*stage, text(*stage, &command.spec.spec, &spec.model, &entries, &compiled, backend.as_ref())?));
     }
     match &command.out {
         None if texts.is_empty() => {
             console.print(&summary(&compiled))?;
         }
         None => texts.iter().try_for_each(|(_, text)| console.print(text))?,
-        Some(out) => write(out, &compiled, &texts, &backend)?,
+        Some(out) => write(out, &compiled, &texts, backend.as_ref())?,
     }
     Ok(())
 }
@@ -55,7 +56,7 @@ fn text(
     model: &Model,
     entries: &[Entry],
     compiled: &Compiled,
-    backend: &CpuBackend,
+    backend: &dyn Backend,
 ) -> Result<String, Stop> {
     let each_graph = |print: &dyn Fn(&graph::Graph) -> String| compiled.graphs.iter().map(print).collect();
     Ok(match stage {
@@ -70,6 +71,7 @@ fn text(
         Stage::MlirLowered => backend_text(backend, compiled, EmitStage::MlirLowered)?,
         Stage::Llvm => backend_text(backend, compiled, EmitStage::Llvm)?,
         Stage::Asm => backend_text(backend, compiled, EmitStage::Asm)?,
+        Stage::Ptx => backend_text(backend, compiled, EmitStage::Ptx)?,
     })
 }
 
@@ -82,20 +84,38 @@ fn fused(compiled: &Compiled) -> String {
     text
 }
 
-/// `cpu`, or `cpu:` and a processor.
-fn backend(target: &str) -> Result<CpuBackend, Failure> {
+/// `cpu`, or `cpu:` and a processor; `cuda`, or `cuda:` and an architecture.
+fn backend(target: &str) -> Result<Box<dyn Backend>, Failure> {
+    let on_cpu = |backend: CpuBackend| Box::new(backend) as Box<dyn Backend>;
+    let on_gpu = |architecture| Box::new(CudaBackend::new(architecture)) as Box<dyn Backend>;
     let backend = match target.split_once(':') {
-        None if target == "cpu" => Some(CpuBackend::new()),
-        Some(("cpu", processor)) => Processor::named(processor).map(CpuBackend::of),
+        None if target == "cpu" => Some(on_cpu(CpuBackend::new())),
+        None if target == "cuda" => Some(on_gpu(Architecture::BASELINE)),
+        Some(("cpu", processor)) => Processor::named(processor).map(CpuBackend::of).map(on_cpu),
+        Some(("cuda", architecture)) => Architecture::named(architecture).map(on_gpu),
         None | Some(_) => None,
     };
     backend.ok_or_else(|| {
-        let others = Processor::NAMES.map(|name| format!("`cpu:{name}`")).join(", ");
-        Failure::mistake(format!("`{target}` is no target; there is `cpu`, which is this machine, {others}"))
+        let processors = Processor::NAMES.map(|name| format!("`cpu:{name}`")).join(", ");
+        let gpus = Architecture::ALL.map(|gpu| format!("`cuda:{}`", gpu.name)).join(", ");
+        let baseline = Architecture::BASELINE.name;
+        Failure::mistake(format!(
+            "`{target}` is no target; there is `cpu`, which is this machine, {processors}, `cuda`, which is {baseline}, {gpus}"
+        ))
     })
 }
 
-fn backend_text(backend: &CpuBackend, compiled: &Compiled, stage: EmitStage) -> Result<String, Failure> {
+/// Whether code for the target is in one of its stages what `--emit` asks for.
+fn has_stage(target: &str, stage: Stage) -> Result<(), Failure> {
+    let other = match (target.starts_with("cuda"), stage) {
+        (true, Stage::Asm) => "ptx",
+        (false, Stage::Ptx) => "asm",
+        _ => return Ok(()),
+    };
+    Err(Failure::mistake(format!("the last stage of code for `{target}` is printed by `--emit {other}`")))
+}
+
+fn backend_text(backend: &dyn Backend, compiled: &Compiled, stage: EmitStage) -> Result<String, Failure> {
     let text = backend.text(&compiled.program.kernels, stage);
     text.map_err(|e| Failure::new(Kind::Machine, e.to_string()))
 }
@@ -109,17 +129,25 @@ fn summary(compiled: &Compiled) -> String {
     text
 }
 
-/// The object code, and each emitted text under the name of its stage.
+/// The code, and each emitted text under the name of its stage.
 fn write(
     out: &std::path::Path,
     compiled: &Compiled,
     texts: &[(Stage, String)],
-    backend: &CpuBackend,
+    backend: &dyn Backend,
 ) -> Result<(), Failure> {
     std::fs::create_dir_all(out).map_err(|e| Failure::io("create", out, &e))?;
-    let code = backend.emit(&compiled.program.kernels);
-    let code = code.map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
-    NewFile::write(&out.join("kernels.o"), &code.bytes)?;
+    match backend.target().starts_with("cuda") {
+        true => {
+            let code = backend_text(backend, compiled, EmitStage::Ptx)?;
+            NewFile::write(&out.join(file_name(Stage::Ptx)), code.as_bytes())?;
+        }
+        false => {
+            let code = backend.emit(&compiled.program.kernels);
+            let code = code.map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
+            NewFile::write(&out.join("kernels.o"), &code.bytes)?;
+        }
+    }
     for (stage, text) in texts {
         NewFile::write(&out.join(file_name(*stage)), text.as_bytes())?;
     }
@@ -138,6 +166,7 @@ fn file_name(stage: Stage) -> &'static str {
         Stage::MlirLowered => "kernels-lowered.mlir",
         Stage::Llvm => "kernels.ll",
         Stage::Asm => "kernels.s",
+        Stage::Ptx => "kernels.ptx",
         Stage::Dot => "graph.dot",
     }
 }

@@ -205,6 +205,23 @@ fn an_optimization_that_is_switched_off_changes_nothing_but_speed() {
 }
 
 #[test]
+fn targets_are_named_and_those_without_code_say_so() {
+    let workplace = Workplace::new();
+    let said = workplace.fail(1, &["compile", "tiny.tfm", "--target", "cuda:sm_75", "--emit", "ptx"]);
+    assert_eq!(
+        said,
+        "error: `cuda:sm_75` is no target; there is `cpu`, which is this machine, `cpu:x86-64-v3`, `cpu:x86-64-v4`, `cpu:aarch64`, \
+         `cuda`, which is sm_80, `cuda:sm_80`, `cuda:sm_90`, `cuda:sm_100`\n"
+    );
+    let said = workplace.fail(1, &["compile", "tiny.tfm", "--emit", "ptx"]);
+    assert_eq!(said, "error: the last stage of code for `cpu` is printed by `--emit asm`\n");
+    let said = workplace.fail(1, &["compile", "tiny.tfm", "--target", "cuda", "--emit", "asm"]);
+    assert_eq!(said, "error: the last stage of code for `cuda` is printed by `--emit ptx`\n");
+    let said = workplace.fail(3, &["compile", "tiny.tfm", "--target", "cuda", "--emit", "ptx"]);
+    assert_eq!(said, "error: there is no CUDA code for attention yet; --target cpu has it\n");
+}
+
+#[test]
 fn compiled_code_is_kept_for_the_next_run_where_the_environment_says() {
     let workplace = Workplace::new();
     let folder = workplace.path("code");

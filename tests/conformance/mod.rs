@@ -7,7 +7,7 @@ mod documents;
 mod growth;
 mod language_model;
 mod pattention;
-mod portable;
+pub mod portable;
 
 pub use language_model::{golden_name, ids, shorter, spec};
 

@@ -8,7 +8,8 @@ use tfc_compiler::compiled::Entry;
 use tfc_compiler::executable::{Backend, EmitStage};
 use tfc_runtime::device::{HostTensor, Session};
 
-const SPEC: &str = "model small {
+/// A small language model with everything that a training step has.
+pub const SPEC: &str = "model small {
   let vocab = 61
   let context = 24
   let width = 32

@@ -23,12 +23,15 @@ impl Compiler {
         let mut module = self.emit(emit)?;
         lower::lower(&self.mlir, &mut module)?;
         let llvm = inkwell::context::Context::create();
-        let translated = lower::translate(&self.mlir, &module, &self.machine, &llvm)?;
+        let translated = self.translate(&module, &llvm)?;
         lower::generate(&translated, &self.machine, FileType::Object)
     }
 
     /// The text of a stage.
     pub fn text(&self, stage: EmitStage, emit: impl FnOnce(&Emission)) -> Result<String, BackendError> {
+        if stage == EmitStage::Ptx {
+            return Err(BackendError("a processor has no PTX".into()));
+        }
         let mut module = self.emit(emit)?;
         if stage == EmitStage::Mlir {
             return Ok(module.as_operation().to_string());
@@ -38,12 +41,22 @@ impl Compiler {
             return Ok(module.as_operation().to_string());
         }
         let llvm = inkwell::context::Context::create();
-        let translated = lower::translate(&self.mlir, &module, &self.machine, &llvm)?;
+        let translated = self.translate(&module, &llvm)?;
         if stage == EmitStage::Llvm {
             return Ok(translated.print_to_string().to_string());
         }
         let assembly = lower::generate(&translated, &self.machine, FileType::Assembly)?;
         Ok(String::from_utf8_lossy(&assembly).into_owned())
+    }
+
+    fn translate<'l>(
+        &self,
+        module: &melior::ir::Module,
+        llvm: &'l inkwell::context::Context,
+    ) -> Result<inkwell::module::Module<'l>, BackendError> {
+        let translated = lower::translate(&self.mlir, module, &self.machine, llvm)?;
+        lower::optimize(&translated, &self.machine, lower::FOR_CPU)?;
+        Ok(translated)
     }
 
     fn emit(&self, emit: impl FnOnce(&Emission)) -> Result<melior::ir::Module<'_>, BackendError> {

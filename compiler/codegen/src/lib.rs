@@ -3,6 +3,7 @@
 mod backend;
 mod compile;
 mod container;
+mod cuda;
 mod gemm;
 mod host;
 mod kernels;
@@ -17,6 +18,7 @@ mod testing;
 mod vectors;
 
 pub use backend::CpuBackend;
+pub use cuda::{Architecture, CudaBackend};
 pub use host::Host;
 pub use peak::Peak;
 pub use processor::Processor;

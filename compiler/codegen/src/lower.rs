@@ -12,9 +12,9 @@ use tfc_compiler::executable::BackendError;
 const LOWERING: &str =
     "builtin.module(cse,convert-scf-to-cf,convert-vector-to-llvm,convert-to-llvm,reconcile-unrealized-casts)";
 
-/// What the emitters leave to LLVM. The loops are written as they shall be, so nothing here unrolls, vectorizes or interleaves: a twentieth of
+/// What the emitters leave to LLVM on a CPU. The loops are written as they shall be, so nothing here unrolls, vectorizes or interleaves: a twentieth of
 /// the time of `default<O3>` for the same speed.
-const OPTIMIZATION: &str = "function(sroa,early-cse<memssa>,simplifycfg,loop-mssa(licm),instsimplify,early-cse)";
+pub const FOR_CPU: &str = "function(sroa,early-cse<memssa>,simplifycfg,loop-mssa(licm),instsimplify,early-cse)";
 
 /// To the LLVM dialect, in place.
 pub fn lower(mlir: &MlirContext, module: &mut Module) -> Result<(), BackendError> {
@@ -25,7 +25,7 @@ pub fn lower(mlir: &MlirContext, module: &mut Module) -> Result<(), BackendError
     mlir.diagnostics.check("lowering", lowered.is_ok())
 }
 
-/// To optimized LLVM IR, for `machine`.
+/// To LLVM IR for `machine`.
 pub fn translate<'l>(
     mlir: &MlirContext,
     module: &Module,
@@ -39,10 +39,14 @@ pub fn translate<'l>(
     let translated = unsafe { inkwell::module::Module::new(raw.cast()) };
     translated.set_triple(&machine.get_triple());
     translated.set_data_layout(&machine.get_target_data().get_data_layout());
-    translated
-        .run_passes(OPTIMIZATION, machine, PassBuilderOptions::create())
-        .map_err(|e| BackendError(format!("LLVM's passes failed: {e}")))?;
     Ok(translated)
+}
+
+/// LLVM's own passes, by their names.
+pub fn optimize(module: &inkwell::module::Module, machine: &TargetMachine, passes: &str) -> Result<(), BackendError> {
+    module
+        .run_passes(passes, machine, PassBuilderOptions::create())
+        .map_err(|e| BackendError(format!("LLVM's passes failed: {e}")))
 }
 
 /// To the bytes of an object file, or to assembly.

@@ -30,6 +30,9 @@ impl Vectors {
     /// 16 registers of 128 bits: any x86-64. 12 accumulators, three columns.
     pub const SSE2: Vectors = Vectors { width: 4, rows: 4, registers: 3, fma: false, bf16: false };
 
+    /// One thread of a GPU: the four numbers that it loads and stores at once. It has no tile of its own: a warp has.
+    pub const GPU_THREAD: Vectors = Vectors { width: 4, rows: 1, registers: 1, fma: true, bf16: false };
+
     /// What this machine offers.
     pub fn host() -> Vectors {
         let features = TargetMachine::get_host_cpu_features();

@@ -3,9 +3,9 @@
 mod attention;
 mod contraction;
 mod moving;
-mod program;
-mod random;
-mod rows;
+pub mod program;
+pub mod random;
+pub mod rows;
 mod scratch;
 mod sizes;
 

@@ -1,27 +1,29 @@
 //! Scalar programs on registers.
 
 use crate::math::{self, Accuracy};
-use crate::mlir::{Function, Vector};
+use crate::mlir::{Float, Function, Value};
 use tfc_compiler::kernel::{Program, ProgramOp, Register};
 
-/// The values of the `wanted` registers of a program, a register of elements at a time. What only the place of evaluation knows (loads, indices, the given
+/// The values of the `wanted` registers of a program, an element or a register of elements at a time. What only the place of evaluation knows (loads, indices, the given
 /// element, reductions) is answered by `leaf`.
-pub fn evaluate<'f>(
+pub fn evaluate<'f, K: Float>(
     f: &'f Function<'f>,
     accuracy: Accuracy,
     program: &Program,
     wanted: &[Register],
-    leaf: &mut dyn FnMut(Register, &ProgramOp) -> Vector<'f>,
-) -> Vec<Vector<'f>> {
+    leaf: &mut dyn FnMut(Register, &ProgramOp) -> Value<'f, K>,
+) -> Vec<Value<'f, K>> {
     let needed = needed(program, wanted);
-    let mut values: Vec<Option<Vector<'f>>> = Vec::with_capacity(program.ops.len());
+    let mut values: Vec<Option<Value<'f, K>>> = Vec::with_capacity(program.ops.len());
     for (i, op) in program.ops.iter().enumerate() {
         let value = |r: &Register| values[r.0 as usize].expect("registers look back, and what is needed needs them");
         let result = needed[i].then(|| match op {
-            ProgramOp::Constant(number) => f.vector(number.0 as f32),
+            ProgramOp::Constant(number) => K::constant(f, number.0 as f32),
             ProgramOp::Unary(function, x) => math::unary(*function, accuracy, value(x)),
             ProgramOp::Binary(function, a, b) => math::binary(*function, value(a), value(b)),
-            ProgramOp::Select(condition, a, b) => value(condition).equals(f.vector(0.0)).select(value(b), value(a)),
+            ProgramOp::Select(condition, a, b) => {
+                value(condition).equals(K::constant(f, 0.0)).select(value(b), value(a))
+            }
             ProgramOp::Load(_)
             | ProgramOp::Size(_)
             | ProgramOp::InnerIndex

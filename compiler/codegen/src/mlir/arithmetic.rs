@@ -1,8 +1,6 @@
 //! Arithmetic, comparison and conversion of values.
 
-use super::value::{
-    Bits, Bool, Condition, Float, I32s, I64, Index, Int32, Ints, Kind, Mask, Number, Scalar, Value, Vector,
-};
+use super::value::{Bits, Bool, Condition, Float, I64, Index, Int32, Ints, Kind, Mask, Number, Scalar, Value, Vector};
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Rem, Sub};
 
 macro_rules! operator {
@@ -99,6 +97,13 @@ impl<'f> Not for Bool<'f> {
     fn not(self) -> Self {
         let yes = self.function.truth(true);
         self.function.apply("arith.xori", &[self.raw, yes.raw], &[])
+    }
+}
+
+impl<'f, K: Bits> Rem<i32> for Value<'f, K> {
+    type Output = Self;
+    fn rem(self, other: i32) -> Self {
+        self.function.apply("arith.remui", &[self.raw, self.constant(other).raw], &[])
     }
 }
 
@@ -230,12 +235,10 @@ impl<'f, K: Bits> Value<'f, K> {
     pub fn exclusive_or(self, other: Self) -> Self {
         self.function.apply("arith.xori", &[self.raw, other.raw], &[])
     }
-}
 
-impl<'f> Ints<'f> {
     /// The lower and the upper half of the product of unsigned numbers.
-    pub fn wide_product(self, other: Ints<'f>) -> (Ints<'f>, Ints<'f>) {
-        let ty = self.function.ty::<I32s>();
+    pub fn wide_product(self, other: Self) -> (Self, Self) {
+        let ty = self.function.ty::<K>();
         let product = self.function.append("arith.mului_extended", &[self.raw, other.raw], &[ty, ty], &[]);
         let half = |i| Value::new(self.function, product.result(i).expect("two results").into());
         (half(0), half(1))

@@ -57,20 +57,17 @@ impl<'m> Function<'m> {
         body: impl for<'f> FnOnce(&'f Function<'f>, &[Raw<'f>]),
     ) {
         let context = emission.context;
-        let location = Location::name(context, name, Location::unknown(context));
-        let region = Region::new();
-        let block = region.append_block(Block::new(&arguments.iter().map(|t| (*t, location)).collect::<Vec<_>>()));
-        let function = Function { emission, location, entry: block.to_raw(), block: Cell::new(block.to_raw()) };
-        let values: Vec<_> = (0..arguments.len()).filter_map(|i| block.argument(i).ok()).map(Into::into).collect();
-        body(&function, &values);
-        function.append("func.return", &[], &[], &[]);
+        let region = Function::body(emission, name, arguments, "func.return", body);
         let text = |s: &str| Attribute::from(StringAttribute::new(context, s));
         let mut attributes =
             vec![(Identifier::new(context, "sym_visibility"), text(if public { "public" } else { "private" }))];
         if !public {
             let noinline = ArrayAttribute::new(context, &[text("noinline")]).into();
             attributes.push((Identifier::new(context, "passthrough"), noinline));
-            attributes.push((Identifier::new(context, "llvm.linkage"), function.parse("#llvm.linkage<internal>")));
+            attributes.push((
+                Identifier::new(context, "llvm.linkage"),
+                Attribute::parse(context, "#llvm.linkage<internal>").expect("a well-formed attribute"),
+            ));
         }
         let ty = TypeAttribute::new(FunctionType::new(context, arguments, &[]).into());
         emission.add(melior::dialect::func::func(
@@ -79,13 +76,35 @@ impl<'m> Function<'m> {
             ty,
             region,
             &attributes,
-            location,
+            location(emission, name),
         ));
+    }
+
+    /// What a function does, up to the operation that returns.
+    pub(super) fn body(
+        emission: &'m Emission<'_>,
+        name: &str,
+        arguments: &[Type<'m>],
+        returns: &str,
+        body: impl for<'f> FnOnce(&'f Function<'f>, &[Raw<'f>]),
+    ) -> Region<'m> {
+        let location = location(emission, name);
+        let region = Region::new();
+        let block = region.append_block(Block::new(&arguments.iter().map(|t| (*t, location)).collect::<Vec<_>>()));
+        let function = Function { emission, location, entry: block.to_raw(), block: Cell::new(block.to_raw()) };
+        let values: Vec<_> = (0..arguments.len()).filter_map(|i| block.argument(i).ok()).map(Into::into).collect();
+        body(&function, &values);
+        function.append(returns, &[], &[], &[]);
+        region
     }
 
     /// What the machine is like.
     pub fn vectors(&self) -> Vectors {
         self.emission.vectors
+    }
+
+    pub(super) fn emission(&self) -> &'m Emission<'m> {
+        self.emission
     }
 
     pub(super) fn context(&self) -> &'m Context {
@@ -154,7 +173,7 @@ impl<'m> Function<'m> {
         self.insert(self.operation(name, operands, results, attributes))
     }
 
-    fn parse(&self, attribute: &str) -> Attribute<'m> {
+    pub(super) fn parse(&self, attribute: &str) -> Attribute<'m> {
         Attribute::parse(self.emission.context, attribute).expect("a well-formed attribute")
     }
 
@@ -165,6 +184,11 @@ impl<'m> Function<'m> {
     pub(super) fn indices(&self, values: &[i64]) -> Attribute<'m> {
         DenseI64ArrayAttribute::new(self.emission.context, values).into()
     }
+}
+
+/// What diagnostics call the function.
+pub(super) fn location<'m>(emission: &Emission<'m>, name: &str) -> Location<'m> {
+    Location::name(emission.context, name, Location::unknown(emission.context))
 }
 
 impl<'f> Function<'f> {

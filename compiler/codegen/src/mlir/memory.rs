@@ -4,8 +4,8 @@
 
 use super::function::Function;
 use super::value::{
-    Addresses, F32, F32s, I32, I64, Index, Int32, Ints, Kind, Mask, Number, Offsets, Pointer, Ptr, Scalar, Value,
-    Vector,
+    Address, Addresses, F32, F32s, I32, I64, Index, Int32, Ints, Kind, Mask, Number, Offsets, Pointer, Ptr, Scalar,
+    Value, Vector,
 };
 use melior::ir::attribute::{DenseI32ArrayAttribute, TypeAttribute};
 use melior::ir::{Attribute, Type};
@@ -42,9 +42,9 @@ impl<'f> Lanes<'f> {
     }
 }
 
-impl<'f> Pointer<'f> {
+impl<'f, A: Address> Value<'f, A> {
     /// The address `offset` f32 (or i32) further.
-    pub fn at(self, offset: Index<'f>) -> Pointer<'f> {
+    pub fn at(self, offset: Index<'f>) -> Self {
         self.element(self.function.ty::<F32>(), offset)
     }
 
@@ -56,6 +56,55 @@ impl<'f> Pointer<'f> {
         self.at(offset).read::<I32>(4)
     }
 
+    pub fn load_vector(self, offset: Index<'f>) -> Vector<'f> {
+        self.at(offset).read::<F32s>(4)
+    }
+
+    /// A register from an address that is a multiple of its size.
+    pub fn load_aligned<K: Kind>(self, offset: Index<'f>) -> Value<'f, K> {
+        self.at(offset).read::<K>(self.register_bytes())
+    }
+
+    pub fn store(self, offset: Index<'f>, value: Scalar<'f>) {
+        self.at(offset).write(value, 4);
+    }
+
+    pub fn store_int(self, offset: Index<'f>, value: Int32<'f>) {
+        self.at(offset).write(value, 4);
+    }
+
+    pub fn store_vector(self, offset: Index<'f>, value: Vector<'f>) {
+        self.at(offset).write(value, 4);
+    }
+
+    /// A register to an address that is a multiple of its size.
+    pub fn store_aligned<K: Kind>(self, offset: Index<'f>, value: Value<'f, K>) {
+        self.at(offset).write(value, self.register_bytes());
+    }
+
+    fn register_bytes(self) -> i64 {
+        4 * self.function.vectors().width as i64
+    }
+
+    pub(super) fn element(self, ty: Type<'f>, offset: Index<'f>) -> Self {
+        self.function.apply("llvm.getelementptr", &[self.raw, offset.raw], &self.function.offset_attributes(ty))
+    }
+
+    pub(super) fn read<K: Kind>(self, alignment: i64) -> Value<'f, K> {
+        self.function.apply(
+            "llvm.load",
+            &[self.raw],
+            &[("alignment", self.function.integer(self.function.ty::<I64>(), alignment))],
+        )
+    }
+
+    pub(super) fn write<K: Kind>(self, value: Value<'f, K>, alignment: i64) {
+        let alignment = self.function.integer(self.function.ty::<I64>(), alignment);
+        self.function.append("llvm.store", &[value.raw, self.raw], &[], &[("alignment", alignment)]);
+    }
+}
+
+impl<'f> Pointer<'f> {
     /// Element `offset` of an array of pointers.
     pub fn load_pointer(self, offset: i64) -> Pointer<'f> {
         self.element(self.function.ty::<Ptr>(), self.function.index(offset)).read::<Ptr>(8)
@@ -66,20 +115,9 @@ impl<'f> Pointer<'f> {
         self.element(self.function.ty::<I64>(), self.function.index(offset)).read::<I64>(8)
     }
 
-    pub fn load_vector(self, offset: Index<'f>) -> Vector<'f> {
-        self.at(offset).read::<F32s>(4)
-    }
-
-    pub fn store(self, offset: Index<'f>, value: Scalar<'f>) {
-        self.at(offset).write(value);
-    }
-
-    pub fn store_int(self, offset: Index<'f>, value: Int32<'f>) {
-        self.at(offset).write(value);
-    }
-
-    pub fn store_vector(self, offset: Index<'f>, value: Vector<'f>) {
-        self.at(offset).write(value);
+    /// The address as a number.
+    pub fn address(self) -> Index<'f> {
+        self.function.apply("llvm.ptrtoint", &[self.raw], &[])
     }
 
     /// 0 in the lanes that are left out, whose memory is not touched.
@@ -142,7 +180,7 @@ impl<'f> Pointer<'f> {
         self.function.apply(
             "llvm.getelementptr",
             &[self.raw, offsets.raw],
-            &self.offset_attributes(self.function.ty::<F32>()),
+            &self.function.offset_attributes(self.function.ty::<F32>()),
         )
     }
 
@@ -158,7 +196,7 @@ impl<'f> Pointer<'f> {
     }
 
     fn write_lanes<K: Kind>(self, offset: Index<'f>, value: Value<'f, K>, lanes: Lanes<'f>) {
-        let Lanes::Some(mask) = lanes else { return self.at(offset).write(value) };
+        let Lanes::Some(mask) = lanes else { return self.at(offset).write(value, 4) };
         self.function.append(
             "llvm.intr.masked.store",
             &[value.raw, self.at(offset).raw, mask.raw],
@@ -166,32 +204,15 @@ impl<'f> Pointer<'f> {
             &self.masked_alignment(),
         );
     }
-
-    fn element(self, ty: Type<'f>, offset: Index<'f>) -> Pointer<'f> {
-        self.function.apply("llvm.getelementptr", &[self.raw, offset.raw], &self.offset_attributes(ty))
-    }
-
-    /// One dynamic index, in elements of `ty`.
-    fn offset_attributes(self, ty: Type<'f>) -> [(&'static str, Attribute<'f>); 2] {
-        let dynamic = DenseI32ArrayAttribute::new(self.function.context(), &[i32::MIN]);
-        [("rawConstantIndices", dynamic.into()), ("elem_type", TypeAttribute::new(ty).into())]
-    }
-
-    fn read<K: Kind>(self, alignment: i64) -> Value<'f, K> {
-        self.function.apply(
-            "llvm.load",
-            &[self.raw],
-            &[("alignment", self.function.integer(self.function.ty::<I64>(), alignment))],
-        )
-    }
-
-    fn write<K: Kind>(self, value: Value<'f, K>) {
-        let alignment = self.function.integer(self.function.ty::<I64>(), 4);
-        self.function.append("llvm.store", &[value.raw, self.raw], &[], &[("alignment", alignment)]);
-    }
 }
 
 impl<'f> Function<'f> {
+    /// One dynamic index, in elements of `ty`.
+    fn offset_attributes(&'f self, ty: Type<'f>) -> [(&'static str, Attribute<'f>); 2] {
+        let dynamic = DenseI32ArrayAttribute::new(self.context(), &[i32::MIN]);
+        [("rawConstantIndices", dynamic.into()), ("elem_type", TypeAttribute::new(ty).into())]
+    }
+
     /// Room on the stack for `elements` f32, aligned to a cache line: the same in every turn of the loops around.
     pub fn stack(&'f self, elements: i64) -> Pointer<'f> {
         let i64 = self.ty::<I64>();

@@ -11,15 +11,21 @@ mod constant;
 mod context;
 mod control;
 mod function;
+mod gpu;
 mod memory;
 mod module;
 mod shuffle;
+mod tensor_core;
 mod value;
 
 pub use context::MlirContext;
 pub use control::Carried;
 pub use function::{Function, Launch};
+pub use gpu::{GpuLaunch, Signature, WARP};
 pub use memory::Lanes;
 pub use module::Emission;
 pub use shuffle::transpose;
-pub use value::{Bits, Bool, Float, Index, Ints, Mask, Pointer, Scalar, Value, Vector};
+pub use tensor_core::{Fragment, Multiplicand};
+pub use value::{
+    Bits, Bool, F32, F32s, Float, Index, Int32, Ints, Mask, Number, Pointer, Scalar, Shared, Value, Vector,
+};

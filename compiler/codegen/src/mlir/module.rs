@@ -10,6 +10,11 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use tfc_compiler::executable::BackendError;
 
+/// Address spaces: that of a CPU; those of a GPU's memory and of the memory that the threads of a block share.
+const GENERIC: u32 = 0;
+const GLOBAL: u32 = 1;
+const SHARED: u32 = 3;
+
 /// The types of all values, made once.
 #[derive(Clone, Copy)]
 pub struct Types<'c> {
@@ -18,12 +23,14 @@ pub struct Types<'c> {
     pub i64: Type<'c>,
     pub f32: Type<'c>,
     pub pointer: Type<'c>,
+    pub shared: Type<'c>,
     pub i1s: Type<'c>,
     pub i32s: Type<'c>,
     pub i64s: Type<'c>,
     pub pointers: Type<'c>,
     pub f32s: Type<'c>,
     pub bf16s: Type<'c>,
+    pub rounded_bf16s: Type<'c>,
 }
 
 /// A module that emitters add functions to.
@@ -38,23 +45,34 @@ pub struct Emission<'c> {
 
 impl<'c> Emission<'c> {
     pub fn new(mlir: &'c MlirContext, vectors: Vectors) -> Emission<'c> {
+        Emission::with_buffers_in(GENERIC, mlir, vectors)
+    }
+
+    /// A module of kernels for a GPU, whose buffers are in its global memory.
+    pub fn for_gpu(mlir: &'c MlirContext) -> Emission<'c> {
+        Emission::with_buffers_in(GLOBAL, mlir, Vectors::GPU_THREAD)
+    }
+
+    fn with_buffers_in(space: u32, mlir: &'c MlirContext, vectors: Vectors) -> Emission<'c> {
         let context = &mlir.context;
         let integer = |bits| Type::from(IntegerType::new(context, bits));
         let vector = |element| Type::vector(&[vectors.width as u64], element);
         let f32 = Type::float32(context);
-        let pointer = melior::dialect::llvm::r#type::pointer(context, 0);
+        let pointer = melior::dialect::llvm::r#type::pointer(context, space);
         let types = Types {
             i1: integer(1),
             i32: integer(32),
             i64: integer(64),
             f32,
             pointer,
+            shared: melior::dialect::llvm::r#type::pointer(context, SHARED),
             i1s: vector(integer(1)),
             i32s: vector(integer(32)),
             i64s: vector(integer(64)),
             pointers: vector(pointer),
             f32s: vector(f32),
             bf16s: Type::vector(&[2 * vectors.width as u64], Type::bfloat16(context)),
+            rounded_bf16s: vector(Type::bfloat16(context)),
         };
         Emission {
             context,
@@ -65,7 +83,7 @@ impl<'c> Emission<'c> {
         }
     }
 
-    /// Whether a helper has yet to be emitted; asking claims it.
+    /// Whether a helper, by its name, has yet to be emitted; asking claims it.
     pub(super) fn claim_helper(&self, name: &str) -> bool {
         self.helpers.borrow_mut().insert(name.to_string())
     }

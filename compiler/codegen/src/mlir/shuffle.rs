@@ -1,6 +1,7 @@
 //! Moving lanes: reductions along a vector and transposes of registers.
 
-use super::value::{Scalar, Vector};
+use super::function::Function;
+use super::value::{F32, F32s, Kind, Scalar, Value, Vector};
 
 impl<'f> Vector<'f> {
     /// Lane i of the result is lane `lanes[i]` of `self` followed by `other`.
@@ -10,7 +11,12 @@ impl<'f> Vector<'f> {
 
     /// The first lane.
     pub fn first(self) -> Scalar<'f> {
-        self.function.apply("vector.extract", &[self.raw], &[("static_position", self.function.indices(&[0]))])
+        self.lane::<F32>(0)
+    }
+
+    /// All lanes, apart.
+    pub fn scalars(self) -> Vec<Scalar<'f>> {
+        (0..self.function.vectors().width).map(|i| self.lane::<F32>(i)).collect()
     }
 
     /// All lanes combined by a commutative `combine`, as a tree: the order is part of the result.
@@ -32,6 +38,21 @@ impl<'f> Vector<'f> {
 
     pub fn largest(self) -> Scalar<'f> {
         self.reduce(|a, b| a.or_at_least(b))
+    }
+}
+
+impl<'f, V: Kind> Value<'f, V> {
+    fn lane<K: Kind>(self, lane: usize) -> Value<'f, K> {
+        let position = self.function.indices(&[lane as i64]);
+        self.function.apply("vector.extract", &[self.raw], &[("static_position", position)])
+    }
+}
+
+impl<'f> Function<'f> {
+    /// A register of these lanes.
+    pub fn register(&'f self, lanes: &[Scalar<'f>]) -> Vector<'f> {
+        let raw: Vec<_> = lanes.iter().map(|lane| lane.raw).collect();
+        self.apply::<F32s>("vector.from_elements", &raw, &[])
     }
 }
 

@@ -54,11 +54,23 @@ pub trait Condition: Kind {}
 /// f32, one or a register of them: what is written for both is written once.
 pub trait Float: Number<Literal = f32> {
     type Bits: Bits<Truth = Self::Truth, Float = Self>;
+
+    /// The same number in every lane.
+    fn splat<'f>(scalar: Scalar<'f>) -> Value<'f, Self>;
 }
+
+/// Where loads and stores go.
+pub trait Address: Kind {}
 
 /// i32, one or a register of them.
 pub trait Bits: Number<Literal = i32> {
     type Float: Float;
+
+    /// The same number in every lane.
+    fn splat<'f>(scalar: Int32<'f>) -> Value<'f, Self>;
+
+    /// first, first + 1, … in the lanes.
+    fn counting<'f>(first: Index<'f>) -> Value<'f, Self>;
 }
 
 macro_rules! kinds {
@@ -86,6 +98,8 @@ kinds! {
     F32, Scalar: f32;
     /// The address of a buffer; offsets are in elements of what is loaded.
     Ptr, Pointer: pointer;
+    /// An address in the memory that the threads of a block share.
+    SharedPtr, Shared: shared;
     /// One condition for each lane of a vector.
     I1s, Mask: i1s;
     /// One offset for each lane.
@@ -98,6 +112,8 @@ kinds! {
     F32s, Vector: f32s;
     /// A register of bf16, twice as many as lanes of f32.
     BF16s, Bf16s: bf16s;
+    /// A register of f32, rounded to bf16: half as many bytes.
+    RoundedBF16s, RoundedBf16s: rounded_bf16s;
 }
 
 macro_rules! numbers {
@@ -132,15 +148,36 @@ numbers! { "i", "divui", [2, 3, 0];
 impl Condition for I1 {}
 impl Condition for I1s {}
 
+impl Address for Ptr {}
+impl Address for SharedPtr {}
+
 impl Float for F32 {
     type Bits = I32;
+    fn splat<'f>(scalar: Scalar<'f>) -> Scalar<'f> {
+        scalar
+    }
 }
 impl Float for F32s {
     type Bits = I32s;
+    fn splat<'f>(scalar: Scalar<'f>) -> Vector<'f> {
+        scalar.splat()
+    }
 }
 impl Bits for I32 {
     type Float = F32;
+    fn splat<'f>(scalar: Int32<'f>) -> Int32<'f> {
+        scalar
+    }
+    fn counting<'f>(first: Index<'f>) -> Int32<'f> {
+        first.to_int32()
+    }
 }
 impl Bits for I32s {
     type Float = F32s;
+    fn splat<'f>(scalar: Int32<'f>) -> Ints<'f> {
+        scalar.splat()
+    }
+    fn counting<'f>(first: Index<'f>) -> Ints<'f> {
+        first.counting()
+    }
 }

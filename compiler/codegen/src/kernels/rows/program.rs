@@ -1,9 +1,10 @@
 //! A program along each row, in as many passes as its reductions need.
 
 use super::line::{Iteration, Reduced};
-use super::reduction::{self, Reducing};
+use super::passes::passes;
+use super::reduction;
 use crate::mlir::{Function, Lanes, Launch};
-use tfc_compiler::kernel::{Kernel, Program, ProgramOp, Register, RowProgram};
+use tfc_compiler::kernel::{Kernel, Register, RowProgram};
 
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: &RowProgram) {
     let iteration = Iteration::read(launch, kernel, body.outer_rank, &body.access, &body.program);
@@ -31,36 +32,4 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: 
             f.when(f.index(0).less(iteration.inner), || store(&once, f.index(0), Lanes::All));
         }
     });
-}
-
-/// The reductions of each pass: those whose arguments need no reduction of the same or a later one.
-fn passes(program: &Program) -> Vec<Vec<Reducing>> {
-    let mut passes: Vec<Vec<Reducing>> = Vec::new();
-    // For each register, the number of passes that must be over before it is known.
-    let mut known_after: Vec<usize> = Vec::new();
-    for (i, op) in program.ops.iter().enumerate() {
-        let needs = op.operands().iter().map(|r| known_after[r.0 as usize]).max().unwrap_or(0);
-        known_after.push(match op {
-            ProgramOp::Reduce(reduction, argument) => {
-                passes.resize_with(passes.len().max(needs + 1), Vec::new);
-                passes[needs].push(Reducing {
-                    register: Register(i as u16),
-                    reduction: *reduction,
-                    argument: *argument,
-                });
-                needs + 1
-            }
-            ProgramOp::Load(_)
-            | ProgramOp::Constant(_)
-            | ProgramOp::Size(_)
-            | ProgramOp::Unary(..)
-            | ProgramOp::Binary(..)
-            | ProgramOp::Select(..)
-            | ProgramOp::InnerIndex
-            | ProgramOp::OuterIndex(_)
-            | ProgramOp::Given
-            | ProgramOp::Uniform { .. } => needs,
-        });
-    }
-    passes
 }

@@ -1,6 +1,8 @@
 //! Reductions along a row.
 
 use super::line::{Line, Reduced};
+use super::passes::Reducing;
+use super::step::{Step, Total};
 use crate::mlir::{Bool, Function, Index, Lanes, Scalar, Vector};
 use tfc_compiler::graph::Reduction;
 use tfc_compiler::kernel::{Program, Register};
@@ -10,17 +12,10 @@ use tfc_compiler::kernel::{Program, Register};
 const RUN: i64 = 64;
 
 /// Outside of this range, what a sum of squares has lost may matter.
-const SAFE_SQUARES: [f32; 2] = [7.888_609e-31, 1.267_650_6e30]; // 2⁻¹⁰⁰, 2¹⁰⁰
+pub const SAFE_SQUARES: [f32; 2] = [7.888_609e-31, 1.267_650_6e30]; // 2⁻¹⁰⁰, 2¹⁰⁰
 
 /// The values along a row, a register at a column.
 pub type Values<'a, 'f> = &'a dyn Fn(Index<'f>, Lanes<'f>) -> Vector<'f>;
-
-/// One reduction of a pass.
-pub struct Reducing {
-    pub register: Register,
-    pub reduction: Reduction,
-    pub argument: Register,
-}
 
 /// All reductions of one pass along the row; `known` are those of earlier passes.
 pub fn pass<'f>(
@@ -32,7 +27,7 @@ pub fn pass<'f>(
     known: &Reduced<'f>,
 ) -> Reduced<'f> {
     let arguments: Vec<Register> = all.iter().map(|r| r.argument).collect();
-    let totals = fold(f, length, all.iter().map(|r| step(r.reduction)).collect(), |column, lanes| {
+    let totals = fold(f, length, all.iter().map(|r| Step::of(r.reduction)).collect(), |column, lanes| {
         line.evaluate(program, &arguments, column, lanes, known)
     });
     let finish = |(r, total): (&Reducing, Vector<'f>)| {
@@ -45,62 +40,6 @@ pub fn pass<'f>(
         (r.register, result.splat())
     };
     all.iter().zip(totals).map(finish).collect()
-}
-
-/// How a register of totals takes up another of values.
-#[derive(Clone, Copy, PartialEq)]
-enum Step {
-    Add,
-    AddSquare,
-    Maximum,
-    /// The largest magnitude.
-    Magnitude,
-}
-
-fn step(reduction: Reduction) -> Step {
-    match reduction {
-        Reduction::Sum => Step::Add,
-        Reduction::Maximum => Step::Maximum,
-        Reduction::L2Norm => Step::AddSquare,
-    }
-}
-
-impl Step {
-    fn start(self) -> f32 {
-        match self {
-            Step::Add | Step::AddSquare | Step::Magnitude => 0.0,
-            Step::Maximum => f32::NEG_INFINITY,
-        }
-    }
-
-    fn take<'f>(self, total: Vector<'f>, value: Vector<'f>, lanes: Lanes<'f>) -> Vector<'f> {
-        let value = lanes.or(value, total.constant(self.start()));
-        match self {
-            Step::Add => total + value,
-            Step::AddSquare => value.times_plus(value, total),
-            Step::Maximum => total.or_at_least(value),
-            Step::Magnitude => total.or_at_least(value.absolute()),
-        }
-    }
-
-    fn join<'f>(self, total: Total<'f>, run: Vector<'f>) -> Total<'f> {
-        let Total { sum, lost } = total;
-        match self {
-            Step::Add | Step::AddSquare => {
-                let run = run - lost;
-                let larger = sum + run;
-                Total { sum: larger, lost: (larger - sum) - run }
-            }
-            Step::Maximum | Step::Magnitude => Total { sum: sum.or_at_least(run), lost },
-        }
-    }
-}
-
-/// A register of totals, and by how much it is too large: what rounding did.
-#[derive(Clone, Copy)]
-struct Total<'f> {
-    sum: Vector<'f>,
-    lost: Vector<'f>,
 }
 
 /// A register of totals for each step.
@@ -117,7 +56,7 @@ fn fold<'f>(
         let end = (begin + run).or_at_most(length);
         let of_run = f.carry_strips(begin, end, starts, |column, lanes, sums| {
             let taken = steps.iter().zip(sums).zip(values(column, lanes));
-            taken.map(|((step, sum), value)| step.take(sum, value, lanes)).collect()
+            taken.map(|((step, sum), value)| step.take(sum, lanes.or(value, f.vector(step.start())))).collect()
         });
         let totals = sums.into_iter().zip(lost).map(|(sum, lost)| Total { sum, lost });
         let joined = steps.iter().zip(totals).zip(of_run).map(|((step, total), run)| step.join(total, run));

@@ -1,0 +1,83 @@
+//! From kernels to PTX.
+
+use super::architecture::Architecture;
+use super::kernels;
+use super::lower::Compiler;
+use crate::container;
+use tfc_compiler::executable::{Backend, BackendError, Code, EmitStage, Function, Geometry, Loaded};
+use tfc_compiler::kernel::Kernel;
+
+/// Threads that compile, each a share of the kernels.
+const THREADS: usize = 8;
+
+pub struct CudaBackend {
+    architecture: Architecture,
+}
+
+impl CudaBackend {
+    pub fn new(architecture: Architecture) -> CudaBackend {
+        CudaBackend { architecture }
+    }
+
+    /// How a kernel is launched.
+    ///
+    /// # Errors
+    /// There is no code for its body yet.
+    pub fn geometry(&self, kernel: &Kernel) -> Result<Geometry, BackendError> {
+        kernels::geometry(self.architecture, kernel)
+    }
+
+    /// The text of every `parts`-th kernel, from the `part`-th on.
+    fn share(&self, kernels: &[Kernel], stage: EmitStage, part: usize, parts: usize) -> Result<String, BackendError> {
+        Compiler::new(self.architecture)?.text(stage, |emission| {
+            (part..kernels.len())
+                .step_by(parts)
+                .for_each(|i| kernels::emit(self.architecture, emission, &symbol(i), &kernels[i]));
+        })
+    }
+}
+
+impl Backend for CudaBackend {
+    fn target(&self) -> String {
+        format!("cuda:{}", self.architecture.name)
+    }
+
+    /// PTX modules, one for each thread that compiled.
+    fn emit(&self, kernels: &[Kernel]) -> Result<Code, BackendError> {
+        kernels.iter().try_for_each(|kernel| kernels::check(self.architecture, kernel))?;
+        let parts = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS).min(kernels.len());
+        let modules = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..parts).map(|part| scope.spawn(move || self.share(kernels, EmitStage::Ptx, part, parts))).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, Result<String, BackendError>>| {
+                let text = thread.join().unwrap_or_else(|_| {
+                    Err(BackendError("a thread of the compiler panicked: this is a bug in tfc".into()))
+                });
+                text.map(String::into_bytes)
+            };
+            threads.into_iter().map(join).collect::<Result<Vec<_>, _>>()
+        })?;
+        let function = |i| Function { symbol: symbol(i), scratch_bytes: 0 };
+        Ok(Code {
+            target: self.target(),
+            bytes: container::pack(&modules),
+            functions: (0..kernels.len()).map(function).collect(),
+        })
+    }
+
+    fn text(&self, kernels: &[Kernel], stage: EmitStage) -> Result<String, BackendError> {
+        kernels.iter().try_for_each(|kernel| kernels::check(self.architecture, kernel))?;
+        self.share(kernels, stage, 0, 1)
+    }
+
+    fn load(&self, code: &Code) -> Result<Loaded, BackendError> {
+        Err(BackendError(format!(
+            "code for {} is launched by a driver, it is not loaded into this process",
+            code.target
+        )))
+    }
+}
+
+fn symbol(kernel: usize) -> String {
+    format!("kernel_{kernel}")
+}

@@ -1,0 +1,139 @@
+//! What a contraction reads beside its matrices, and the matrices as they are stored.
+
+use crate::cuda::kernels::launch::{QUAD, Size, Taken, is_aligned, sizes};
+use crate::math::Accuracy;
+use crate::mlir::{Bool, F32, F32s, Function, GpuLaunch, Index, Pointer, Scalar, Value, Vector};
+use tfc_compiler::graph::DType;
+use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, Strides};
+
+/// An operand of the kernel, addressed by (outer, row, column).
+#[derive(Clone, Copy)]
+pub struct Operand<'f> {
+    pub pointer: Pointer<'f>,
+    dtype: DType,
+    access: ContractionAccess,
+    outer: Index<'f>,
+    row: Index<'f>,
+}
+
+/// An element of one of the matrices as it is stored.
+#[derive(Clone, Copy)]
+pub struct Place<'f> {
+    pub outer: Index<'f>,
+    pub row: Index<'f>,
+    pub column: Index<'f>,
+}
+
+/// How four consecutive columns are read.
+#[derive(Clone, Copy)]
+pub enum Quad<'f> {
+    /// At once.
+    Aligned,
+    /// One by one, zeros from `end` on.
+    Apart { end: Index<'f> },
+}
+
+pub struct Arguments<'f> {
+    pub m: Index<'f>,
+    pub n: Index<'f>,
+    pub k: Index<'f>,
+    pub a: Operand<'f>,
+    pub b: Operand<'f>,
+    /// Of what is computed on the way to and from the product.
+    pub accuracy: Accuracy,
+    operands: Vec<Operand<'f>>,
+    numbers: Vec<Scalar<'f>>,
+}
+
+impl<'f> Arguments<'f> {
+    pub fn new(f: &'f Function<'f>, launch: &GpuLaunch<'f>, kernel: &Kernel, body: &Contraction) -> Arguments<'f> {
+        let sizes = body.sizes(&sizes(launch));
+        let operand = |i: usize, access: ContractionAccess, strides: &Strides<Size<'f>>| Operand {
+            pointer: launch.buffers[i],
+            dtype: kernel.operands[i].dtype,
+            access,
+            outer: strides.outer[0].index(f),
+            row: strides.outer[1].index(f),
+        };
+        let further = body.access.iter().zip(&sizes.operands).enumerate();
+        Arguments {
+            m: sizes.m.index(f),
+            n: sizes.n.index(f),
+            k: sizes.k.index(f),
+            a: operand(0, ContractionAccess::Matrix, &sizes.a),
+            b: operand(1, ContractionAccess::Matrix, &sizes.b),
+            accuracy: body.precision.into(),
+            operands: further.map(|(i, (access, strides))| operand(i + 2, *access, strides)).collect(),
+            numbers: sizes.numbers.iter().map(|number| number.index(f).to_float()).collect(),
+        }
+    }
+
+    pub fn operand(&self, operand: u16) -> &Operand<'f> {
+        &self.operands[usize::from(operand) - 2]
+    }
+
+    pub fn number(&self, i: u16) -> Scalar<'f> {
+        self.numbers[usize::from(i)]
+    }
+}
+
+impl<'f> Operand<'f> {
+    /// Whether it is the same along a row.
+    pub fn is_one_for_a_row(&self) -> bool {
+        matches!(self.access, ContractionAccess::PerRow | ContractionAccess::Scalar)
+    }
+
+    /// Whether columns whose number is a multiple of four can be read and written four at a time.
+    pub fn is_aligned(&self, f: &'f Function<'f>) -> Bool<'f> {
+        let whole = |stride: Index<'f>| (stride % QUAD).equals(f.index(0));
+        match self.access {
+            ContractionAccess::Matrix => is_aligned(self.pointer) & whole(self.outer) & whole(self.row),
+            ContractionAccess::PerColumn => is_aligned(self.pointer),
+            ContractionAccess::PerRow | ContractionAccess::Scalar => f.truth(true),
+        }
+    }
+
+    pub fn load<K: Taken>(&self, place: Place<'f>) -> Value<'f, K> {
+        let row = self.row(place);
+        match self.is_one_for_a_row() {
+            true => K::splat(self.load_one(place)),
+            false => K::load(row, self.dtype, place.column),
+        }
+    }
+
+    pub fn load_quad(&self, place: Place<'f>, quad: Quad<'f>) -> Vector<'f> {
+        match quad {
+            Quad::Aligned => self.load::<F32s>(place),
+            Quad::Apart { end } => {
+                let row = self.row(place);
+                let f = row.function();
+                // Asked for each: were addresses held back at the edge instead, each would need registers of its own.
+                let one = |i: i64| {
+                    let column = place.column + i;
+                    f.either(column.less(end), || <F32 as Taken>::load(row, self.dtype, column), || f.scalar(0.0))
+                };
+                F32s::register(f, &(0..QUAD).map(one).collect::<Vec<_>>())
+            }
+        }
+    }
+
+    /// The number of a row.
+    pub fn load_one(&self, place: Place<'f>) -> Scalar<'f> {
+        let row = self.row(place);
+        <F32 as Taken>::load(row, self.dtype, row.function().index(0))
+    }
+
+    pub fn store<K: Taken>(&self, place: Place<'f>, value: Value<'f, K>) {
+        K::store(self.row(place), self.dtype, place.column, value);
+    }
+
+    /// Where the row of a place begins.
+    fn row(&self, place: Place<'f>) -> Pointer<'f> {
+        match self.access {
+            ContractionAccess::Matrix | ContractionAccess::PerRow => {
+                self.pointer.at(place.outer * self.outer + place.row * self.row)
+            }
+            ContractionAccess::PerColumn | ContractionAccess::Scalar => self.pointer,
+        }
+    }
+}

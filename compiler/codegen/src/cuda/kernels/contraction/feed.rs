@@ -1,0 +1,152 @@
+//! From global memory to a slice in shared memory: loaded into registers, computed, rounded, written.
+
+use super::arguments::{Arguments, Operand, Place, Quad};
+use super::slice::{Side, Slice};
+use crate::cuda::kernels::launch::QUAD;
+use crate::kernels::program::evaluate;
+use crate::mlir::{Bool, F32s, Float, Function, Index, Int32, Multiplicand, Scalar, Shared, Vector};
+use tfc_compiler::kernel::{Program, ProgramOp, Register};
+
+pub struct Feed<'a, 'f> {
+    pub f: &'f Function<'f>,
+    pub arguments: &'a Arguments<'f>,
+    pub prologue: Option<&'a (Program, Register)>,
+    pub slice: Slice,
+    pub thread: Int32<'f>,
+    pub threads: i64,
+    pub outer: Index<'f>,
+    /// The first of the tile's lanes in the matrix.
+    pub first: Index<'f>,
+}
+
+/// What a thread has loaded of a slice: quads, and numbers of rows.
+pub type Loaded<'f> = (Vec<Vector<'f>>, Vec<Scalar<'f>>);
+
+impl<'f> Feed<'_, 'f> {
+    fn matrix(&self) -> &Operand<'f> {
+        match self.slice.side {
+            Side::A => &self.arguments.a,
+            Side::B => &self.arguments.b,
+        }
+    }
+
+    /// The operands that the prologue loads.
+    fn operands(&self) -> Vec<&Operand<'f>> {
+        let loads = self.prologue.map(|(program, _)| program.loads()).unwrap_or_default();
+        loads.into_iter().map(|operand| self.arguments.operand(operand)).collect()
+    }
+
+    /// Rows and columns of the matrix as it is stored.
+    fn size(&self) -> (Index<'f>, Index<'f>) {
+        let lanes = match self.slice.side {
+            Side::A => self.arguments.m,
+            Side::B => self.arguments.n,
+        };
+        if self.slice.along_k { (lanes, self.arguments.k) } else { (self.arguments.k, lanes) }
+    }
+
+    /// Whether everything can be loaded four columns at a time.
+    pub fn is_aligned(&self) -> Bool<'f> {
+        let whole = (self.size().1 % QUAD).equals(self.f.index(0));
+        let operands = self.operands().into_iter().chain([self.matrix()]);
+        operands.fold(whole, |all, operand| all & operand.is_aligned(self.f))
+    }
+
+    /// The chunks that the thread takes: row and number in the row.
+    fn chunks(&self) -> impl Iterator<Item = (Int32<'f>, Int32<'f>)> {
+        let of_row = self.slice.chunks_of_row() as i32;
+        (0..self.slice.chunks() / self.threads).map(move |i| {
+            let number = self.thread + (i * self.threads) as i32;
+            (number / of_row, number % of_row)
+        })
+    }
+
+    /// The place of quad `i` of a chunk, in the matrix or beyond it.
+    fn place(&self, (row, chunk): (Int32<'f>, Int32<'f>), i: i64, k: Index<'f>) -> Place<'f> {
+        let (row, column) = (row.to_index(), chunk.to_index() * self.slice.chunk() + i * QUAD);
+        match self.slice.along_k {
+            true => Place { outer: self.outer, row: self.first + row, column: k + column },
+            false => Place { outer: self.outer, row: k + row, column: self.first + column },
+        }
+    }
+
+    fn quads_of_chunk(&self) -> i64 {
+        self.slice.chunk() / QUAD
+    }
+
+    /// Loads the thread's part of the slice that begins with `k`; what is not in the matrix is anything that is.
+    pub fn load(&self, k: Index<'f>, aligned: bool) -> Loaded<'f> {
+        let (rows, columns) = self.size();
+        let quad = if aligned { Quad::Aligned } else { Quad::Apart { end: columns } };
+        let (mut quads, mut ones) = (Vec::new(), Vec::new());
+        for chunk in self.chunks() {
+            for i in 0..self.quads_of_chunk() {
+                let place = self.place(chunk, i, k);
+                let column = if aligned { place.column.or_at_most(columns - QUAD) } else { place.column };
+                let place = Place { row: place.row.or_at_most(rows - 1), column, ..place };
+                quads.push(self.matrix().load_quad(place, quad));
+                for operand in self.operands() {
+                    match operand.is_one_for_a_row() {
+                        true => ones.push(operand.load_one(place)),
+                        false => quads.push(operand.load_quad(place, quad)),
+                    }
+                }
+            }
+        }
+        (quads, ones)
+    }
+
+    /// Computes what was loaded for `k`, rounds it and writes it to the slice; zeros where k has ended.
+    pub fn write(&self, loaded: Loaded<'f>, k: Index<'f>, aligned: bool, to: Shared<'f>) {
+        let (mut quads, mut ones) = (loaded.0.into_iter(), loaded.1.into_iter());
+        let mut next = |one: bool| match one {
+            true => F32s::splat(ones.next().expect("as many as were loaded")),
+            false => quads.next().expect("as many as were loaded"),
+        };
+        for chunk in self.chunks() {
+            let mut numbers = Vec::new();
+            for i in 0..self.quads_of_chunk() {
+                let given = next(false);
+                let operands: Vec<Vector> =
+                    self.operands().iter().map(|operand| next(operand.is_one_for_a_row())).collect();
+                let place = self.place(chunk, i, k);
+                numbers.push(self.before_end(place, aligned, self.compute(given, &operands, place)));
+            }
+            let place = to.at(self.slice.place(chunk.0, chunk.1).to_index());
+            let zero = self.f.index(0);
+            match self.slice.multiplicand {
+                Multiplicand::Bf16 => place.store_aligned(zero, numbers[0].as_bf16_with(numbers[1])),
+                Multiplicand::Tf32 => place.store_aligned(zero, numbers[0].as_tf32()),
+            }
+        }
+    }
+
+    /// The prologue of four numbers.
+    fn compute(&self, given: Vector<'f>, operands: &[Vector<'f>], place: Place<'f>) -> Vector<'f> {
+        let Some((program, result)) = self.prologue else { return given };
+        let loads = program.loads();
+        evaluate(self.f, self.arguments.accuracy, program, &[*result], &mut |_, op| match op {
+            ProgramOp::Given => given,
+            ProgramOp::Load(operand) => operands[loads.iter().position(|o| o == operand).expect("one of them")],
+            ProgramOp::Size(i) => F32s::splat(self.arguments.number(*i)),
+            ProgramOp::InnerIndex => place.column.counting().to_float(),
+            ProgramOp::Constant(_)
+            | ProgramOp::Unary(..)
+            | ProgramOp::Binary(..)
+            | ProgramOp::Select(..)
+            | ProgramOp::OuterIndex(_)
+            | ProgramOp::Reduce(..)
+            | ProgramOp::Uniform { .. } => unreachable!("{op:?} is no leaf of a prologue: see `check`"),
+        })[0]
+    }
+
+    /// The number where k has not ended, else 0.
+    fn before_end(&self, place: Place<'f>, aligned: bool, value: Vector<'f>) -> Vector<'f> {
+        let (k, zero) = (self.arguments.k, self.f.vector(0.0));
+        match (self.slice.along_k, aligned) {
+            (true, true) => place.column.less(k).select(value, zero),
+            (true, false) => (k - place.column).lanes().select(value, zero),
+            (false, _) => place.row.less(k).select(value, zero),
+        }
+    }
+}

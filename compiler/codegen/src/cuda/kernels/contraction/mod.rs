@@ -1,0 +1,54 @@
+//! A matrix product on tensor cores, with programs on what is loaded and what is stored.
+//!
+//! A block computes a tile of C. Its threads load the next slices of A and B into registers while the present ones, in shared memory, are multiplied; what is
+//! loaded is computed and rounded once, on its way to shared memory. That is why copies that bypass registers are not used: operands are f32 in memory, and
+//! what is multiplied is bf16 or rounded tf32. Finished sums go through shared memory, so that the epilogue is a short loop over rows that reads and writes
+//! four numbers at a time.
+
+mod arguments;
+mod epilogue;
+mod feed;
+mod main_loop;
+mod slice;
+mod tile;
+
+use crate::mlir::{Function, GpuLaunch, Multiplicand};
+use arguments::Arguments;
+use tfc_compiler::executable::{Extent, Geometry};
+use tfc_compiler::kernel::{Contraction, Kernel};
+use tfc_compiler::precision::Precision;
+use tile::Tile;
+
+use crate::cuda::architecture::Architecture;
+
+pub fn geometry(architecture: Architecture, body: &Contraction) -> Geometry {
+    let tile = Tile::choose(architecture, body);
+    let blocks = [Extent::Size(0), Extent::Size(1).units(tile.rows), Extent::Size(2).units(tile.columns)];
+    Geometry {
+        threads: tile.threads() as u32,
+        blocks: Extent::Product(blocks.to_vec()),
+        shared_bytes: tile.shared_bytes() as u32,
+    }
+}
+
+pub fn emit<'f>(
+    f: &'f Function<'f>,
+    launch: &GpuLaunch<'f>,
+    architecture: Architecture,
+    kernel: &Kernel,
+    body: &Contraction,
+) {
+    let tile = Tile::choose(architecture, body);
+    let arguments = Arguments::new(f, launch, kernel, body);
+    let place = main_loop::Block::this(f, tile, &arguments);
+    let sums = main_loop::emit(f, tile, &arguments, body, place);
+    epilogue::emit(f, tile, &arguments, body, place, &sums);
+}
+
+/// What products of this precision are made of.
+fn multiplicand(precision: Precision) -> Multiplicand {
+    match precision {
+        Precision::F32 => Multiplicand::Tf32,
+        Precision::Bf16 => Multiplicand::Bf16,
+    }
+}

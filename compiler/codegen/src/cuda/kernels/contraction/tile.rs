@@ -1,0 +1,152 @@
+//! What a block computes, chosen by a small model of what each choice costs.
+
+use super::multiplicand;
+use super::slice::{Side, Slice};
+use crate::cuda::architecture::Architecture;
+use crate::mlir::WARP;
+use tfc_compiler::kernel::{Contraction, ContractionAccess, Program, ProgramOp, Register};
+use tfc_compiler::scalar::{Binary, Unary};
+
+/// A tile of C, the part of k of its slices, and the part of the tile that a warp computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tile {
+    pub rows: i64,
+    pub columns: i64,
+    pub depth: i64,
+    pub warp_rows: i64,
+    pub warp_columns: i64,
+}
+
+/// Rows, columns, and those of a warp; eight warps each. Wide and high ones are for operands that are expensive to compute: each is computed once for every
+/// tile along the other.
+const CANDIDATES: [[i64; 4]; 5] =
+    [[128, 128, 64, 32], [64, 256, 32, 64], [256, 64, 64, 32], [64, 128, 32, 32], [128, 64, 32, 32]];
+
+/// Of a slice: the part of k that is in shared memory at once. Two products of a tensor core are deep enough to hide a barrier; what is loaded for more of
+/// them has no room in registers.
+const SLICE_BYTES: i64 = 64;
+
+/// Registers of a thread beside sums, what is loaded and fragments: addresses, and what a prologue computes with. ptxas took 60 to 90.
+const OTHER_REGISTERS: i64 = 72;
+/// A thread has no more than 255.
+const MOST_REGISTERS: i64 = 240;
+/// What waiting at barriers costs where no second block computes meanwhile.
+const ALONE: f64 = 1.2;
+
+impl Tile {
+    /// The candidate that takes the fewest cycles for each product of two numbers, of those that fit.
+    pub fn choose(architecture: Architecture, body: &Contraction) -> Tile {
+        let fits = |tile: &Tile| {
+            tile.registers(body) <= MOST_REGISTERS && tile.shared_bytes() <= architecture.shared_bytes_of_block
+        };
+        let cost = |tile: &Tile| tile.cycles(architecture, body) / (tile.rows * tile.columns) as f64;
+        let depth = SLICE_BYTES / multiplicand(body.precision).bytes();
+        let tile =
+            |[rows, columns, warp_rows, warp_columns]: [i64; 4]| Tile { rows, columns, depth, warp_rows, warp_columns };
+        let candidates = CANDIDATES.map(tile);
+        let best = candidates.into_iter().filter(fits).min_by(|a, b| cost(a).total_cmp(&cost(b)));
+        // The last is the smallest: a prologue that has no room there may spill, and is still right.
+        best.unwrap_or(candidates[4])
+    }
+
+    pub fn threads(self) -> i64 {
+        self.rows / self.warp_rows * (self.columns / self.warp_columns) * i64::from(WARP)
+    }
+
+    pub fn slice(self, side: Side, body: &Contraction) -> Slice {
+        let (along_k, lanes) = match side {
+            Side::A => (!body.transpose_a, self.rows),
+            Side::B => (body.transpose_b, self.columns),
+        };
+        Slice { side, multiplicand: multiplicand(body.precision), along_k, lanes, depth: self.depth }
+    }
+
+    /// Two slices of A and B, or afterwards the sums.
+    pub fn shared_bytes(self) -> i64 {
+        let slices = 2 * (self.rows + self.columns) * SLICE_BYTES;
+        slices.max(self.rows * self.sums_pitch() * size_of::<f32>() as i64)
+    }
+
+    /// The distance of rows of sums in shared memory: eight more than a multiple of 32, so that the four rows that half a warp writes are in different banks.
+    pub fn sums_pitch(self) -> i64 {
+        self.columns + 8
+    }
+
+    fn registers(self, body: &Contraction) -> i64 {
+        let sums = self.rows * self.columns / self.threads();
+        let fragments = self.warp_rows / 16 * 4 + self.warp_columns / 8 * 2;
+        let loaded = |lanes: i64, prologue: &Prologue| {
+            let quads = lanes * self.depth / 4 / self.threads();
+            quads * (4 * (1 + matrices(prologue, body)) + ones(prologue, body))
+        };
+        let (a, b) = (loaded(self.rows, &body.prologue_a), loaded(self.columns, &body.prologue_b));
+        sums + fragments + a + b + OTHER_REGISTERS
+    }
+
+    /// Cycles of a multiprocessor for one k of the tile: those of the unit that has most to do.
+    fn cycles(self, architecture: Architecture, body: &Contraction) -> f64 {
+        let (rows, columns) = (self.rows as f64, self.columns as f64);
+        let multiplicand = multiplicand(body.precision);
+        let bytes = multiplicand.bytes() as f64;
+        let products = rows * columns / architecture.products(multiplicand);
+        let warps = (self.threads() / i64::from(WARP)) as f64;
+        let read = warps * (self.warp_rows + self.warp_columns) as f64;
+        let shared = (rows + columns + read) * bytes / architecture.shared_bytes_per_cycle;
+        let loaded = |lanes: f64, prologue: &Prologue| lanes * (1 + matrices(prologue, body)) as f64 * 4.0;
+        let memory = loaded(rows, &body.prologue_a) + loaded(columns, &body.prologue_b);
+        let computed = rows * prologue_cost(&body.prologue_a) + columns * prologue_cost(&body.prologue_b);
+        let busiest = products
+            .max(shared)
+            .max(memory / architecture.memory_bytes_per_cycle)
+            .max(computed / architecture.f32_per_cycle);
+        let resident = architecture.registers / (self.registers(body) * self.threads());
+        if resident < 2 { busiest * ALONE } else { busiest }
+    }
+}
+
+type Prologue = Option<(Program, Register)>;
+
+/// How many operands a prologue reads as often as there are numbers in the matrix that it belongs to.
+fn matrices(prologue: &Prologue, body: &Contraction) -> i64 {
+    loads(prologue, body, &[ContractionAccess::Matrix, ContractionAccess::PerColumn])
+}
+
+/// How many it reads a number of for each row.
+fn ones(prologue: &Prologue, body: &Contraction) -> i64 {
+    loads(prologue, body, &[ContractionAccess::PerRow, ContractionAccess::Scalar])
+}
+
+fn loads(prologue: &Prologue, body: &Contraction, accesses: &[ContractionAccess]) -> i64 {
+    let loads = prologue.as_ref().map(|(program, _)| program.loads()).unwrap_or_default();
+    loads.iter().filter(|operand| accesses.contains(&body.access[usize::from(**operand) - 2])).count() as i64
+}
+
+/// Instructions for a number of an operand: rounding it, and its prologue.
+fn prologue_cost(prologue: &Prologue) -> f64 {
+    let program = prologue.iter().flat_map(|(program, _)| &program.ops);
+    1.0 + program.map(instructions).sum::<f64>()
+}
+
+/// About as many as in the PTX.
+fn instructions(op: &ProgramOp) -> f64 {
+    match op {
+        ProgramOp::Unary(function, _) => match function {
+            Unary::Negate | Unary::Absolute | Unary::Relu | Unary::Floor => 1.0,
+            Unary::Sqrt | Unary::ReciprocalOrZero => 10.0,
+            Unary::Exp | Unary::Log => 20.0,
+            Unary::Tanh | Unary::Sigmoid | Unary::Silu | Unary::SiluDerivative => 35.0,
+            Unary::Gelu | Unary::GeluDerivative | Unary::GeluTanh | Unary::GeluTanhDerivative => 45.0,
+        },
+        ProgramOp::Binary(Binary::Divide, ..) => 10.0,
+        ProgramOp::Binary(Binary::Power, ..) => 60.0,
+        ProgramOp::Binary(..) | ProgramOp::Select(..) => 1.0,
+        ProgramOp::Load(_)
+        | ProgramOp::Constant(_)
+        | ProgramOp::Size(_)
+        | ProgramOp::InnerIndex
+        | ProgramOp::OuterIndex(_)
+        | ProgramOp::Given
+        | ProgramOp::Reduce(..)
+        | ProgramOp::Uniform { .. } => 0.0,
+    }
+}

@@ -1,0 +1,53 @@
+//! One emitter per body of a kernel, and the geometry of its launches.
+
+mod contraction;
+mod launch;
+mod moving;
+mod rows;
+
+use super::architecture::Architecture;
+use crate::mlir::{Emission, Signature};
+use tfc_compiler::executable::{BackendError, Geometry};
+use tfc_compiler::kernel::{Access, Body, Kernel};
+
+/// Refuses what is not well-formed and what there is no code for.
+pub fn check(architecture: Architecture, kernel: &Kernel) -> Result<(), BackendError> {
+    crate::kernels::check(kernel)?;
+    geometry(architecture, kernel).map(|_| ())
+}
+
+pub fn geometry(architecture: Architecture, kernel: &Kernel) -> Result<Geometry, BackendError> {
+    let unsupported =
+        |body: &str| Err(BackendError(format!("there is no CUDA code for {body} yet; --target cpu has it")));
+    match &kernel.body {
+        Body::Rows(body) => Ok(rows::geometry(body)),
+        Body::Columns(body) => Ok(rows::column_geometry(body)),
+        Body::Gather(_) => Ok(moving::gather_geometry()),
+        Body::ScatterAdd(_) => Ok(moving::scatter_add_geometry()),
+        Body::Rope(_) => Ok(moving::rope_geometry()),
+        Body::CacheWrite(_) => Ok(moving::cache_write_geometry()),
+        Body::Contraction(body) => Ok(contraction::geometry(architecture, body)),
+        Body::Attention(_) => unsupported("attention"),
+        Body::AttentionBackward(_) => unsupported("the gradients of attention"),
+        Body::CachedAttention(_) => unsupported("attention to a cache"),
+    }
+}
+
+/// Adds the function of a kernel to a module: one that [`check`] has passed.
+pub fn emit(architecture: Architecture, emission: &Emission, name: &str, kernel: &Kernel) {
+    let geometry = geometry(architecture, kernel).expect("checked");
+    let read_only: Vec<bool> = kernel.operands.iter().map(|operand| operand.access == Access::Read).collect();
+    let signature = Signature { name, read_only: &read_only, sizes: kernel.size_count(), threads: geometry.threads };
+    emission.gpu_kernel(&signature, |f, launch| match &kernel.body {
+        Body::Rows(body) => rows::emit(f, &launch, kernel, body),
+        Body::Columns(body) => rows::emit_columns(f, &launch, kernel, body),
+        Body::Gather(_) => moving::gather(f, &launch),
+        Body::ScatterAdd(_) => moving::scatter_add(f, &launch, kernel),
+        Body::Rope(body) => moving::rope(f, &launch, kernel, body),
+        Body::CacheWrite(_) => moving::cache_write(f, &launch),
+        Body::Contraction(body) => contraction::emit(f, &launch, architecture, kernel, body),
+        Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => {
+            unreachable!("{:?} has no geometry", kernel.body)
+        }
+    });
+}

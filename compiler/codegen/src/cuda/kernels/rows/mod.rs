@@ -1,0 +1,45 @@
+//! Programs along rows, and sums over rows.
+//!
+//! A program that reduces takes a warp for a short row, a block for a long one. Without reductions a row is cut into tiles, and rows and tiles are one
+//! long list for warps.
+
+mod columns;
+mod line;
+mod team;
+mod tiles;
+mod whole;
+
+pub use columns::{emit as emit_columns, geometry as column_geometry};
+
+use super::launch::{LANES, THREADS, WARPS};
+use crate::mlir::{Function, GpuLaunch};
+use tfc_compiler::executable::{Extent, Geometry};
+use tfc_compiler::kernel::{Inner, Kernel, ProgramOp, RowProgram};
+
+pub fn geometry(body: &RowProgram) -> Geometry {
+    let rows = Extent::Product((0..body.outer_rank.into()).map(Extent::Size).collect());
+    let inner = Extent::Size(body.outer_rank.into());
+    let (blocks, shared_bytes) = match takes_whole_rows(body) {
+        true => {
+            let either = Box::new((rows.clone().units(WARPS), rows));
+            (Extent::IfAtMost(Box::new(inner), whole::SHORT, either), whole::shared_bytes(body))
+        }
+        false => (Extent::Product(vec![rows, inner.units(tiles::TILE)]).units(WARPS), 0),
+    };
+    Geometry { threads: THREADS, blocks, shared_bytes }
+}
+
+pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, kernel: &Kernel, body: &RowProgram) {
+    match takes_whole_rows(body) {
+        true => whole::emit(f, launch, kernel, body),
+        false => tiles::emit(f, launch, kernel, body),
+    }
+}
+
+/// Whether a row must be seen as a whole: to reduce it, or to store one number for it, which parts of the row may have read.
+fn takes_whole_rows(body: &RowProgram) -> bool {
+    let stored_once = |(operand, _): &(u16, _)| body.access[usize::from(*operand)].inner == Inner::Row;
+    body.program.ops.iter().any(|op| matches!(op, ProgramOp::Reduce(..))) || body.stores.iter().any(stored_once)
+}
+
+const _: () = assert!(tiles::TILE % LANES == 0);

@@ -1,0 +1,4 @@
+//! Code for NVIDIA's GPUs, without one: what can be held of it here.
+
+mod assembler;
+mod ptx;
