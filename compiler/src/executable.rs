@@ -47,6 +47,7 @@ pub struct Geometry {
 pub enum Extent {
     /// Size, by its place in the kernel's sizes.
     Size(u16),
+    Sum(Vec<Extent>),
     Product(Vec<Extent>),
     /// ⌈extent / unit⌉.
     Units(Box<Extent>, i64),
@@ -62,6 +63,7 @@ impl Extent {
     pub fn evaluate(&self, sizes: &[i64]) -> i64 {
         match self {
             Extent::Size(i) => sizes[usize::from(*i)],
+            Extent::Sum(terms) => terms.iter().map(|term| term.evaluate(sizes)).sum(),
             Extent::Product(factors) => factors.iter().map(|factor| factor.evaluate(sizes)).product(),
             Extent::Units(extent, unit) => (extent.evaluate(sizes) + unit - 1) / unit,
             Extent::IfAtMost(extent, limit, then) => {

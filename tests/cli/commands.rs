@@ -205,7 +205,7 @@ fn an_optimization_that_is_switched_off_changes_nothing_but_speed() {
 }
 
 #[test]
-fn targets_are_named_and_those_without_code_say_so() {
+fn code_for_a_gpu_is_printed_and_written() {
     let workplace = Workplace::new();
     let said = workplace.fail(1, &["compile", "tiny.tfm", "--target", "cuda:sm_75", "--emit", "ptx"]);
     assert_eq!(
@@ -217,8 +217,11 @@ fn targets_are_named_and_those_without_code_say_so() {
     assert_eq!(said, "error: the last stage of code for `cpu` is printed by `--emit asm`\n");
     let said = workplace.fail(1, &["compile", "tiny.tfm", "--target", "cuda", "--emit", "asm"]);
     assert_eq!(said, "error: the last stage of code for `cuda` is printed by `--emit ptx`\n");
-    let said = workplace.fail(3, &["compile", "tiny.tfm", "--target", "cuda", "--emit", "ptx"]);
-    assert_eq!(said, "error: there is no CUDA code for attention yet; --target cpu has it\n");
+    let ptx = workplace.succeed(&["compile", "tiny.tfm", "--target", "cuda:sm_90", "--emit", "ptx"]);
+    assert!(ptx.contains(".target sm_90") && ptx.contains(".visible .entry kernel_0("), "{ptx}");
+    workplace.succeed(&["compile", "tiny.tfm", "--target", "cuda", "-o", "code"]);
+    let written = String::from_utf8(workplace.read("code/kernels.ptx")).expect("UTF-8");
+    assert_eq!(written, ptx.trim_end_matches('\n').replace(".target sm_90", ".target sm_80") + "\n");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One emitter per body of a kernel.
 
-mod attention;
+pub mod attention;
 mod contraction;
 mod moving;
 pub mod program;

@@ -3,7 +3,7 @@
 //! Layouts of fragments: "Matrix Fragments for mma.m16n8k16 / mma.m16n8k8" in NVIDIA's PTX ISA.
 
 use super::function::Function;
-use super::value::{Bf16s, I32, Int32, Ints, Kind, RoundedBf16s, Scalar, Shared, Value, Vector};
+use super::value::{Bf16s, Int32, Ints, Kind, RoundedBf16s, Scalar, Shared, Value, Vector};
 use melior::ir::Type;
 use melior::ir::attribute::{DenseI32ArrayAttribute, DenseI64ArrayAttribute};
 
@@ -48,14 +48,21 @@ impl<'f> Vector<'f> {
 
     /// Rounded to tf32, halves away from zero.
     pub fn as_tf32(self) -> Ints<'f> {
+        let rounded: Vec<_> = self.scalars().into_iter().map(|x| x.as_tf32().raw).collect();
+        self.function.apply("vector.from_elements", &rounded, &[])
+    }
+}
+
+impl<'f> Scalar<'f> {
+    /// Rounded to tf32, halves away from zero.
+    pub fn as_tf32(self) -> Int32<'f> {
         let f = self.function;
         let attributes = [
             ("rnd", f.parse("#nvvm.fp_rnd_mode<rna>")),
             ("sat", f.parse("#nvvm.sat_mode<none>")),
             ("relu", f.parse("false")),
         ];
-        let round = |x: Scalar<'f>| f.apply::<I32>("nvvm.convert.float.to.tf32", &[x.raw], &attributes).raw;
-        f.apply("vector.from_elements", &self.scalars().into_iter().map(round).collect::<Vec<_>>(), &[])
+        f.apply("nvvm.convert.float.to.tf32", &[self.raw], &attributes)
     }
 }
 

@@ -134,3 +134,8 @@ impl Taken for F32s {
 pub fn is_aligned<'f>(pointer: Pointer<'f>) -> Bool<'f> {
     (pointer.address() % (4 * QUAD)).equals(pointer.function().index(0))
 }
+
+/// The first of the buffers or sizes, by their names in what documents the body.
+pub fn first<T: Copy, const N: usize>(all: &[T]) -> [T; N] {
+    std::array::from_fn(|i| all[i])
+}

@@ -1,9 +1,11 @@
 //! One emitter per body of a kernel, and the geometry of its launches.
 
+mod attention;
 mod contraction;
 mod launch;
 mod moving;
 mod rows;
+mod slice;
 
 use super::architecture::Architecture;
 use crate::mlir::{Emission, Signature};
@@ -17,8 +19,10 @@ pub fn check(architecture: Architecture, kernel: &Kernel) -> Result<(), BackendE
 }
 
 pub fn geometry(architecture: Architecture, kernel: &Kernel) -> Result<Geometry, BackendError> {
-    let unsupported =
-        |body: &str| Err(BackendError(format!("there is no CUDA code for {body} yet; --target cpu has it")));
+    let unsupported = |body: &str, channels: u32| {
+        let what = format!("{body} of heads with {channels} channels");
+        Err(BackendError(format!("there is no CUDA code for {what} yet; --target cpu has it")))
+    };
     match &kernel.body {
         Body::Rows(body) => Ok(rows::geometry(body)),
         Body::Columns(body) => Ok(rows::column_geometry(body)),
@@ -27,9 +31,16 @@ pub fn geometry(architecture: Architecture, kernel: &Kernel) -> Result<Geometry,
         Body::Rope(_) => Ok(moving::rope_geometry()),
         Body::CacheWrite(_) => Ok(moving::cache_write_geometry()),
         Body::Contraction(body) => Ok(contraction::geometry(architecture, body)),
-        Body::Attention(_) => unsupported("attention"),
-        Body::AttentionBackward(_) => unsupported("the gradients of attention"),
-        Body::CachedAttention(_) => unsupported("attention to a cache"),
+        Body::Attention(body) if body.channels <= attention::MOST_CHANNELS => Ok(attention::geometry(body)),
+        Body::Attention(body) => unsupported("attention", body.channels),
+        Body::AttentionBackward(body) if body.channels <= attention::MOST_CHANNELS_BACKWARD => {
+            Ok(attention::backward_geometry(body))
+        }
+        Body::AttentionBackward(body) => unsupported("the gradients of attention", body.channels),
+        Body::CachedAttention(body) if body.channels <= attention::MOST_CHANNELS => {
+            Ok(attention::cached_geometry(body))
+        }
+        Body::CachedAttention(body) => unsupported("attention to a cache", body.channels),
     }
 }
 
@@ -46,8 +57,8 @@ pub fn emit(architecture: Architecture, emission: &Emission, name: &str, kernel:
         Body::Rope(body) => moving::rope(f, &launch, kernel, body),
         Body::CacheWrite(_) => moving::cache_write(f, &launch),
         Body::Contraction(body) => contraction::emit(f, &launch, architecture, kernel, body),
-        Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => {
-            unreachable!("{:?} has no geometry", kernel.body)
-        }
+        Body::Attention(body) => attention::emit(f, &launch, body),
+        Body::AttentionBackward(body) => attention::emit_backward(f, &launch, body),
+        Body::CachedAttention(body) => attention::emit_cached(f, &launch, body),
     });
 }

@@ -1,6 +1,6 @@
 //! Kernels that move rows: by index, into a cache, turned by an angle. A warp takes a tile of a row.
 
-use super::launch::{LANES, QUAD, THREADS, Thread, WARPS, is_aligned};
+use super::launch::{LANES, QUAD, THREADS, Thread, WARPS, first, is_aligned};
 use crate::mlir::{Bool, F32s, Function, GpuLaunch, Index, Pointer, WARP};
 use tfc_compiler::executable::{Extent, Geometry};
 use tfc_compiler::kernel::{Access, Kernel, Rope};
@@ -150,8 +150,4 @@ impl<'f> Tile<'f> {
             || f.each(self.first, next.or_at_most(self.end), 1, one),
         );
     }
-}
-
-fn first<T: Copy, const N: usize>(all: &[T]) -> [T; N] {
-    std::array::from_fn(|i| all[i])
 }

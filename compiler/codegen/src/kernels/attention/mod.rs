@@ -13,6 +13,7 @@ mod tile;
 
 pub use backward::{emit as emit_backward, scratch_elements as backward_scratch_elements};
 pub use forward::{cached_scratch_elements, emit, emit_cached, scratch_elements};
+pub use softmax::LOWEST;
 
 #[cfg(test)]
 mod tests;

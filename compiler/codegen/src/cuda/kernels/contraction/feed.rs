@@ -1,8 +1,8 @@
 //! From global memory to a slice in shared memory: loaded into registers, computed, rounded, written.
 
 use super::arguments::{Arguments, Operand, Place, Quad};
-use super::slice::{Side, Slice};
 use crate::cuda::kernels::launch::QUAD;
+use crate::cuda::kernels::slice::{self, Side, Slice};
 use crate::kernels::program::evaluate;
 use crate::mlir::{Bool, F32s, Float, Function, Index, Int32, Multiplicand, Scalar, Shared, Vector};
 use tfc_compiler::kernel::{Program, ProgramOp, Register};
@@ -52,18 +52,15 @@ impl<'f> Feed<'_, 'f> {
         operands.fold(whole, |all, operand| all & operand.is_aligned(self.f))
     }
 
-    /// The chunks that the thread takes: row and number in the row.
-    fn chunks(&self) -> impl Iterator<Item = (Int32<'f>, Int32<'f>)> {
-        let of_row = self.slice.chunks_of_row() as i32;
-        (0..self.slice.chunks() / self.threads).map(move |i| {
-            let number = self.thread + (i * self.threads) as i32;
-            (number / of_row, number % of_row)
-        })
+    /// The chunks that the thread takes.
+    fn chunks(&self) -> impl Iterator<Item = slice::Place<'f>> {
+        (0..self.slice.chunks() / self.threads).map(|turn| self.slice.chunk_of(self.thread, self.threads, turn))
     }
 
     /// The place of quad `i` of a chunk, in the matrix or beyond it.
-    fn place(&self, (row, chunk): (Int32<'f>, Int32<'f>), i: i64, k: Index<'f>) -> Place<'f> {
-        let (row, column) = (row.to_index(), chunk.to_index() * self.slice.chunk() + i * QUAD);
+    fn place(&self, chunk: slice::Place<'f>, i: i64, k: Index<'f>) -> Place<'f> {
+        let row = chunk.row.to_index() + chunk.rows;
+        let column = (chunk.chunk.to_index() + chunk.chunks) * self.slice.chunk() + i * QUAD;
         match self.slice.along_k {
             true => Place { outer: self.outer, row: self.first + row, column: k + column },
             false => Place { outer: self.outer, row: k + row, column: self.first + column },
@@ -112,7 +109,7 @@ impl<'f> Feed<'_, 'f> {
                 let place = self.place(chunk, i, k);
                 numbers.push(self.before_end(place, aligned, self.compute(given, &operands, place)));
             }
-            let place = to.at(self.slice.place(chunk.0, chunk.1).to_index());
+            let place = self.slice.at(to, chunk);
             let zero = self.f.index(0);
             match self.slice.multiplicand {
                 Multiplicand::Bf16 => place.store_aligned(zero, numbers[0].as_bf16_with(numbers[1])),

@@ -2,8 +2,8 @@
 
 use super::arguments::Arguments;
 use super::feed::{Feed, Loaded};
-use super::slice::Side;
 use super::tile::Tile;
+use crate::cuda::kernels::slice::Side;
 use crate::mlir::{Fragment, Function, Index, Int32, Scalar, Shared, WARP};
 use tfc_compiler::kernel::Contraction;
 
@@ -128,7 +128,7 @@ impl<'f> MainLoop<'_, 'f> {
         let multiplicand = self.a.slice.multiplicand;
         for step in 0..tile.depth / multiplicand.depth() {
             let fragments = |feed: &Feed<'_, 'f>, slice, first: Int32<'f>, lanes: i64| -> Vec<Fragment<'f>> {
-                let fragment = |i| feed.slice.fragment(f, slice, worker.lane, first + i as i32, step);
+                let fragment = |i| feed.slice.fragment(f, slice, worker.lane, (first, i), step);
                 (0..lanes).step_by(16).map(fragment).collect()
             };
             let a = fragments(&self.a, a, worker.row, tile.warp_rows);

@@ -9,7 +9,6 @@ mod arguments;
 mod epilogue;
 mod feed;
 mod main_loop;
-mod slice;
 mod tile;
 
 use crate::mlir::{Function, GpuLaunch, Multiplicand};

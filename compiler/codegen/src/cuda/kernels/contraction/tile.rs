@@ -1,8 +1,8 @@
 //! What a block computes, chosen by a small model of what each choice costs.
 
 use super::multiplicand;
-use super::slice::{Side, Slice};
 use crate::cuda::architecture::Architecture;
+use crate::cuda::kernels::slice::{Side, Slice};
 use crate::mlir::WARP;
 use tfc_compiler::kernel::{Contraction, ContractionAccess, Program, ProgramOp, Register};
 use tfc_compiler::scalar::{Binary, Unary};

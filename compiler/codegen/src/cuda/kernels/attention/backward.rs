@@ -1,0 +1,249 @@
+//! The gradients of attention, from the saved log-sum-exp: scores are computed again, tile by tile.
+//!
+//! With P = exp(score − lse), D = Σ do·o for each query: dV = Pᵀ·dO, dP = dO·Vᵀ, dS = scale · P ∘ (dP − D), dQ = dS·K, dK = dSᵀ·Q. A block has 64 queries and walks along
+//! keys, or 64 keys of a group of heads and walks along the queries of all its heads.
+
+use super::heads::Rows;
+use super::scoring::Scoring;
+use super::tile::{Channels, ROWS, Sums, THREADS, Worker};
+use crate::cuda::kernels::launch::first;
+use crate::math::exp2_of_softmax;
+use crate::mlir::{Function, GpuLaunch, Index, Int32, Pointer, Scalar, Shared};
+use std::f32::consts::LOG2_E;
+use tfc_compiler::executable::{Extent, Geometry};
+use tfc_compiler::kernel::AttentionBackward;
+
+/// Rows of a tile that goes by: as many as leave the sums of two gradients in registers.
+fn columns(channels: Channels) -> i64 {
+    if channels.pitch() <= 64 { 32 } else { 16 }
+}
+
+/// Numbers that are kept for each query.
+const STATISTICS: i64 = 3;
+
+pub fn geometry(body: &AttentionBackward) -> Geometry {
+    let channels = Channels(body.channels.into());
+    let heads = Extent::Sum(vec![Extent::Size(2), Extent::Size(3)]);
+    let blocks = vec![Extent::Size(0), heads, Extent::Size(1).units(ROWS)];
+    let words = 2 * (ROWS + columns(channels)) * channels.pitch() + STATISTICS * ROWS;
+    Geometry { threads: THREADS, blocks: Extent::Product(blocks), shared_bytes: 4 * words as u32 }
+}
+
+pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, body: &AttentionBackward) {
+    let [_batch, positions, heads, groups] = first(&launch.sizes);
+    let [q, k, v, out, lse, d_out] = first(&launch.buffers);
+    let [d_q, d_k, d_v] = [6, 7, 8].map(|i| launch.buffers[i + usize::from(body.documents)]);
+    let (number, blocks) = (f.block_number(), positions.ceiling_division(ROWS));
+    let (row, column) = (number % blocks * ROWS, number / blocks % (heads + groups));
+    let sequence = number / blocks / (heads + groups);
+    let channels = Channels(body.channels.into());
+    let places = body.documents.then(|| launch.buffers[6].at(sequence * positions));
+    let rows = |tensor, heads, head| Rows::of_head(tensor, channels.0, (sequence, positions, positions), heads, head);
+    let backward = Backward {
+        f,
+        channels,
+        scoring: Scoring::new(body.mask, body.scale, places),
+        worker: Worker::this(f),
+        positions,
+        lse: lse.at(sequence * positions * heads),
+        heads,
+    };
+    let of_group = heads / groups;
+    let queries =
+        |head| Queries { q: rows(q, heads, head), out: rows(out, heads, head), d_out: rows(d_out, heads, head), head };
+    let keys = |group| Keys { k: rows(k, groups, group), v: rows(v, groups, group) };
+    f.either(
+        column.less(heads),
+        || backward.of_queries(row, queries(column), keys(column / of_group), rows(d_q, heads, column)),
+        || {
+            let group = column - heads;
+            let of_head = |i: Index<'f>| queries(group * of_group + i);
+            backward.of_keys(
+                row,
+                keys(group),
+                (of_group, &of_head),
+                (rows(d_k, groups, group), rows(d_v, groups, group)),
+            );
+        },
+    );
+}
+
+/// The tensors of a head.
+#[derive(Clone, Copy)]
+struct Queries<'f> {
+    q: Rows<'f>,
+    out: Rows<'f>,
+    d_out: Rows<'f>,
+    head: Index<'f>,
+}
+
+#[derive(Clone, Copy)]
+struct Keys<'f> {
+    k: Rows<'f>,
+    v: Rows<'f>,
+}
+
+struct Backward<'f> {
+    f: &'f Function<'f>,
+    channels: Channels,
+    scoring: Scoring<'f>,
+    worker: Worker<'f>,
+    positions: Index<'f>,
+    /// Of the sequence, a number for each head of each query.
+    lse: Pointer<'f>,
+    heads: Index<'f>,
+}
+
+/// What is known of a query.
+#[derive(Clone, Copy)]
+struct Statistics<'f> {
+    /// The log-sum-exp in units of log 2.
+    lse: Scalar<'f>,
+    /// D.
+    through_out: Scalar<'f>,
+    /// The first key of its document.
+    start: Int32<'f>,
+}
+
+/// Where tiles are in shared memory: two of the block's rows, two of what goes by, and the statistics of queries, of each kind as many as a block has rows.
+struct Tiles<'f> {
+    rows: [Shared<'f>; 2],
+    columns: [Shared<'f>; 2],
+    statistics: Shared<'f>,
+}
+
+impl<'f> Backward<'f> {
+    fn tiles(&self) -> Tiles<'f> {
+        let (f, pitch) = (self.f, self.channels.pitch());
+        let (rows, columns) = (ROWS * pitch, columns(self.channels) * pitch);
+        let at = |words: i64| f.shared_memory().at(f.index(words));
+        Tiles {
+            rows: [at(0), at(rows)],
+            columns: [at(2 * rows), at(2 * rows + columns)],
+            statistics: at(2 * (rows + columns)),
+        }
+    }
+
+    /// The gradient of the queries from `query` on.
+    fn of_queries(&self, query: Index<'f>, queries: Queries<'f>, keys: Keys<'f>, d_q: Rows<'f>) {
+        let (f, channels, worker, tiles) = (self.f, self.channels, self.worker, self.tiles());
+        let [q, d_out] = tiles.rows;
+        let [k, v] = tiles.columns;
+        channels.copy(f, worker, queries.q, query, ROWS, q);
+        channels.copy(f, worker, queries.d_out, query, ROWS, d_out);
+        self.keep_statistics(queries, query, ROWS, tiles.statistics);
+        f.barrier();
+        let rows = worker.rows().map(|row| (query.to_int32() + row, self.statistics(tiles.statistics, row)));
+        let (begin, end) = self.scoring.keys_of(query, ROWS, self.positions);
+        let count = columns(channels);
+        let sums = f.carry(begin, end, count, channels.nothing(f), |key, sums| {
+            f.barrier();
+            channels.copy(f, worker, keys.k, key, count, k);
+            channels.copy(f, worker, keys.v, key, count, v);
+            f.barrier();
+            let products = channels.product(f, worker, q, (k, count));
+            let d_weights = channels.product(f, worker, d_out, (v, count));
+            let (_, d_scores) = self.weigh(products, d_weights, |row, column| {
+                let (query, statistics) = rows[row];
+                (query, key.to_int32() + column, statistics)
+            });
+            channels.combine(f, worker, &d_scores, k, sums)
+        });
+        channels.store(f, worker, &sums, None, (d_q, query));
+    }
+
+    /// The gradients of the keys and values from `key` on, over the heads of their group.
+    fn of_keys(
+        &self,
+        key: Index<'f>,
+        keys: Keys<'f>,
+        (heads, queries): (Index<'f>, &dyn Fn(Index<'f>) -> Queries<'f>),
+        (d_k, d_v): (Rows<'f>, Rows<'f>),
+    ) {
+        let (f, channels, worker, tiles) = (self.f, self.channels, self.worker, self.tiles());
+        let [k, v] = tiles.rows;
+        let [q, d_out] = tiles.columns;
+        channels.copy(f, worker, keys.k, key, ROWS, k);
+        channels.copy(f, worker, keys.v, key, ROWS, v);
+        let rows = worker.rows().map(|row| key.to_int32() + row);
+        let (begin, end) = self.scoring.queries_of(key, ROWS, self.positions);
+        let count = columns(channels);
+        let nothing = (channels.nothing(f), channels.nothing(f));
+        let (d_keys, d_values) = f.carry(f.index(0), heads, 1, nothing, |head, sums| {
+            let queries = queries(head);
+            f.carry(begin, end, count, sums, |query, (d_keys, d_values)| {
+                f.barrier();
+                channels.copy(f, worker, queries.q, query, count, q);
+                channels.copy(f, worker, queries.d_out, query, count, d_out);
+                self.keep_statistics(queries, query, count, tiles.statistics);
+                f.barrier();
+                let products = channels.product(f, worker, k, (q, count));
+                let d_weights = channels.product(f, worker, v, (d_out, count));
+                let (weights, d_scores) = self.weigh(products, d_weights, |row, column| {
+                    let statistics = self.statistics(tiles.statistics, column);
+                    (query.to_int32() + column, rows[row], statistics)
+                });
+                let d_values = channels.combine(f, worker, &weights, d_out, d_values);
+                (channels.combine(f, worker, &d_scores, q, d_keys), d_values)
+            })
+        });
+        channels.store(f, worker, &d_keys, None, (d_k, key));
+        channels.store(f, worker, &d_values, None, (d_v, key));
+    }
+
+    /// P and dS of a tile, from products of queries and keys and of gradients of the output and values; `element` tells query, key and what is known of the
+    /// query, from the row, one of two, and the column of a sum.
+    fn weigh(
+        &self,
+        products: Sums<'f>,
+        d_weights: Sums<'f>,
+        element: impl Fn(usize, Int32<'f>) -> (Int32<'f>, Int32<'f>, Statistics<'f>),
+    ) -> (Sums<'f>, Sums<'f>) {
+        let (f, scoring, positions) = (self.f, self.scoring, self.positions.to_int32());
+        let one = |tile: usize, i: usize, product: Scalar<'f>, d_weight: Scalar<'f>| {
+            let (row, column) = self.worker.place(tile, i);
+            let (query, key, statistics) = element(row, column);
+            let exist = query.less(positions) & key.less(positions);
+            let seen = exist & scoring.sees(query, statistics.start, key);
+            let score = product.times_plus(f.scalar(scoring.factor()), -statistics.lse);
+            let weight = seen.select(exp2_of_softmax(score), f.scalar(0.0));
+            (weight, (d_weight - statistics.through_out) * weight * scoring.scale)
+        };
+        let of_tile = |(tile, (products, d_weights)): (usize, (Vec<Scalar<'f>>, Vec<Scalar<'f>>))| {
+            let both = products.into_iter().zip(d_weights).enumerate();
+            both.map(|(i, (product, d_weight))| one(tile, i, product, d_weight)).unzip()
+        };
+        products.into_iter().zip(d_weights).enumerate().map(of_tile).unzip()
+    }
+
+    fn statistics(&self, from: Shared<'f>, row: Int32<'f>) -> Statistics<'f> {
+        let [lse, through_out, start] = [0, 1, 2].map(|kind| row.to_index() + kind * ROWS);
+        Statistics { lse: from.load(lse), through_out: from.load(through_out), start: from.load_int(start) }
+    }
+
+    /// Writes what is known of `count` queries from `first` on, zeros where there are none: four threads for each sum up D.
+    fn keep_statistics(&self, queries: Queries<'f>, first: Index<'f>, count: i64, to: Shared<'f>) {
+        const SHARE: i64 = 4;
+        let (f, thread, zero) = (self.f, self.worker.thread, self.f.scalar(0.0));
+        let (row, part) = ((thread / SHARE as i32).to_index(), (thread % SHARE as i32).to_index());
+        for round in (0..count).step_by((i64::from(THREADS) / SHARE) as usize) {
+            let row = row + round;
+            let query = first + row;
+            let wanted = row.less(f.index(count));
+            let exists = wanted & query.less(self.positions);
+            let channels = exists.select(f.index(self.channels.0), f.index(0));
+            let (out, d_out) = (queries.out.row(query), queries.d_out.row(query));
+            let of_thread = f.carry(part, channels, SHARE, zero, |channel, sum: Scalar<'f>| {
+                out.load(channel).times_plus(d_out.load(channel), sum)
+            });
+            let through_out = of_thread.across_lanes(&[2, 1], |a, b| a + b);
+            f.when(wanted & part.equals(f.index(0)), || {
+                let lse = || self.lse.load(query * self.heads + queries.head) * LOG2_E;
+                let start = || self.scoring.start(query).to_int32();
+                to.store(row, f.either(exists, lse, || zero));
+                to.store(row + ROWS, through_out);
+                to.store_int(row + 2 * ROWS, f.either(exists, start, || f.int32(0)));
+            });
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Attention of 64 queries of a head: keys go by in tiles, the softmax keeps up.
+
+use super::heads::Rows;
+use super::scoring::Scoring;
+use super::tile::{Channels, ROWS, Sums, THREADS, Worker};
+use crate::cuda::kernels::launch::first;
+use crate::kernels::attention::LOWEST;
+use crate::math::{exp2_of_softmax, log};
+use crate::mlir::{Function, GpuLaunch, Index, Int32, Scalar};
+use std::f32::consts::LN_2;
+use tfc_compiler::executable::{Extent, Geometry};
+use tfc_compiler::kernel::{Attention, CachedAttention};
+
+/// Keys of a tile: as many as a thread can load at once, eight registers of four; whole fragments.
+fn keys(channels: Channels) -> i64 {
+    (4096 / channels.pitch() / 16 * 16).clamp(16, 64)
+}
+
+/// Of blocks for each head of each sequence.
+fn geometry_of(channels: u32, heads: u16) -> Geometry {
+    let channels = Channels(channels.into());
+    let blocks = vec![Extent::Size(0), Extent::Size(heads), Extent::Size(1).units(ROWS)];
+    let words = (ROWS + 2 * keys(channels)) * channels.pitch();
+    Geometry { threads: THREADS, blocks: Extent::Product(blocks), shared_bytes: 4 * words as u32 }
+}
+
+pub fn geometry(body: &Attention) -> Geometry {
+    geometry_of(body.channels, 2)
+}
+
+pub fn cached_geometry(body: &CachedAttention) -> Geometry {
+    geometry_of(body.channels, 3)
+}
+
+/// A block of queries of one head, the later first: where keys are seen up to the query those take longest.
+struct Block<'f> {
+    sequence: Index<'f>,
+    head: Index<'f>,
+    query: Index<'f>,
+}
+
+impl<'f> Block<'f> {
+    fn this(f: &'f Function<'f>, positions: Index<'f>, heads: Index<'f>) -> Block<'f> {
+        let (number, blocks) = (f.block_number(), positions.ceiling_division(ROWS));
+        let head = number / blocks;
+        let query = (blocks - 1 - number % blocks) * ROWS;
+        Block { sequence: head / heads, head: head % heads, query }
+    }
+}
+
+pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, body: &Attention) {
+    let [_batch, positions, heads, groups] = first(&launch.sizes);
+    let [q, k, v] = first(&launch.buffers);
+    let documents = usize::from(body.documents);
+    let (out, lse) = (launch.buffers[3 + documents], launch.buffers[4 + documents]);
+    let block = Block::this(f, positions, heads);
+    let places = body.documents.then(|| launch.buffers[3].at(block.sequence * positions));
+    let scoring = Scoring::new(body.mask, body.scale, places);
+    let group = block.head / (heads / groups);
+    let rows = |tensor, heads, head| {
+        Rows::of_head(tensor, body.channels.into(), (block.sequence, positions, positions), heads, head)
+    };
+    let forward = Forward {
+        f,
+        channels: Channels(body.channels.into()),
+        scoring,
+        worker: Worker::this(f),
+        q: rows(q, heads, block.head),
+        k: rows(k, groups, group),
+        v: rows(v, groups, group),
+        out: rows(out, heads, block.head),
+        offset: f.index(0),
+        keys: positions,
+    };
+    let softmax = forward.attend(block.query);
+    let lse = lse.at(block.sequence * positions * heads + block.head);
+    for (half, row) in forward.worker.rows().into_iter().enumerate() {
+        let place = block.query + row.to_index();
+        let first = (forward.worker.lane % 4).equals(f.int32(0));
+        f.when(first & place.less(positions), || {
+            let Softmax { largest, total } = softmax[half];
+            lse.store(place * heads, largest * LN_2 + log(total));
+        });
+    }
+}
+
+pub fn emit_cached<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, body: &CachedAttention) {
+    let [_batch, positions, capacity, heads, groups] = first(&launch.sizes);
+    let [q, k, v, position, out] = first(&launch.buffers);
+    let block = Block::this(f, positions, heads);
+    let group = block.head / (heads / groups);
+    let offset = position.load_int(f.index(0)).to_index();
+    let keys = offset + positions;
+    let rows = |tensor, (positions, count), heads, head| {
+        Rows::of_head(tensor, body.channels.into(), (block.sequence, positions, count), heads, head)
+    };
+    let forward = Forward {
+        f,
+        channels: Channels(body.channels.into()),
+        scoring: Scoring::new(body.mask, body.scale, None),
+        worker: Worker::this(f),
+        q: rows(q, (positions, positions), heads, block.head),
+        k: rows(k, (capacity, keys), groups, group),
+        v: rows(v, (capacity, keys), groups, group),
+        out: rows(out, (positions, positions), heads, block.head),
+        offset,
+        keys,
+    };
+    forward.attend(block.query);
+}
+
+struct Forward<'f> {
+    f: &'f Function<'f>,
+    channels: Channels,
+    scoring: Scoring<'f>,
+    worker: Worker<'f>,
+    q: Rows<'f>,
+    k: Rows<'f>,
+    v: Rows<'f>,
+    out: Rows<'f>,
+    /// The position of the first query.
+    offset: Index<'f>,
+    /// How many there are.
+    keys: Index<'f>,
+}
+
+/// Of a row: the largest score so far, and what powers of two of the others' distances to it add up to; where that is under way, of a thread's columns.
+#[derive(Clone, Copy)]
+struct Softmax<'f> {
+    largest: Scalar<'f>,
+    total: Scalar<'f>,
+}
+
+impl<'f> Forward<'f> {
+    /// The output of the queries from `query` on. Gives what the scores of a thread's rows have come to.
+    fn attend(&self, query: Index<'f>) -> [Softmax<'f>; 2] {
+        let (f, channels, worker) = (self.f, self.channels, self.worker);
+        let count = keys(channels);
+        let q = f.shared_memory();
+        let k = q.at(f.index(ROWS * channels.pitch()));
+        let v = k.at(f.index(count * channels.pitch()));
+        channels.copy(f, worker, self.q, query, ROWS, q);
+        let position = self.offset + query;
+        let (begin, end) = self.scoring.keys_of(position, ROWS, self.keys);
+        // What belongs to the thread's rows; those that there are not take after the last.
+        let last = self.q.count - 1;
+        let rows = worker.rows().map(|row| {
+            let row = (query + row.to_index()).or_at_most(last);
+            ((self.offset + row).to_int32(), self.scoring.start(row).to_int32())
+        });
+        let start = vec![(f.scalar(LOWEST), f.scalar(0.0)); 2];
+        let (sums, softmax) = f.carry(begin, end, count, (channels.nothing(f), start), |key, (sums, softmax)| {
+            // All have done with the tiles before; then all see the new ones.
+            f.barrier();
+            channels.copy(f, worker, self.k, key, count, k);
+            channels.copy(f, worker, self.v, key, count, v);
+            f.barrier();
+            let scores = self.scores(channels.product(f, worker, q, (k, count)), key, rows);
+            let softmax: Vec<Softmax> =
+                softmax.into_iter().map(|(largest, total)| Softmax { largest, total }).collect();
+            let (weights, fades, softmax) = self.weigh(scores, [softmax[0], softmax[1]]);
+            let fade = |sums: Vec<Scalar<'f>>| {
+                sums.into_iter().enumerate().map(|(i, sum)| sum * fades[i / 2]).collect::<Vec<_>>()
+            };
+            let sums = channels.combine(f, worker, &weights, v, sums.into_iter().map(fade).collect());
+            (sums, softmax.map(|Softmax { largest, total }| (largest, total)).to_vec())
+        });
+        let softmax = [0, 1].map(|row: usize| {
+            let (largest, total) = softmax[row];
+            Softmax { largest, total: total.across_lanes(&[2, 1], |a, b| a + b) }
+        });
+        let shares = softmax.map(|softmax| f.scalar(1.0) / softmax.total);
+        channels.store(f, worker, &sums, Some(shares), (self.out, query));
+        softmax
+    }
+
+    /// From products with the keys from `key` on to scores, [`LOWEST`] where a query does not see a key.
+    fn scores(&self, products: Sums<'f>, key: Index<'f>, rows: [(Int32<'f>, Int32<'f>); 2]) -> Sums<'f> {
+        let (f, key, keys) = (self.f, key.to_int32(), self.keys.to_int32());
+        let score = |tile: usize, i: usize, product: Scalar<'f>| {
+            let (row, column) = self.worker.place(tile, i);
+            let ((position, start), key) = (rows[row], key + column);
+            let seen = key.less(keys) & self.scoring.sees(position, start, key);
+            seen.select(product * self.scoring.factor(), f.scalar(LOWEST))
+        };
+        let of_tile = |(tile, products): (usize, Vec<Scalar<'f>>)| {
+            products.into_iter().enumerate().map(|(i, product)| score(tile, i, product)).collect()
+        };
+        products.into_iter().enumerate().map(of_tile).collect()
+    }
+
+    /// The weights of a tile of scores, by what sums so far are multiplied, and what both rows have come to.
+    fn weigh(&self, scores: Sums<'f>, softmax: [Softmax<'f>; 2]) -> (Sums<'f>, [Scalar<'f>; 2], [Softmax<'f>; 2]) {
+        let f = self.f;
+        let of_row = |sums: &Sums<'f>, row: usize| -> Vec<Scalar<'f>> {
+            sums.iter().flat_map(|tile| tile[row * 2..][..2].to_vec()).collect()
+        };
+        let largest = [0, 1].map(|row: usize| {
+            let largest = of_row(&scores, row).into_iter().fold(softmax[row].largest, |a, b| a.or_at_least(b));
+            largest.across_lanes(&[2, 1], |a, b| a.or_at_least(b))
+        });
+        let weight = |(i, score): (usize, Scalar<'f>)| {
+            let weight = exp2_of_softmax(score - largest[i / 2]);
+            f.scalar(LOWEST).less(score).select(weight, f.scalar(0.0))
+        };
+        let of_tile = |scores: Vec<Scalar<'f>>| scores.into_iter().enumerate().map(weight).collect::<Vec<_>>();
+        let weights: Sums = scores.into_iter().map(of_tile).collect();
+        let fades = [0, 1].map(|row: usize| exp2_of_softmax(softmax[row].largest - largest[row]));
+        let softmax = [0, 1].map(|row: usize| {
+            let total = of_row(&weights, row).into_iter().fold(softmax[row].total * fades[row], |a, b| a + b);
+            Softmax { largest: largest[row], total }
+        });
+        (weights, fades, softmax)
+    }
+}

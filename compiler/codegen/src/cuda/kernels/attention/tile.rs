@@ -1,0 +1,208 @@
+//! Tiles of rows in shared memory, and their products.
+
+use super::heads::Rows;
+use crate::cuda::kernels::launch::{QUAD, is_aligned};
+use crate::cuda::kernels::slice::{Place, Side, Slice};
+use crate::mlir::{F32s, Function, Index, Int32, Multiplicand, Scalar, Shared, Vector, WARP};
+
+/// Of a block: four warps.
+pub const THREADS: u32 = 128;
+/// Rows of a block, and of one of its warps.
+pub const ROWS: i64 = 64;
+const WARP_ROWS: i32 = 16;
+
+/// Rows of a product are a multiple of this: so long that eight rows at the same channels are in different banks.
+const UNIT: i64 = 32;
+
+/// The channels of a head.
+#[derive(Clone, Copy)]
+pub struct Channels(pub i64);
+
+/// For each eight columns of a warp's part of a product four sums: rows lane / 4 and lane / 4 + 8, columns 2 · (lane % 4) and the next.
+pub type Sums<'f> = Vec<Vec<Scalar<'f>>>;
+
+/// Who a thread is.
+#[derive(Clone, Copy)]
+pub struct Worker<'f> {
+    pub thread: Int32<'f>,
+    pub lane: Int32<'f>,
+    /// The first row of its warp.
+    pub row: Int32<'f>,
+}
+
+impl<'f> Worker<'f> {
+    pub fn this(f: &'f Function<'f>) -> Worker<'f> {
+        let thread = f.thread();
+        Worker { thread, lane: thread % WARP, row: thread / WARP * WARP_ROWS }
+    }
+
+    /// The two rows of its sums.
+    pub fn rows(self) -> [Int32<'f>; 2] {
+        [0, 8].map(|half| self.row + self.lane / 4 + half)
+    }
+
+    /// The row, 0 or 1, and the column of a sum.
+    pub fn place(self, tile: usize, sum: usize) -> (usize, Int32<'f>) {
+        (sum / 2, self.lane % 4 * 2 + (tile * 8 + sum % 2) as i32)
+    }
+}
+
+impl Channels {
+    /// Numbers of a row in shared memory.
+    pub fn pitch(self) -> i64 {
+        (self.0 + UNIT - 1) / UNIT * UNIT
+    }
+
+    /// Eights of channels: steps of a product along them, tiles of a product across them.
+    fn eights(self) -> i64 {
+        (self.0 + 7) / 8
+    }
+
+    fn slice(self, side: Side, rows: i64) -> Slice {
+        Slice { side, multiplicand: Multiplicand::Tf32, along_k: true, lanes: rows, depth: self.pitch() }
+    }
+
+    /// Copies rows `[first, first + count)` as tf32, zeros where there are none and behind the last channel. For all threads of the block.
+    pub fn copy<'f>(
+        self,
+        f: &'f Function<'f>,
+        worker: Worker<'f>,
+        rows: Rows<'f>,
+        first: Index<'f>,
+        count: i64,
+        to: Shared<'f>,
+    ) {
+        let quads = || self.copy_quads(f, worker, rows, first, count, to);
+        let ones = || self.copy_ones(f, worker, rows, first, count, to);
+        // The rows of a head of other lengths begin anywhere.
+        if self.0 % QUAD == 0 { f.either(is_aligned(rows.pointer()), quads, ones) } else { ones() }
+    }
+
+    /// All at once: what a thread loads is under way together.
+    fn copy_quads<'f>(
+        self,
+        f: &'f Function<'f>,
+        worker: Worker<'f>,
+        rows: Rows<'f>,
+        first: Index<'f>,
+        count: i64,
+        to: Shared<'f>,
+    ) {
+        let slice = self.slice(Side::A, count);
+        let turns = slice.chunks() / i64::from(THREADS);
+        let loaded: Vec<(Place, Vector)> = (0..turns)
+            .map(|turn| {
+                let chunk = slice.chunk_of(worker.thread, THREADS.into(), turn);
+                let (row, column) = (first + chunk.row.to_index() + chunk.rows, chunk.chunk.to_index() * QUAD);
+                let exists = rows.exists(row) & column.less(f.index(self.0));
+                (chunk, f.either(exists, || rows.row(row).load_aligned::<F32s>(column), || f.vector(0.0)))
+            })
+            .collect();
+        for (chunk, quad) in loaded {
+            slice.at(to, chunk).store_aligned(f.index(0), quad.as_tf32());
+        }
+    }
+
+    fn copy_ones<'f>(
+        self,
+        f: &'f Function<'f>,
+        worker: Worker<'f>,
+        rows: Rows<'f>,
+        first: Index<'f>,
+        count: i64,
+        to: Shared<'f>,
+    ) {
+        let all = f.index(count * self.pitch());
+        f.each(worker.thread.to_index(), all, THREADS.into(), |number| {
+            let (row, column) = (number / self.pitch(), number % self.pitch());
+            let exists = rows.exists(first + row) & column.less(f.index(self.0));
+            let load = || rows.row(first + row).load(column);
+            let number = f.either(exists, load, || f.scalar(0.0)).as_tf32();
+            let (row, column) = (row.to_int32(), column.to_int32());
+            let chunk = Place { row, rows: 0, chunk: column / 4, chunks: 0 };
+            self.slice(Side::A, count).at(to, chunk).store_int((column % 4).to_index(), number);
+        });
+    }
+
+    /// The warp's rows of one tile times the `columns` rows of another.
+    pub fn product<'f>(
+        self,
+        f: &'f Function<'f>,
+        worker: Worker<'f>,
+        rows: Shared<'f>,
+        columns: (Shared<'f>, i64),
+    ) -> Sums<'f> {
+        let (columns, count) = columns;
+        let mut sums = vec![vec![f.scalar(0.0); 4]; (count / 8) as usize];
+        for step in 0..self.eights() {
+            let a = self.slice(Side::A, ROWS).fragment(f, rows, worker.lane, (worker.row, 0), step);
+            for two in 0..count / 16 {
+                let first = (f.int32(0), two * 16);
+                let b = self.slice(Side::B, count).fragment(f, columns, worker.lane, first, step);
+                for (half, b) in b.chunks_exact(2).enumerate() {
+                    let sums = &mut sums[two as usize * 2 + half];
+                    *sums = f.tensor_product(Multiplicand::Tf32, &a, b, sums);
+                }
+            }
+        }
+        sums
+    }
+
+    /// No sums yet of a product with as many columns as there are channels.
+    pub fn nothing<'f>(self, f: &'f Function<'f>) -> Sums<'f> {
+        vec![vec![f.scalar(0.0); 4]; self.eights() as usize]
+    }
+
+    /// sums + weights · rows, the weights a product with as many columns as there are rows.
+    pub fn combine<'f>(
+        self,
+        f: &'f Function<'f>,
+        worker: Worker<'f>,
+        weights: &Sums<'f>,
+        rows: Shared<'f>,
+        mut sums: Sums<'f>,
+    ) -> Sums<'f> {
+        let slice = self.slice(Side::B, weights.len() as i64 * 8);
+        for (step, weights) in weights.iter().enumerate() {
+            // Columns 2i and 2i + 1 of the weights are taken as columns i and i + 4: as the fragments of the rows are.
+            let a = [0, 2, 1, 3].map(|i: usize| weights[i].as_tf32());
+            for (tile, sums) in sums.iter_mut().enumerate() {
+                let b = slice.turned_fragment(rows, worker.lane, tile as i64 * 8, step as i64);
+                *sums = f.tensor_product(Multiplicand::Tf32, &a, &b, sums);
+            }
+        }
+        sums
+    }
+
+    /// Stores the warp's sums, its two rows multiplied by `factors`, to the rows from `first` on, where they exist.
+    pub fn store<'f>(
+        self,
+        f: &'f Function<'f>,
+        worker: Worker<'f>,
+        sums: &Sums<'f>,
+        factors: Option<[Scalar<'f>; 2]>,
+        (rows, first): (Rows<'f>, Index<'f>),
+    ) {
+        for (half, row) in worker.rows().into_iter().enumerate() {
+            let place = first + row.to_index();
+            f.when(rows.exists(place), || {
+                let to = rows.row(place);
+                for (tile, sums) in sums.iter().enumerate() {
+                    for (sum, value) in sums.iter().enumerate() {
+                        let (of_row, column) = worker.place(tile, sum);
+                        if of_row != half {
+                            continue;
+                        }
+                        let value = factors.map_or(*value, |factors| *value * factors[half]);
+                        let store = || to.store(column.to_index(), value);
+                        // Only the last eight columns may be more than there are channels.
+                        match (tile as i64 + 1) * 8 <= self.0 {
+                            true => store(),
+                            false => f.when(column.less(f.int32(self.0 as i32)), store),
+                        }
+                    }
+                }
+            });
+        }
+    }
+}
