@@ -4,7 +4,7 @@
 //! keys, or 64 keys of a group of heads and walks along the queries of all its heads.
 
 use super::heads::Rows;
-use super::scoring::Scoring;
+use super::scoring::{Scoring, Token};
 use super::tile::{Channels, ROWS, Sums, THREADS, Worker};
 use crate::cuda::kernels::launch::first;
 use crate::math::exp2_of_softmax;
@@ -101,7 +101,7 @@ struct Statistics<'f> {
     lse: Scalar<'f>,
     /// D.
     through_out: Scalar<'f>,
-    /// The first key of its document.
+    /// The first token of its document.
     start: Int32<'f>,
 }
 
@@ -133,7 +133,10 @@ impl<'f> Backward<'f> {
         channels.copy(f, worker, queries.d_out, query, ROWS, d_out);
         self.keep_statistics(queries, query, ROWS, tiles.statistics);
         f.barrier();
-        let rows = worker.rows().map(|row| (query.to_int32() + row, self.statistics(tiles.statistics, row)));
+        let rows = worker.rows().map(|row| {
+            let statistics = self.statistics(tiles.statistics, row);
+            (Token { position: query.to_int32() + row, start: statistics.start }, statistics)
+        });
         let (begin, end) = self.scoring.keys_of(query, ROWS, self.positions);
         let count = columns(channels);
         let sums = f.carry(begin, end, count, channels.nothing(f), |key, sums| {
@@ -145,7 +148,7 @@ impl<'f> Backward<'f> {
             let d_weights = channels.product(f, worker, d_out, (v, count));
             let (_, d_scores) = self.weigh(products, d_weights, |row, column| {
                 let (query, statistics) = rows[row];
-                (query, key.to_int32() + column, statistics)
+                (query, self.scoring.key(key + column.to_index(), self.positions), statistics)
             });
             channels.combine(f, worker, &d_scores, k, sums)
         });
@@ -165,7 +168,7 @@ impl<'f> Backward<'f> {
         let [q, d_out] = tiles.columns;
         channels.copy(f, worker, keys.k, key, ROWS, k);
         channels.copy(f, worker, keys.v, key, ROWS, v);
-        let rows = worker.rows().map(|row| key.to_int32() + row);
+        let rows = worker.rows().map(|row| self.scoring.key(key + row.to_index(), self.positions));
         let (begin, end) = self.scoring.queries_of(key, ROWS, self.positions);
         let count = columns(channels);
         let nothing = (channels.nothing(f), channels.nothing(f));
@@ -181,7 +184,8 @@ impl<'f> Backward<'f> {
                 let d_weights = channels.product(f, worker, v, (d_out, count));
                 let (weights, d_scores) = self.weigh(products, d_weights, |row, column| {
                     let statistics = self.statistics(tiles.statistics, column);
-                    (query.to_int32() + column, rows[row], statistics)
+                    let query = Token { position: query.to_int32() + column, start: statistics.start };
+                    (query, rows[row], statistics)
                 });
                 let d_values = channels.combine(f, worker, &weights, d_out, d_values);
                 (channels.combine(f, worker, &d_scores, q, d_keys), d_values)
@@ -197,14 +201,14 @@ impl<'f> Backward<'f> {
         &self,
         products: Sums<'f>,
         d_weights: Sums<'f>,
-        element: impl Fn(usize, Int32<'f>) -> (Int32<'f>, Int32<'f>, Statistics<'f>),
+        element: impl Fn(usize, Int32<'f>) -> (Token<'f>, Token<'f>, Statistics<'f>),
     ) -> (Sums<'f>, Sums<'f>) {
         let (f, scoring, positions) = (self.f, self.scoring, self.positions.to_int32());
         let one = |tile: usize, i: usize, product: Scalar<'f>, d_weight: Scalar<'f>| {
             let (row, column) = self.worker.place(tile, i);
             let (query, key, statistics) = element(row, column);
-            let exist = query.less(positions) & key.less(positions);
-            let seen = exist & scoring.sees(query, statistics.start, key);
+            let exist = query.position.less(positions) & key.position.less(positions);
+            let seen = exist & scoring.sees(query, key);
             let score = product.times_plus(f.scalar(scoring.factor()), -statistics.lse);
             let weight = seen.select(exp2_of_softmax(score), f.scalar(0.0));
             (weight, (d_weight - statistics.through_out) * weight * scoring.scale)

@@ -1,12 +1,12 @@
 //! Attention of 64 queries of a head: keys go by in tiles, the softmax keeps up.
 
 use super::heads::Rows;
-use super::scoring::Scoring;
+use super::scoring::{Scoring, Token};
 use super::tile::{Channels, ROWS, Sums, THREADS, Worker};
 use crate::cuda::kernels::launch::first;
 use crate::kernels::attention::LOWEST;
 use crate::math::{exp2_of_softmax, log};
-use crate::mlir::{Function, GpuLaunch, Index, Int32, Scalar};
+use crate::mlir::{Function, GpuLaunch, Index, Scalar};
 use std::f32::consts::LN_2;
 use tfc_compiler::executable::{Extent, Geometry};
 use tfc_compiler::kernel::{Attention, CachedAttention};
@@ -146,7 +146,7 @@ impl<'f> Forward<'f> {
         let last = self.q.count - 1;
         let rows = worker.rows().map(|row| {
             let row = (query + row.to_index()).or_at_most(last);
-            ((self.offset + row).to_int32(), self.scoring.start(row).to_int32())
+            Token { position: (self.offset + row).to_int32(), start: self.scoring.start(row).to_int32() }
         });
         let start = vec![(f.scalar(LOWEST), f.scalar(0.0)); 2];
         let (sums, softmax) = f.carry(begin, end, count, (channels.nothing(f), start), |key, (sums, softmax)| {
@@ -175,12 +175,12 @@ impl<'f> Forward<'f> {
     }
 
     /// From products with the keys from `key` on to scores, [`LOWEST`] where a query does not see a key.
-    fn scores(&self, products: Sums<'f>, key: Index<'f>, rows: [(Int32<'f>, Int32<'f>); 2]) -> Sums<'f> {
-        let (f, key, keys) = (self.f, key.to_int32(), self.keys.to_int32());
+    fn scores(&self, products: Sums<'f>, key: Index<'f>, rows: [Token<'f>; 2]) -> Sums<'f> {
+        let f = self.f;
         let score = |tile: usize, i: usize, product: Scalar<'f>| {
             let (row, column) = self.worker.place(tile, i);
-            let ((position, start), key) = (rows[row], key + column);
-            let seen = key.less(keys) & self.scoring.sees(position, start, key);
+            let key = key + column.to_index();
+            let seen = key.less(self.keys) & self.scoring.sees(rows[row], self.scoring.key(key, self.keys));
             seen.select(product * self.scoring.factor(), f.scalar(LOWEST))
         };
         let of_tile = |(tile, products): (usize, Vec<Scalar<'f>>)| {
