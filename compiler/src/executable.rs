@@ -105,3 +105,19 @@ pub trait Backend: Send + Sync {
     /// Makes code callable; code of another target or version is refused.
     fn load(&self, code: &Code) -> Result<Loaded, BackendError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Extent;
+
+    #[test]
+    fn extents_follow_the_sizes() {
+        let (rows, columns) = (Extent::Size(0), Extent::Size(1));
+        let tiles = Extent::Product(vec![Extent::Sum(vec![rows.clone(), Extent::Size(2)]), columns.clone().units(128)]);
+        assert_eq!(tiles.evaluate(&[3, 129, 4]), 7 * 2);
+        assert_eq!(tiles.evaluate(&[3, 0, 4]), 0);
+        let short = Extent::IfAtMost(Box::new(columns), 1024, Box::new((rows.clone().units(8), rows)));
+        assert_eq!(short.evaluate(&[17, 1024]), 3);
+        assert_eq!(short.evaluate(&[17, 1025]), 17);
+    }
+}

@@ -5,6 +5,7 @@ use crate::container;
 use crate::kernels;
 use crate::load::LoadedObjects;
 use crate::mlir::Emission;
+use crate::parallel::in_parts;
 use crate::processor::Processor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tfc_compiler::executable::{Backend, BackendError, Code, EmitStage, Function, Loaded};
@@ -52,17 +53,7 @@ impl Backend for CpuBackend {
 
     fn emit(&self, kernels: &[Kernel]) -> Result<Code, BackendError> {
         kernels.iter().try_for_each(kernels::check)?;
-        let parts = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS).min(kernels.len());
-        let objects = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..parts).map(|part| scope.spawn(move || self.object(kernels, part, parts))).collect();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-                thread.join().unwrap_or_else(|_| {
-                    Err(BackendError("a thread of the compiler panicked: this is a bug in tfc".into()))
-                })
-            };
-            threads.into_iter().map(join).collect::<Result<Vec<_>, _>>()
-        })?;
+        let objects = in_parts(kernels.len(), THREADS, |part, parts| self.object(kernels, part, parts))?;
         self.compiled.fetch_add(kernels.len(), Ordering::Relaxed);
         let function = |(i, kernel)| Function {
             symbol: symbol(i),

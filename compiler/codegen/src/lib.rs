@@ -11,6 +11,7 @@ mod load;
 mod lower;
 mod math;
 mod mlir;
+mod parallel;
 mod peak;
 mod processor;
 #[cfg(test)]

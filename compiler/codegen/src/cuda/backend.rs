@@ -4,6 +4,7 @@ use super::architecture::Architecture;
 use super::kernels;
 use super::lower::Compiler;
 use crate::container;
+use crate::parallel::in_parts;
 use tfc_compiler::executable::{Backend, BackendError, Code, EmitStage, Function, Geometry, Loaded};
 use tfc_compiler::kernel::Kernel;
 
@@ -45,17 +46,8 @@ impl Backend for CudaBackend {
     /// PTX modules, one for each thread that compiled.
     fn emit(&self, kernels: &[Kernel]) -> Result<Code, BackendError> {
         kernels.iter().try_for_each(|kernel| kernels::check(self.architecture, kernel))?;
-        let parts = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS).min(kernels.len());
-        let modules = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..parts).map(|part| scope.spawn(move || self.share(kernels, EmitStage::Ptx, part, parts))).collect();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, Result<String, BackendError>>| {
-                let text = thread.join().unwrap_or_else(|_| {
-                    Err(BackendError("a thread of the compiler panicked: this is a bug in tfc".into()))
-                });
-                text.map(String::into_bytes)
-            };
-            threads.into_iter().map(join).collect::<Result<Vec<_>, _>>()
+        let modules = in_parts(kernels.len(), THREADS, |part, parts| {
+            self.share(kernels, EmitStage::Ptx, part, parts).map(String::into_bytes)
         })?;
         let function = |i| Function { symbol: symbol(i), scratch_bytes: 0 };
         Ok(Code {

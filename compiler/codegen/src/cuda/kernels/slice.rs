@@ -170,3 +170,74 @@ impl Slice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BANKS, CHUNK_WORDS, Multiplicand, Side, Slice};
+    use std::collections::BTreeSet;
+
+    const SLICES: [(Multiplicand, bool, i64, i64); 8] = [
+        (Multiplicand::Bf16, true, 128, 32),
+        (Multiplicand::Tf32, true, 128, 16),
+        (Multiplicand::Tf32, true, 64, 32),
+        (Multiplicand::Tf32, true, 64, 96),
+        (Multiplicand::Bf16, false, 128, 32),
+        (Multiplicand::Bf16, false, 256, 32),
+        (Multiplicand::Tf32, false, 64, 16),
+        (Multiplicand::Tf32, false, 256, 16),
+    ];
+
+    fn slices() -> impl Iterator<Item = Slice> {
+        let slice =
+            |(multiplicand, along_k, lanes, depth)| Slice { side: Side::A, multiplicand, along_k, lanes, depth };
+        SLICES.into_iter().map(slice)
+    }
+
+    /// The word where a chunk begins.
+    fn word(slice: Slice, row: i64, chunk: i64) -> i64 {
+        row * slice.words_of_row() + (chunk ^ slice.exchange_of(row)) * CHUNK_WORDS
+    }
+
+    #[test]
+    fn every_chunk_has_a_place_of_its_own() {
+        for slice in slices() {
+            let rows = slice.chunks() / slice.chunks_of_row();
+            let all = (0..rows).flat_map(|row| (0..slice.chunks_of_row()).map(move |chunk| word(slice, row, chunk)));
+            let places: BTreeSet<i64> = all.collect();
+            assert_eq!(places.len() as i64, slice.chunks(), "{slice:?}");
+            assert_eq!(places.last().unwrap() + CHUNK_WORDS, slice.bytes() / 4, "{slice:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_at_once_is_in_different_banks() {
+        for slice in slices() {
+            for chunk in 0..slice.chunks_of_row() {
+                let bank = |row: i64, chunk: i64| word(slice, row, chunk) / CHUNK_WORDS % BANKS;
+                let banks: BTreeSet<i64> = match (slice.along_k, slice.multiplicand) {
+                    (true, _) | (false, Multiplicand::Bf16) => (8..16).map(|row| bank(row, chunk)).collect(),
+                    // Eight lanes are two chunks.
+                    (false, Multiplicand::Tf32) => {
+                        let pair = chunk / 2 * 2;
+                        (4..8).flat_map(|row| [bank(row, pair), bank(row, pair + 1)]).collect()
+                    }
+                };
+                assert_eq!(banks.len() as i64, BANKS, "chunk {chunk} of {slice:?}");
+            }
+        }
+    }
+
+    /// Where rows are lanes, every second of eight rows, two chunks of each.
+    #[test]
+    fn so_is_what_is_read_turned() {
+        let turned = |slice: &Slice| slice.along_k && slice.chunks_of_row() >= BANKS;
+        for slice in slices().filter(turned) {
+            for (first, pair) in [(0, 0), (1, 0), (8, 2), (9, 6)] {
+                let rows = (0..4).map(|i| first + 2 * i);
+                let bank = |row: i64, chunk: i64| word(slice, row, chunk) / CHUNK_WORDS % BANKS;
+                let banks: BTreeSet<i64> = rows.flat_map(|row| [bank(row, pair), bank(row, pair + 1)]).collect();
+                assert_eq!(banks.len() as i64, BANKS, "{slice:?}");
+            }
+        }
+    }
+}

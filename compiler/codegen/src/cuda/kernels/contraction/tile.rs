@@ -150,3 +150,48 @@ fn instructions(op: &ProgramOp) -> f64 {
         | ProgramOp::Uniform { .. } => 0.0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tfc_compiler::precision::Precision;
+
+    fn contraction(precision: Precision, prologue_a: Option<Unary>, prologue_b: Option<Unary>) -> Contraction {
+        let prologue = |function: Option<Unary>| {
+            function.map(|function| {
+                let mut program = Program::default();
+                let given = program.push(ProgramOp::Given);
+                let result = program.push(ProgramOp::Unary(function, given));
+                (program, result)
+            })
+        };
+        let mut epilogue = Program::default();
+        let sum = epilogue.push(ProgramOp::Given);
+        Contraction {
+            precision,
+            transpose_a: false,
+            transpose_b: false,
+            prologue_a: prologue(prologue_a),
+            prologue_b: prologue(prologue_b),
+            epilogue,
+            stores: vec![(2, sum)],
+            access: vec![ContractionAccess::Matrix],
+        }
+    }
+
+    /// Square tiles read least; an operand that is expensive to compute is computed less often where the tile is long on the other side.
+    #[test]
+    fn tiles_are_long_where_that_saves_work() {
+        for architecture in Architecture::ALL {
+            for precision in [Precision::F32, Precision::Bf16] {
+                let chosen = |a, b| Tile::choose(architecture, &contraction(precision, a, b));
+                let size = |tile: Tile| (tile.rows, tile.columns);
+                assert_eq!(size(chosen(None, None)), (128, 128));
+                assert_eq!(size(chosen(Some(Unary::Relu), None)), (128, 128));
+                assert_eq!(size(chosen(Some(Unary::Gelu), None)), (64, 256));
+                assert_eq!(size(chosen(None, Some(Unary::Gelu))), (256, 64));
+                assert!(chosen(Some(Unary::Gelu), None).shared_bytes() <= architecture.shared_bytes_of_block);
+            }
+        }
+    }
+}
