@@ -14,7 +14,7 @@ use tfc_compiler::model::Model;
 use tfc_compiler::size::SizeValues;
 
 /// What [`State::version`] is now.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
