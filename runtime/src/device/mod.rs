@@ -4,7 +4,9 @@
 //! of the rest; the trainer speaks to it in host tensors and names of entries, and knows nothing else of the device.
 
 mod cpu;
+mod engine;
 mod files;
+mod host;
 mod laps;
 mod launch;
 mod memory;

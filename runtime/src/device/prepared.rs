@@ -1,56 +1,55 @@
 //! A plan at given sizes: every launch with its addresses and numbers, so that a call evaluates nothing.
 
+use super::engine::{Engine, Span};
 use super::laps::Laps;
-use super::launch::Launch;
 use super::memory::Memory;
-use super::pool::Pool;
 use super::storages::Storages;
 use super::{shape_at, tables};
 use crate::Result;
-use std::sync::Arc;
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Access, Kernel, Operand};
 use tfc_compiler::plan::{self, Argument, Layout, Place, Plan, Spot};
 use tfc_compiler::size::{Size, SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 
-/// Good for as long as what it was made of stays where it is: code, arena, storages and scratch.
-pub struct Prepared {
+/// Good for as long as what it was made of stays where it is: the engine's code, arena and storages.
+pub struct Prepared<L> {
     pub sizes: SizeValues,
     pub inputs: Vec<Memory>,
     pub outputs: Vec<Memory>,
     tables: Vec<Memory>,
     /// Chunks one after the other.
-    steps: Vec<Step>,
+    steps: Vec<Step<L>>,
 }
 
-enum Step {
-    Launch(Ready),
-    Zero { start: *mut u8, bytes: usize },
+enum Step<L> {
+    Launch(Ready<L>),
+    Zero(Span),
 }
 
-pub struct Ready {
-    launch: Arc<Launch>,
-    extent: i64,
+pub struct Ready<L> {
+    launch: L,
     /// What is computed, in the graph's words.
     pub label: String,
     /// The f32 that it writes to, to the ends of their buffers.
-    written: Vec<(*mut u8, usize)>,
+    written: Vec<Span>,
 }
 
 /// What plans run on.
-pub struct Ground<'a> {
+pub struct Ground<'a, E> {
     pub kernels: &'a [Kernel],
-    /// Of the kernels' code.
-    pub addresses: &'a [usize],
+    pub engine: &'a E,
     pub storages: &'a Storages,
     pub arena: &'a Memory,
-    /// One per thread.
-    pub scratch: &'a [Memory],
 }
 
-impl Prepared {
-    pub fn new(plan: &Plan, layout: &Layout, sizes: &SizeValues, ground: &Ground) -> Result<Prepared> {
+impl<L> Prepared<L> {
+    pub fn new<E: Engine<Launch = L>>(
+        plan: &Plan,
+        layout: &Layout,
+        sizes: &SizeValues,
+        ground: &Ground<E>,
+    ) -> Result<Prepared<L>> {
         let memory = |shape| Memory::new(4 * shape_at(shape, sizes).iter().product::<usize>());
         let mut prepared = Prepared {
             sizes: sizes.clone(),
@@ -64,7 +63,7 @@ impl Prepared {
         Ok(prepared)
     }
 
-    fn place(&self, plan: &Plan, layout: &Layout, buffer: usize, ground: &Ground) -> *mut u8 {
+    fn place<E>(&self, plan: &Plan, layout: &Layout, buffer: usize, ground: &Ground<E>) -> *mut u8 {
         match &plan.buffers[buffer].place {
             Place::Arena { .. } => {
                 let Spot { lender, offset } =
@@ -84,51 +83,60 @@ impl Prepared {
 
     /// Runs the steps. `inspect` sees each launch when it has run, and may end the call.
     ///
+    /// # Errors
+    /// The engine gave up.
+    ///
     /// # Safety
     /// What the plan was prepared on is where it was, and nobody else uses it.
-    pub unsafe fn run(&self, pool: &Pool, laps: &mut Laps, inspect: &mut dyn FnMut(&Ready) -> bool) {
+    pub unsafe fn run<E: Engine<Launch = L>>(
+        &self,
+        engine: &mut E,
+        laps: &mut Laps,
+        inspect: &mut dyn FnMut(&Ready<L>) -> bool,
+    ) -> Result<()> {
         for step in &self.steps {
             match step {
                 Step::Launch(ready) => {
                     // SAFETY: as the caller promises; the kernel's operands and sizes are those of the verified plan.
-                    unsafe { ready.launch.run(pool, ready.extent) };
+                    unsafe { engine.run(&ready.launch)? };
                     laps.lap();
                     if !inspect(ready) {
-                        return;
+                        return Ok(());
                     }
                 }
-                Step::Zero { start, bytes } => {
+                Step::Zero(Span { start, elements }) => {
                     // SAFETY: the buffer is that large at these sizes; the caller promises that it is there and not used by others.
-                    unsafe { std::ptr::write_bytes(*start, 0, *bytes) };
+                    unsafe { std::ptr::write_bytes(*start, 0, 4 * elements) };
                     laps.lap();
                 }
             }
         }
+        Ok(())
     }
 }
 
-impl Ready {
+impl<L> Ready<L> {
     /// Whether all that the launch has written are numbers.
     ///
     /// # Safety
     /// As for [`Prepared::run`], during which this is called.
     pub unsafe fn wrote_numbers(&self) -> bool {
-        self.written.iter().all(|(start, elements)| {
+        self.written.iter().all(|span| {
             // SAFETY: the buffer is that large, and its memory was zeroed when it was made, so every element is a number.
-            let written = unsafe { std::slice::from_raw_parts(start.cast::<f32>(), *elements) };
+            let written = unsafe { std::slice::from_raw_parts(span.start.cast::<f32>(), span.elements) };
             written.iter().all(|x| x.is_finite())
         })
     }
 }
 
-struct Preparation<'a> {
+struct Preparation<'a, E: Engine> {
     plan: &'a Plan,
-    ground: &'a Ground<'a>,
+    ground: &'a Ground<'a, E>,
     buffers: Vec<*mut u8>,
-    steps: &'a mut Vec<Step>,
+    steps: &'a mut Vec<Step<E::Launch>>,
 }
 
-impl Preparation<'_> {
+impl<E: Engine> Preparation<'_, E> {
     fn steps(&mut self, steps: &[plan::Step], sizes: &mut SizeValues) {
         for step in steps {
             match step {
@@ -137,8 +145,8 @@ impl Preparation<'_> {
                     self.steps.push(Step::Launch(ready));
                 }
                 plan::Step::Zero(buffer) => {
-                    let (start, elements) = self.rest(&Argument { buffer: *buffer, offset: Size::constant(0) }, sizes);
-                    self.steps.push(Step::Zero { start, bytes: 4 * elements });
+                    let whole = self.rest(&Argument { buffer: *buffer, offset: Size::constant(0) }, sizes);
+                    self.steps.push(Step::Zero(whole));
                 }
                 plan::Step::Chunks { rows, chunk, body } => {
                     for (start, rows) in plan::chunks(rows.eval(sizes), *chunk) {
@@ -151,31 +159,24 @@ impl Preparation<'_> {
         }
     }
 
-    fn launch(&self, launch: &plan::Launch, sizes: &SizeValues) -> Ready {
+    fn launch(&self, launch: &plan::Launch, sizes: &SizeValues) -> Ready<E::Launch> {
         let kernel = &self.ground.kernels[launch.kernel as usize];
         let numbers: Vec<i64> = launch.sizes.iter().map(|s| s.eval(sizes)).collect();
-        let arguments: Vec<(*mut u8, usize)> = launch.arguments.iter().map(|a| self.rest(a, sizes)).collect();
+        let arguments: Vec<Span> = launch.arguments.iter().map(|a| self.rest(a, sizes)).collect();
         let is_written =
             |operand: &Operand| operand.dtype == DType::F32 && matches!(operand.access, Access::Write | Access::Update);
         let written = arguments.iter().zip(&kernel.operands).filter(|(_, operand)| is_written(operand));
         Ready {
-            extent: kernel.extent(&numbers),
             label: launch.label.clone(),
             written: written.map(|(argument, _)| *argument).collect(),
-            launch: Arc::new(Launch {
-                address: self.ground.addresses[launch.kernel as usize],
-                buffers: arguments.iter().map(|(start, _)| *start).collect(),
-                sizes: numbers,
-                scratch: self.ground.scratch.iter().map(Memory::address).collect(),
-            }),
+            launch: self.ground.engine.prepare(launch.kernel as usize, &arguments, numbers),
         }
     }
 
-    /// Where an argument starts, and how many elements its buffer has from there on.
-    fn rest(&self, argument: &Argument, sizes: &SizeValues) -> (*mut u8, usize) {
+    fn rest(&self, argument: &Argument, sizes: &SizeValues) -> Span {
         let buffer = argument.buffer.0 as usize;
         let offset = argument.offset.eval(sizes) as usize;
         let elements = self.plan.buffers[buffer].elements.eval(sizes) as usize;
-        (self.buffers[buffer].wrapping_add(4 * offset), elements.saturating_sub(offset))
+        Span { start: self.buffers[buffer].wrapping_add(4 * offset), elements: elements.saturating_sub(offset) }
     }
 }
