@@ -3,5 +3,6 @@
 mod cli;
 mod conformance;
 mod cuda;
+mod cuda_sim;
 mod official;
 mod support;

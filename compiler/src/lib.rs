@@ -24,6 +24,7 @@ pub mod random;
 pub mod recompute;
 pub mod rotary;
 pub mod scalar;
+pub mod simulation;
 pub mod size;
 pub mod stages;
 pub mod storage;

@@ -4,6 +4,7 @@ mod backend;
 mod compile;
 mod container;
 mod cuda;
+pub mod cuda_sim;
 mod gemm;
 mod host;
 mod kernels;
