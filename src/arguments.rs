@@ -41,6 +41,8 @@ pub enum Format {
 pub enum DeviceName {
     /// Compiled for this processor
     Cpu,
+    /// The kernels for CUDA, simulated on this processor and checked: slow
+    CudaSim,
     /// The f64 interpreter: slow and obvious
     Reference,
 }
@@ -107,6 +109,9 @@ pub struct Check {
     pub spec: SpecArguments,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+    /// Also run an update on the simulated GPU, and look for races, stray accesses and the like
+    #[arg(long)]
+    pub kernels: bool,
 }
 
 #[derive(Args)]

@@ -9,6 +9,7 @@ mod commands;
 mod console;
 #[cfg(test)]
 mod documented;
+mod kernels;
 mod memory;
 mod progress;
 mod run_folder;

@@ -2,6 +2,7 @@
 
 use crate::arguments::{Check, Format};
 use crate::console::Console;
+use crate::kernels;
 use crate::spec::Proven;
 use crate::stop::Outcome;
 use serde_json::{Value, json};
@@ -25,7 +26,12 @@ pub fn run(command: &Check, console: &Console) -> Outcome {
         Format::Text => stages::text(&table),
         Format::Json => format!("{:#}\n", json_of(&table)),
     };
-    Ok(console.print(&text)?)
+    console.print(&text)?;
+    if command.kernels {
+        let kernels = kernels::check(model)?;
+        console.say(&format!("{kernels} kernels ran on the simulated GPU, and nothing was found"));
+    }
+    Ok(())
 }
 
 fn json_of(table: &StageTable) -> Value {

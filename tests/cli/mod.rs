@@ -3,6 +3,7 @@
 mod bad_input;
 mod bf16;
 mod commands;
+mod cuda_sim;
 mod memory;
 mod official;
 mod resume;

@@ -3,6 +3,7 @@
 
 mod bf16;
 mod checkpointing;
+mod cuda_sim;
 mod documents;
 mod growth;
 mod language_model;

@@ -4,7 +4,7 @@ pub mod torch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use tfc_codegen::CpuBackend;
+use tfc_codegen::{Architecture, CpuBackend, CudaBackend, cuda_sim};
 use tfc_compiler::check::{Loader, Options, check};
 use tfc_compiler::compile::compile;
 use tfc_compiler::compiled::{Compiled, Entry};
@@ -13,13 +13,17 @@ use tfc_compiler::model::Model;
 use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 use tfc_grammar::{Color, Sources, render_all};
-use tfc_runtime::device::{CpuSession, HostTensor, ReferenceSession, Session};
+use tfc_runtime::device::{CpuSession, CudaSimSession, HostTensor, ReferenceSession, Session};
 use tfc_runtime::storage::{Dtype, TensorFile};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Device {
     Reference,
-    Cpu { threads: usize },
+    Cpu {
+        threads: usize,
+    },
+    /// With the checker on.
+    CudaSim,
 }
 
 /// A spec that is one text.
@@ -104,6 +108,11 @@ pub fn open(compiled: Arc<Compiled>, device: Device) -> Box<dyn Session> {
     match device {
         Device::Reference => Box::new(ReferenceSession::new(compiled)),
         Device::Cpu { threads } => on_cpu(compiled, &CpuBackend::new(), threads),
+        Device::CudaSim => {
+            let backend = CudaBackend::new(Architecture::BASELINE);
+            let program = cuda_sim::program(&backend, &compiled.program.kernels, true).expect("kernels compile");
+            Box::new(CudaSimSession::new(compiled, program).expect("there is memory"))
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! of the rest; the trainer speaks to it in host tensors and names of entries, and knows nothing else of the device.
 
 mod cpu;
+mod cuda_sim;
 mod engine;
 mod files;
 mod host;
@@ -18,6 +19,7 @@ mod storages;
 mod tables;
 
 pub use cpu::CpuSession;
+pub use cuda_sim::CudaSimSession;
 pub use files::{read_tensor, write_named};
 pub use laps::CallProfile;
 pub use memory::readable;

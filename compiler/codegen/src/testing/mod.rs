@@ -1,4 +1,6 @@
-//! What the tests share: modules loaded and called, and kernels held against their meaning.
+//! What the tests share: modules loaded and called, and kernels held against their meaning, on this processor and on a simulated GPU.
+
+mod gpu;
 
 use crate::compile::Compiler;
 use crate::kernels;
@@ -6,6 +8,7 @@ use crate::load::LoadedObjects;
 use crate::mlir::Emission;
 use crate::processor::Processor;
 use crate::vectors::Vectors;
+use gpu::GpuTrial;
 use std::ops::Range;
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Access, Kernel, evaluate_buffers};
@@ -57,13 +60,17 @@ pub struct Trial {
     kernel: Kernel,
     vectors: Vectors,
     jit: Jit,
+    /// Of one of all register widths.
+    gpu: Option<GpuTrial>,
 }
 
 impl Trial {
     pub fn new(kernel: &Kernel, vectors: Vectors) -> Trial {
         kernels::check(kernel).expect("a well-formed kernel");
         let jit = Jit::new(vectors, |emission| kernels::emit(emission, "kernel", kernel));
-        Trial { kernel: kernel.clone(), vectors, jit }
+        let once = all_vectors().first() == Some(&vectors);
+        let gpu = if once { GpuTrial::new(kernel) } else { None };
+        Trial { kernel: kernel.clone(), vectors, jit, gpu }
     }
 
     /// Runs the kernel on `buffers` and holds what it writes against the f64 evaluation: each number within `tolerance` of the
@@ -79,6 +86,9 @@ impl Trial {
 
     /// The same where the evaluation is at hand.
     pub fn check_against(&self, truth: &[Vec<f64>], buffers: &[Vec<f64>], sizes: &[i64], allowed: impl Fn(f64) -> f64) {
+        if let Some(gpu) = &self.gpu {
+            gpu.check_against(truth, buffers, sizes, &allowed);
+        }
         let items = self.kernel.extent(sizes);
         let whole = self.run(buffers, sizes, std::iter::once(0..items));
         let divided = self.run(buffers, sizes, (0..items).rev().map(|i| i..i + 1));

@@ -1,0 +1,112 @@
+//! Kernels on the simulated GPU, with the checker on.
+
+use crate::cuda::{Architecture, CudaBackend};
+use crate::cuda_sim;
+use std::cell::RefCell;
+use tfc_compiler::executable::Geometry;
+use tfc_compiler::graph::DType;
+use tfc_compiler::kernel::{Access, Body, Kernel};
+use tfc_compiler::precision::Precision;
+use tfc_compiler::simulation::SimulatedProgram;
+use tfc_cuda_sim::{Argument, Dimensions, Launch, Simulator};
+
+/// Numbers in all buffers: more take the simulator too long.
+const MOST_NUMBERS: usize = 12_000;
+
+/// tf32 has ten bits of fraction: each operand is off by 2⁻¹¹ of itself at most.
+const TF32: f64 = 1e-3;
+
+pub struct GpuTrial {
+    kernel: Kernel,
+    geometry: Geometry,
+    simulator: RefCell<Simulator>,
+}
+
+impl GpuTrial {
+    /// None where there is no code for its body yet.
+    pub fn new(kernel: &Kernel) -> Option<GpuTrial> {
+        let backend = CudaBackend::new(Architecture::BASELINE);
+        let geometry = backend.geometry(kernel).ok()?;
+        let program = cuda_sim::program(&backend, std::slice::from_ref(kernel), true).expect("the simulator knows it");
+        let SimulatedProgram { simulation, loaded, .. } = program;
+        Some(GpuTrial { kernel: kernel.clone(), geometry, simulator: RefCell::new(Simulator::new(simulation, loaded)) })
+    }
+
+    /// As [`super::Trial::check_against`]; in two orders, which must give the same bits.
+    pub fn check_against(&self, truth: &[Vec<f64>], buffers: &[Vec<f64>], sizes: &[i64], allowed: impl Fn(f64) -> f64) {
+        if buffers.iter().map(Vec::len).sum::<usize>() > MOST_NUMBERS {
+            return;
+        }
+        let [results, again] = [1, 2].map(|seed| self.run(buffers, sizes, seed));
+        let largest_of = |x: &[f64]| x.iter().fold(0f64, |m, x| m.max(x.abs()));
+        let written = truth.iter().zip(&self.kernel.operands).filter(|(_, o)| o.access != Access::Read);
+        // A gradient may cancel where another of the same kernel does not.
+        let rounding = self.rounding() * written.map(|(truth, _)| largest_of(truth)).fold(0.0, f64::max);
+        for (b, operand) in self.kernel.operands.iter().enumerate() {
+            let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert_eq!(
+                bits(&results[b]),
+                bits(&again[b]),
+                "operand {b} depends on the order of threads, sizes {sizes:?}"
+            );
+            if operand.access == Access::Read {
+                continue;
+            }
+            let allowed = allowed(largest_of(&truth[b])) + rounding;
+            for (i, (got, want)) in results[b].iter().zip(&truth[b]).enumerate() {
+                let error = (f64::from(*got) - want).abs();
+                assert!(
+                    error <= allowed || want.is_nan() && got.is_nan(),
+                    "operand {b}[{i}] is {got}, not {want}, with sizes {sizes:?} on the GPU: {:?}",
+                    self.kernel.body
+                );
+            }
+        }
+    }
+
+    /// What the operands of products lose on a GPU, relative to the largest result.
+    fn rounding(&self) -> f64 {
+        match &self.kernel.body {
+            Body::Contraction(body) if body.precision == Precision::F32 => TF32,
+            // Two or more products, one after the other.
+            Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => 4.0 * TF32,
+            _ => 0.0,
+        }
+    }
+
+    fn run(&self, buffers: &[Vec<f64>], sizes: &[i64], seed: u64) -> Vec<Vec<f32>> {
+        let number = |x: &f64, dtype: DType| match dtype {
+            DType::F32 => (*x as f32).to_bits(),
+            DType::I32 => *x as i32 as u32,
+        };
+        let operands = &self.kernel.operands;
+        let words = |(buffer, dtype): (&Vec<f64>, DType)| buffer.iter().map(|x| number(x, dtype)).collect::<Vec<u32>>();
+        let mut memory: Vec<Vec<u32>> = buffers.iter().zip(operands.iter().map(|o| o.dtype)).map(words).collect();
+        let in_memory = memory.iter_mut().zip(operands).map(|(words, operand)| Argument::Buffer {
+            address: words.as_mut_ptr().cast(),
+            bytes: 4 * words.len(),
+            writable: operand.access != Access::Read,
+        });
+        let arguments: Vec<Argument> = in_memory.chain(sizes.iter().map(|size| Argument::Number(*size))).collect();
+        let blocks = self.geometry.blocks.evaluate(sizes) as u32;
+        let launch = Launch {
+            kernel: 0,
+            arguments: &arguments,
+            dimensions: Dimensions { block: [self.geometry.threads, 1, 1], grid: [blocks, 1, 1] },
+            dynamic_shared_bytes: self.geometry.shared_bytes as usize,
+            seed,
+            allowed_conflicts: u64::MAX,
+        };
+        if blocks > 0 {
+            // SAFETY: the checker is on, and nothing else accesses the buffers.
+            let ran = unsafe { self.simulator.borrow_mut().launch(&launch) };
+            ran.unwrap_or_else(|report| panic!("sizes {sizes:?}, {:?}:\n{report}", self.kernel.body));
+        }
+        let value = |word: &u32, dtype: DType| match dtype {
+            DType::F32 => f32::from_bits(*word),
+            DType::I32 => *word as i32 as f32,
+        };
+        let numbers = |(words, dtype): (&Vec<u32>, DType)| words.iter().map(|word| value(word, dtype)).collect();
+        memory.iter().zip(operands.iter().map(|o| o.dtype)).map(numbers).collect()
+    }
+}
