@@ -1,4 +1,4 @@
-//! Which values are kept in memory, and which are recomputed where they are used ([`cost`] says why).
+//! Which values are kept in memory, and which are recomputed where they are used ([`mod@cost`] says why).
 //!
 //! Kept are what kernels of their own make (products, reductions, attention, …), what they need as dense operands, what is a function of
 //! two matrices and used twice, what can take the place of its matrix, what is handed back anyway, and, before it is repeated along rows, what was computed from something computed: so a row's

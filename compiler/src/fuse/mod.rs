@@ -3,7 +3,7 @@
 //! A graph is read backwards from what must be in memory: the outputs, and what kernels of their own make. What lies between is pointwise and
 //! views, and is computed where it is used, in registers: in the prologue of a product as its operand is loaded, in its epilogue before its
 //! result is stored, or in a row program, which also reduces along rows. Views are addressing. Structure decides, not names:
-//! [`cost`] holds the rules.
+//! [`mod@cost`] holds the rules.
 //!
 //! Row norms of a product are a pass of their own as yet. In an epilogue they would be partial sums, one per row and block of columns, written beside
 //! the product and added in order by whoever reads the norm; [`epilogue`] is where they would be absorbed.
