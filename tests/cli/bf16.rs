@@ -19,7 +19,7 @@ fn bf16_changes_the_losses_by_much_less_than_another_seed_does() {
     let pairs = exact.iter().enumerate().flat_map(|(i, one)| exact[..i].iter().map(move |other| (one, other)));
     let noise = mean(pairs.map(|(one, other)| mean_difference(one, other)));
     assert!(rounding > 0.0, "nothing was rounded");
-    assert!(rounding < noise / 4.0, "rounding changes the losses by {rounding}, another seed by {noise}");
+    assert!(rounding < noise / 6.0, "rounding changes the losses by {rounding}, another seed by {noise}");
 }
 
 fn validation_losses(workplace: &Workplace, run: &str) -> Vec<f64> {
