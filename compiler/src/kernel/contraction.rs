@@ -14,7 +14,7 @@ use crate::precision::Precision;
 /// strides as [`ContractionAccess`] says, then what [`super::ProgramOp::Size`] reads. An outer stride of 0 shares a matrix among all.
 ///
 /// Extent: `outer · row blocks · ⌈n / COLUMN_BLOCK⌉` blocks of C, columns fastest, where there are ⌈m / ROW_BLOCK⌉ row blocks, or twice as
-/// many where A is computed as it is loaded and B is not; `outer · ⌈n / FEW_COLUMNS⌉` where rows are few.
+/// many where rows are divided first; `outer · ⌈n / FEW_COLUMNS⌉` where rows are few.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Contraction {
     /// What the two operands are rounded to after their prologues.
@@ -50,10 +50,10 @@ pub enum ContractionAccess {
 }
 
 impl Contraction {
-    /// Rows and columns of C in one work item: many rows, for the columns of B are packed once for each item; few columns, for they are what is divided among
-    /// threads. They are a multiple of every micro-tile's width.
+    /// Rows and columns of C in one work item: many rows, for the columns of B are packed once for each item; few columns, for they are what is divided
+    /// among threads, evenly also where there are 256 in all. Items that one thread does are done together.
     pub const ROW_BLOCK: i64 = 1056;
-    pub const COLUMN_BLOCK: i64 = 96;
+    pub const COLUMN_BLOCK: i64 = 32;
     /// The fewest rows that are worth two blocks.
     pub const HALVED_ROWS: i64 = 96;
     /// The most rows of C for which B is read as it is stored, for packing it would cost more than it gains, and the columns of a work item then.
@@ -65,13 +65,15 @@ impl Contraction {
         match self.can_have_few_rows() && sizes[1] <= Self::FEW_ROWS {
             true => sizes[0] * blocks(sizes[2], Self::FEW_COLUMNS),
             false => {
-                let halves = if self.halves_rows() && sizes[1] >= Self::HALVED_ROWS { 2 } else { 1 };
-                sizes[0] * halves * blocks(sizes[1], Self::ROW_BLOCK) * blocks(sizes[2], Self::COLUMN_BLOCK)
+                let [m, n] = [sizes[1], sizes[2]];
+                let halves = if m >= Self::HALVED_ROWS && (self.halves_rows() || m > n) { 2 } else { 1 };
+                sizes[0] * halves * blocks(m, Self::ROW_BLOCK) * blocks(n, Self::COLUMN_BLOCK)
             }
         }
     }
 
-    /// Whether rows are divided before columns are: threads that share the rows of A would each compute all of them.
+    /// Whether rows are always divided before columns are: threads that share the rows of A would each compute all of them. Else the longer side
+    /// is divided first, so that the shorter one is what is packed by each.
     pub fn halves_rows(&self) -> bool {
         self.prologue_a.is_some() && self.prologue_b.is_none()
     }

@@ -64,6 +64,11 @@ pub fn pack_group<'f>(
     });
 }
 
+/// How many rows ahead a matrix is asked for whose rows are k: a block of A is a few lines of each, which no prefetcher of a processor follows.
+const AHEAD: i64 = 8;
+/// f32 of a cache line.
+const LINE: i64 = 16;
+
 /// Packs a matrix whose stored rows are k: lanes lie side by side. Rows of the matrix are read through before the next are begun.
 pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
     let name = format!("pack_columns_{}_{}", layout.numbers.name(), layout.lanes);
@@ -77,6 +82,10 @@ pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, d
             let rows: Vec<_> = (0..there).map(|row| source.at((k + row) * leading)).collect();
             let panel = |panel: Index<'_>, lanes: Option<Index<'_>>| {
                 let first = panel * layout.lanes;
+                for row in 0..there {
+                    let later = source.at((k + row + AHEAD) * leading).at(first);
+                    (0..layout.pitch).step_by(LINE as usize).for_each(|line| later.prefetch(f.index(line), false));
+                }
                 let rows: Vec<_> = rows.iter().map(|row| row.at(first)).collect();
                 copy_step(f, layout, &rows, to.at(panel * distance), lanes.map(|lanes| lanes - first));
             };

@@ -3,7 +3,7 @@
 use super::epilogue::{self, Tile};
 use super::operand::Arguments;
 use super::pack::{Block, Side};
-use crate::gemm::{Layout, Numbers, Panels, STEPS, multiply};
+use crate::gemm::{Layout, Numbers, Panels, env, multiply};
 use crate::kernels::scratch::Scratch;
 use crate::mlir::{Bool, Function, Index, Launch, Pointer};
 use crate::vectors::Vectors;
@@ -11,16 +11,17 @@ use tfc_compiler::kernel::Contraction;
 
 /// Rows of A that are packed and used up before the next are: they stay in the second cache.
 const A_ROWS: i64 = 48;
+
 /// Blocks of columns that share the packing of A while k is done in several passes: their tiles are kept from pass to pass.
 const RUN: i64 = 4;
 const ROWS: i64 = Contraction::ROW_BLOCK;
 /// The most columns of B that are packed at once: a multiple of every micro-tile's width.
-const COLUMNS: i64 = 4 * Contraction::COLUMN_BLOCK;
+pub const COLUMNS: i64 = 384;
 
 /// f32 of scratch: a row block of A and a column block of B, packed, and the tiles of C while k is done in several passes.
 fn parts(numbers: Numbers, vectors: Vectors) -> [i64; 3] {
     let (a, b) = (Layout::of_a(numbers, vectors), Layout::of_b(numbers, vectors));
-    let depth = STEPS * numbers.step();
+    let depth = env("X_STEPS", 768) * numbers.step();
     [a.elements(ROWS, depth), b.elements(COLUMNS, depth), RUN * ROWS * COLUMNS]
 }
 
@@ -29,12 +30,12 @@ pub fn scratch_elements(body: &Contraction, vectors: Vectors) -> i64 {
 }
 
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'f>, body: &Contraction) {
-    let row_blocks = row_blocks(f, arguments.m, body);
+    let row_blocks = row_blocks(arguments, body);
     let items = arguments.n.ceiling_division(Contraction::COLUMN_BLOCK);
     // Of one size, as nearly as can be, and no larger than a block.
     let vectors = f.vectors();
     let numbers = Numbers::new(body.precision, vectors);
-    let passes = arguments.k.ceiling_division(STEPS * numbers.step()).or_at_least(f.index(1));
+    let passes = arguments.k.ceiling_division(env("X_STEPS", 768) * numbers.step()).or_at_least(f.index(1));
     let depth = ((arguments.k + passes - 1) / passes).round_up(8);
     let one_pass = passes.equals(f.index(1));
     let run = one_pass.select(arguments.n, f.index(RUN * COLUMNS)).or_at_least(f.index(1));
@@ -58,12 +59,14 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'
 }
 
 /// As [`Contraction::extent`] counts them.
-fn row_blocks<'f>(f: &'f Function<'f>, m: Index<'f>, body: &Contraction) -> Index<'f> {
+fn row_blocks<'f>(arguments: &Arguments<'f>, body: &Contraction) -> Index<'f> {
+    let (m, n) = (arguments.m, arguments.n);
     let blocks = m.ceiling_division(ROWS);
-    match body.halves_rows() {
-        true => m.less(f.index(Contraction::HALVED_ROWS)).select(blocks, blocks * 2),
-        false => blocks,
-    }
+    let halved = match body.halves_rows() {
+        true => blocks * 2,
+        false => n.less(m).select(blocks * 2, blocks),
+    };
+    m.less(m.constant(Contraction::HALVED_ROWS)).select(blocks, halved)
 }
 
 /// The size of `count` equal blocks of `size`, in whole tiles; `count` may be 0.

@@ -69,7 +69,7 @@ const SHAPES: [[i64; 4]; 22] = [
 fn blocks_are_whole_tiles() {
     for vectors in [Vectors::AVX512, Vectors::AVX2, Vectors::NEON, Vectors::SSE2] {
         assert_eq!(Contraction::ROW_BLOCK % vectors.rows as i64, 0, "{vectors:?}");
-        assert_eq!(Contraction::COLUMN_BLOCK % vectors.columns() as i64, 0, "{vectors:?}");
+        assert_eq!(super::nest::COLUMNS % vectors.columns() as i64, 0, "{vectors:?}");
     }
 }
 
