@@ -14,7 +14,7 @@ use crate::precision::Precision;
 /// strides as [`ContractionAccess`] says, then what [`super::ProgramOp::Size`] reads. An outer stride of 0 shares a matrix among all.
 ///
 /// Extent: `outer · row blocks · ⌈n / COLUMN_BLOCK⌉` blocks of C, columns fastest, where there are ⌈m / ROW_BLOCK⌉ row blocks, or twice as
-/// many where rows are divided first; `outer · ⌈n / FEW_COLUMNS⌉` where rows are few.
+/// many if A is computed as it is loaded, or two at least if rows are the longer side; `outer · ⌈n / FEW_COLUMNS⌉` where rows are few.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Contraction {
     /// What the two operands are rounded to after their prologues.
@@ -66,14 +66,19 @@ impl Contraction {
             true => sizes[0] * blocks(sizes[2], Self::FEW_COLUMNS),
             false => {
                 let [m, n] = [sizes[1], sizes[2]];
-                let halves = if m >= Self::HALVED_ROWS && (self.halves_rows() || m > n) { 2 } else { 1 };
-                sizes[0] * halves * blocks(m, Self::ROW_BLOCK) * blocks(n, Self::COLUMN_BLOCK)
+                let whole = blocks(m, Self::ROW_BLOCK);
+                let rows = match m >= Self::HALVED_ROWS {
+                    true if self.halves_rows() => 2 * whole,
+                    true if m > n => whole.max(2),
+                    _ => whole,
+                };
+                sizes[0] * rows * blocks(n, Self::COLUMN_BLOCK)
             }
         }
     }
 
-    /// Whether rows are always divided before columns are: threads that share the rows of A would each compute all of them. Else the longer side
-    /// is divided first, so that the shorter one is what is packed by each.
+    /// Whether rows are always divided before columns are: threads that share the rows of A would each compute all of them. Else what is
+    /// longer is divided, so that each packs all of what is shorter.
     pub fn halves_rows(&self) -> bool {
         self.prologue_a.is_some() && self.prologue_b.is_none()
     }

@@ -25,6 +25,9 @@ pub use logarithm::log;
 /// How near to its definition a function has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accuracy {
+    /// To its last bits.
+    Full,
+    /// Beside products of f32: an error of an ulp of the largest argument or result is not seen.
     F32,
     /// Beside products of bf16: an error that is well below what rounding the argument to bf16 makes, 2⁻⁹ · |x|, is not seen.
     Bf16,
@@ -42,16 +45,14 @@ impl From<Precision> for Accuracy {
 /// The scalar function of the graph, of the kernels and of the interpreter.
 pub fn unary<'f, K: Float>(function: Unary, accuracy: Accuracy, x: Value<'f, K>) -> Value<'f, K> {
     match function {
-        Unary::Gelu if accuracy == Accuracy::Bf16 => normal::near_gelu(x),
-        Unary::GeluDerivative if accuracy == Accuracy::Bf16 => normal::near_gelu_derivative(x),
         Unary::Negate => -x,
         Unary::Absolute => x.absolute(),
         Unary::Exp => exp(x),
         Unary::Log => log(x),
         Unary::Sqrt => x.square_root(),
         Unary::ReciprocalOrZero => reciprocal_or_zero(x),
-        Unary::Gelu => normal::gelu(x),
-        Unary::GeluDerivative => normal::gelu_derivative(x),
+        Unary::Gelu => normal::gelu(x, accuracy),
+        Unary::GeluDerivative => normal::gelu_derivative(x, accuracy),
         Unary::GeluTanh => logistic::gelu_tanh(x),
         Unary::GeluTanhDerivative => logistic::gelu_tanh_derivative(x),
         Unary::Silu => logistic::silu(x),

@@ -56,14 +56,18 @@ pub fn store_register<'f>(
     }
 }
 
-/// Asks for the memory of a tile, to be called before it is computed.
+/// Asks for the memory of a tile, what is read and what is stored, to be called before it is computed.
 pub fn prefetch<'f>(f: &'f Function<'f>, arguments: &Arguments<'f>, body: &Contraction, tile: Tile<'f>) {
     let columns = f.vectors().columns() as i64;
-    for (operand, _) in &body.stores {
+    let stored = body.stores.iter().map(|(operand, _)| (*operand, true));
+    let is_stored = |operand: &u16| body.stores.iter().any(|(stored, _)| stored == operand);
+    let read = body.epilogue.loads().into_iter().filter(|operand| !is_stored(operand)).map(|operand| (operand, false));
+    let matrices = stored.chain(read).filter(|(operand, _)| arguments.operand(*operand).is_matrix());
+    for (operand, write) in matrices {
         f.times(tile.rows.or_at_most(f.index(f.vectors().rows as i64)), |r| {
             let place = Place { outer: tile.outer, row: tile.row + r, column: tile.column, lanes: Lanes::All };
-            let row = arguments.operand(*operand).row(place).at(place.column);
-            (0..columns).step_by(LINE).for_each(|line| row.prefetch(f.index(line), true));
+            let row = arguments.operand(operand).row(place).at(place.column);
+            (0..columns).step_by(LINE).for_each(|line| row.prefetch(f.index(line), write));
         });
     }
 }

@@ -3,7 +3,7 @@
 use super::epilogue::{self, Tile};
 use super::operand::Arguments;
 use super::pack::{Block, Side};
-use crate::gemm::{Layout, Numbers, Panels, env, multiply};
+use crate::gemm::{Layout, Numbers, Panels, STEPS, multiply};
 use crate::kernels::scratch::Scratch;
 use crate::mlir::{Bool, Function, Index, Launch, Pointer};
 use crate::vectors::Vectors;
@@ -11,7 +11,6 @@ use tfc_compiler::kernel::Contraction;
 
 /// Rows of A that are packed and used up before the next are: they stay in the second cache.
 const A_ROWS: i64 = 48;
-
 /// Blocks of columns that share the packing of A while k is done in several passes: their tiles are kept from pass to pass.
 const RUN: i64 = 4;
 const ROWS: i64 = Contraction::ROW_BLOCK;
@@ -21,7 +20,7 @@ pub const COLUMNS: i64 = 384;
 /// f32 of scratch: a row block of A and a column block of B, packed, and the tiles of C while k is done in several passes.
 fn parts(numbers: Numbers, vectors: Vectors) -> [i64; 3] {
     let (a, b) = (Layout::of_a(numbers, vectors), Layout::of_b(numbers, vectors));
-    let depth = env("X_STEPS", 768) * numbers.step();
+    let depth = STEPS * numbers.step();
     [a.elements(ROWS, depth), b.elements(COLUMNS, depth), RUN * ROWS * COLUMNS]
 }
 
@@ -35,7 +34,7 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'
     // Of one size, as nearly as can be, and no larger than a block.
     let vectors = f.vectors();
     let numbers = Numbers::new(body.precision, vectors);
-    let passes = arguments.k.ceiling_division(env("X_STEPS", 768) * numbers.step()).or_at_least(f.index(1));
+    let passes = arguments.k.ceiling_division(STEPS * numbers.step()).or_at_least(f.index(1));
     let depth = ((arguments.k + passes - 1) / passes).round_up(8);
     let one_pass = passes.equals(f.index(1));
     let run = one_pass.select(arguments.n, f.index(RUN * COLUMNS)).or_at_least(f.index(1));
@@ -64,7 +63,7 @@ fn row_blocks<'f>(arguments: &Arguments<'f>, body: &Contraction) -> Index<'f> {
     let blocks = m.ceiling_division(ROWS);
     let halved = match body.halves_rows() {
         true => blocks * 2,
-        false => n.less(m).select(blocks * 2, blocks),
+        false => n.less(m).select(blocks.or_at_least(m.constant(2)), blocks),
     };
     m.less(m.constant(Contraction::HALVED_ROWS)).select(blocks, halved)
 }

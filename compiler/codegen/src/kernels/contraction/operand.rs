@@ -114,6 +114,11 @@ impl<'f> Operand<'f> {
         }
     }
 
+    /// Whether each place has a number of its own.
+    pub fn is_matrix(&self) -> bool {
+        matches!(self.at, At::Matrix { .. })
+    }
+
     /// Where the row of a place begins.
     pub fn row(&self, place: Place<'f>) -> Pointer<'f> {
         match self.at {

@@ -139,7 +139,8 @@ fn instructions(op: &ProgramOp, precision: Precision) -> f64 {
             Unary::Tanh | Unary::Sigmoid | Unary::Silu | Unary::SiluDerivative => 35.0,
             // See `math::Accuracy`.
             Unary::Gelu | Unary::GeluDerivative if precision == Precision::Bf16 => 15.0,
-            Unary::Gelu | Unary::GeluDerivative | Unary::GeluTanh | Unary::GeluTanhDerivative => 45.0,
+            Unary::Gelu | Unary::GeluDerivative => 20.0,
+            Unary::GeluTanh | Unary::GeluTanhDerivative => 45.0,
         },
         ProgramOp::Binary(Binary::Divide, ..) => 10.0,
         ProgramOp::Binary(Binary::Power, ..) => 60.0,
