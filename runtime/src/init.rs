@@ -37,21 +37,17 @@ pub fn layout(parameter: &Parameter, shape: &[usize]) -> Layout {
 /// Draws some rows of a tensor. Every number is a function of its place, so threads may share the work.
 pub fn draw(init: &Init, sizes: &SizeValues, stream: &Stream, layout: Layout, rows: Range<usize>, numbers: &mut [f32]) {
     let inner = layout.inner.max(1);
+    // Only what is drawn is shared out: where rows were appended, all of it is in the second half.
+    let mut pieces: Vec<(u64, &mut [f32])> = Vec::new();
+    for (outer, block) in numbers.chunks_mut(layout.rows.max(1) * inner).enumerate() {
+        let drawn = block.chunks_mut(inner).enumerate().take(rows.end).skip(rows.start);
+        pieces.extend(drawn.map(|(row, piece)| ((row * layout.width() + outer * inner) as u64, piece)));
+    }
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    // Pieces of rows, in the tensor's order.
-    let pieces = layout.outer * layout.rows;
-    let share = pieces.div_ceil(threads).max(1);
+    let share = pieces.len().div_ceil(threads).max(1);
     thread::scope(|scope| {
-        for (first, numbers) in (0..).step_by(share).zip(numbers.chunks_mut(share * inner)) {
-            let rows = rows.clone();
-            scope.spawn(move || {
-                for (piece, numbers) in (first..).zip(numbers.chunks_mut(inner)) {
-                    let [outer, row] = [piece / layout.rows, piece % layout.rows];
-                    if rows.contains(&row) {
-                        fill(init, sizes, stream, (row * layout.width() + outer * inner) as u64, numbers);
-                    }
-                }
-            });
+        for pieces in pieces.chunks_mut(share) {
+            scope.spawn(move || pieces.iter_mut().for_each(|(first, piece)| fill(init, sizes, stream, *first, piece)));
         }
     });
 }

@@ -9,6 +9,7 @@ use tfc_compiler::compiled::Entry;
 use tfc_compiler::executable::{Backend, BackendError, EmitStage};
 use tfc_compiler::graph::AttentionMask;
 use tfc_compiler::kernel::{AttentionBackward, Body, Inner, Kernel, Number, Operand, RowAccess};
+use tfc_compiler::precision::Precision;
 
 /// Those of training it, evaluating it and generating text with it, each once.
 fn kernels() -> Vec<Kernel> {
@@ -65,8 +66,8 @@ fn every_kernel_is_assembled_without_spills_and_products_use_tensor_cores() {
 
 #[test]
 fn heads_too_wide_for_registers_are_refused() {
-    let (channels, mask, scale) = (160, AttentionMask::Causal, Number(0.1));
-    let body = Body::AttentionBackward(AttentionBackward { channels, mask, documents: false, scale });
+    let (precision, channels, mask, scale) = (Precision::F32, 160, AttentionMask::Causal, Number(0.1));
+    let body = Body::AttentionBackward(AttentionBackward { precision, channels, mask, documents: false, scale });
     let kernel = Kernel { body, operands: [vec![Operand::READ; 6], vec![Operand::WRITE; 3]].concat() };
     let backend = CudaBackend::new(Architecture::BASELINE);
     let why =

@@ -14,9 +14,14 @@ const SIZES: [[usize; 4]; 4] = [[1, 1024, 12, 12], [16, 256, 4, 4], [1, 2048, 8,
 const CHANNELS: [u32; 3] = [64, 80, 128];
 
 fn main() -> Result<(), BackendError> {
+    [Precision::F32, Precision::Bf16].into_iter().try_for_each(table)
+}
+
+fn table(precision: Precision) -> Result<(), BackendError> {
     let peak = Peak::new(Precision::F32)?;
-    println!("peak of one core now: {:.0} GFLOP/s", peak.measure() / 1e9);
-    let kernels: Vec<Kernel> = CHANNELS.iter().flat_map(|channels| [forward(*channels), backward(*channels)]).collect();
+    println!("{}: peak of one core in f32 now: {:.0} GFLOP/s", precision.name(), peak.measure() / 1e9);
+    let both = |channels: &u32| [forward(precision, *channels), backward(precision, *channels)];
+    let kernels: Vec<Kernel> = CHANNELS.iter().flat_map(both).collect();
     let backend = CpuBackend::new();
     let start = Instant::now();
     let code = backend.emit(&kernels)?;
@@ -36,15 +41,26 @@ fn scale(channels: u32) -> Number {
     Number(1.0 / f64::from(channels).sqrt())
 }
 
-fn forward(channels: u32) -> Kernel {
-    let body =
-        Body::Attention(Attention { channels, mask: AttentionMask::Causal, documents: false, scale: scale(channels) });
+fn forward(precision: Precision, channels: u32) -> Kernel {
+    let body = Body::Attention(Attention {
+        precision,
+        channels,
+        mask: AttentionMask::Causal,
+        documents: false,
+        scale: scale(channels),
+    });
     Kernel { body, operands: [vec![Operand::READ; 3], vec![Operand::WRITE; 2]].concat() }
 }
 
-fn backward(channels: u32) -> Kernel {
+fn backward(precision: Precision, channels: u32) -> Kernel {
     let mask = AttentionMask::Causal;
-    let body = Body::AttentionBackward(AttentionBackward { channels, mask, documents: false, scale: scale(channels) });
+    let body = Body::AttentionBackward(AttentionBackward {
+        precision,
+        channels,
+        mask,
+        documents: false,
+        scale: scale(channels),
+    });
     Kernel { body, operands: [vec![Operand::READ; 6], vec![Operand::WRITE; 3]].concat() }
 }
 

@@ -5,6 +5,7 @@ use super::rows::accumulated;
 use super::task::{Access, DenseWork, Slot, Task, Work};
 use crate::graph::{Graph, NodeId, Op, Value};
 use crate::kernel::{Attention, AttentionBackward, CachedAttention, Number, Rope};
+use crate::precision::Precision;
 use crate::size::{Size, Symbol};
 
 pub fn dense_task(decisions: &Decisions, node: NodeId) -> Task {
@@ -42,13 +43,13 @@ pub fn dense_task(decisions: &Decisions, node: NodeId) -> Task {
         Op::Attention { mask, scale } => {
             let (channels, sizes) = training_sizes(shape(0), shape(1));
             let (mask, scale, documents) = (*mask, Number(*scale), operands.len() == 4);
-            let work = DenseWork::Attention { body: Attention { channels, mask, documents, scale }, sizes };
-            task(decisions, nodes, work, &all, None)
+            let body = Attention { precision: Precision::F32, channels, mask, documents, scale };
+            task(decisions, nodes, DenseWork::Attention { body, sizes }, &all, None)
         }
         Op::AttentionBackward { mask, scale } => {
             let (channels, sizes) = training_sizes(shape(0), shape(1));
             let (mask, scale, documents) = (*mask, Number(*scale), operands.len() == 7);
-            let body = AttentionBackward { channels, mask, documents, scale };
+            let body = AttentionBackward { precision: Precision::F32, channels, mask, documents, scale };
             task(decisions, nodes, DenseWork::AttentionBackward { body, sizes }, &all, None)
         }
         Op::CachedAttention { mask, scale } => {

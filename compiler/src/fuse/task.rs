@@ -78,7 +78,7 @@ pub struct ContractionWork {
     pub result: Register,
 }
 
-/// Kernels on dense tensors: operands are the reads, then the writes, in the order of the kernel's documentation.
+/// Kernels on dense tensors: operands are the reads, then the writes, in the order of the kernel's documentation. In which precision is for the plan to say.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DenseWork {
     Gather { rows: Size, width: Size },

@@ -5,11 +5,14 @@
 
 use super::program::Number;
 use crate::graph::AttentionMask;
+use crate::precision::Precision;
 
 /// Operands: q `[B, T, H, C]`, k `[B, T, G, C]`, v `[B, T, G, C]`, positions i32 `[B, T]` if there are `documents`, out `[B, T, H, C]`,
 /// log-sum-exp `[B, T, H]`. Sizes: B, T, H, G. Extent: B · H · ⌈T / ROW_BLOCK⌉.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attention {
+    /// What queries and keys are rounded to. Weighted sums over keys are of f32.
+    pub precision: Precision,
     pub channels: u32,
     pub mask: AttentionMask,
     /// Whether a query sees nothing of other documents: see `Op::Attention`.
@@ -20,6 +23,9 @@ pub struct Attention {
 /// Operands: q, k, v, out, log-sum-exp, gradient of out, positions if there are `documents`, gradients of q, k, v (zeroed by the kernel). Sizes: B, T, H, G. Extent: B · G.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AttentionBackward {
+    /// What is rounded: the operands of scores, as in the forward pass, of products of gradients and values, and of sums over queries. Sums over
+    /// keys are of f32.
+    pub precision: Precision,
     pub channels: u32,
     pub mask: AttentionMask,
     pub documents: bool,

@@ -20,10 +20,12 @@ impl Display for Kernel {
             Body::Rope(body) => plain(self, rope(body), f),
             Body::CacheWrite(_) => plain(self, "cache_write", f),
             Body::Attention(body) => {
-                attention(self, "attention", (body.channels, body.mask, body.documents, body.scale), f)
+                let name = format!("attention{}", in_precision(body.precision));
+                attention(self, &name, (body.channels, body.mask, body.documents, body.scale), f)
             }
             Body::AttentionBackward(body) => {
-                attention(self, "attention_backward", (body.channels, body.mask, body.documents, body.scale), f)
+                let name = format!("attention_backward{}", in_precision(body.precision));
+                attention(self, &name, (body.channels, body.mask, body.documents, body.scale), f)
             }
             Body::CachedAttention(body) => {
                 attention(self, "cached_attention", (body.channels, body.mask, false, body.scale), f)
@@ -34,10 +36,7 @@ impl Display for Kernel {
 
 fn contraction(kernel: &Kernel, body: &Contraction, f: &mut Formatter<'_>) -> Result {
     let transposed = |yes: bool| if yes { "ᵀ" } else { "" };
-    let precision = match body.precision {
-        Precision::F32 => "",
-        Precision::Bf16 => " in bf16",
-    };
+    let precision = in_precision(body.precision);
     writeln!(f, "contraction{precision} #0{} · #1{}", transposed(body.transpose_a), transposed(body.transpose_b))?;
     let name = |access: &ContractionAccess| match access {
         ContractionAccess::Matrix => "matrix",
@@ -87,6 +86,13 @@ fn rope(body: &super::Rope) -> &'static str {
         (false, true) => "rope in documents",
         (true, false) => "rope inverse",
         (true, true) => "rope inverse in documents",
+    }
+}
+
+fn in_precision(precision: Precision) -> &'static str {
+    match precision {
+        Precision::F32 => "",
+        Precision::Bf16 => " in bf16",
     }
 }
 

@@ -43,9 +43,9 @@ pub fn emit(emission: &Emission, name: &str, kernel: &Kernel) {
 pub fn scratch_bytes(kernel: &Kernel, vectors: Vectors) -> usize {
     let elements = match &kernel.body {
         Body::Contraction(body) => contraction::scratch_elements(body, vectors),
-        Body::Attention(body) => attention::scratch_elements(body.channels, vectors),
+        Body::Attention(body) => attention::scratch_elements(body.channels, body.precision, vectors),
         Body::CachedAttention(body) => attention::cached_scratch_elements(body.channels, vectors),
-        Body::AttentionBackward(body) => attention::backward_scratch_elements(body.channels, vectors),
+        Body::AttentionBackward(body) => attention::backward_scratch_elements(body.channels, body.precision, vectors),
         Body::Rows(_)
         | Body::Columns(_)
         | Body::Gather(_)

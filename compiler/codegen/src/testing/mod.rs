@@ -66,11 +66,16 @@ pub struct Trial {
 
 impl Trial {
     pub fn new(kernel: &Kernel, vectors: Vectors) -> Trial {
-        kernels::check(kernel).expect("a well-formed kernel");
-        let jit = Jit::new(vectors, |emission| kernels::emit(emission, "kernel", kernel));
         let once = all_vectors().first() == Some(&vectors);
         let gpu = if once { GpuTrial::new(kernel) } else { None };
-        Trial { kernel: kernel.clone(), vectors, jit, gpu }
+        Trial { gpu, ..Trial::on_this_processor(kernel, vectors) }
+    }
+
+    /// Not on a GPU: for kernels that are more exact there.
+    pub fn on_this_processor(kernel: &Kernel, vectors: Vectors) -> Trial {
+        kernels::check(kernel).expect("a well-formed kernel");
+        let jit = Jit::new(vectors, |emission| kernels::emit(emission, "kernel", kernel));
+        Trial { kernel: kernel.clone(), vectors, jit, gpu: None }
     }
 
     /// Runs the kernel on `buffers` and holds what it writes against the f64 evaluation: each number within `tolerance` of the

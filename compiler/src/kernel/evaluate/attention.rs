@@ -3,9 +3,11 @@
 use super::Memory;
 use crate::graph::AttentionMask;
 use crate::kernel::{Attention, AttentionBackward, CachedAttention};
+use crate::precision::Precision;
 
 /// The shape of one attention: B sequences, T queries, S keys of which query t stands at `offset + t`, H heads, G key/value heads.
 struct Shape {
+    precision: Precision,
     b: i64,
     t: i64,
     s: i64,
@@ -60,6 +62,13 @@ impl Shape {
         self.positions.map_or(0, |operand| position - memory.get(operand, batch * self.t + position) as i64)
     }
 
+    /// The same of rounded operands.
+    fn rounded_dot(&self, memory: &Memory, (a, x): (usize, i64), (b, y): (usize, i64)) -> f64 {
+        let c = self.channels;
+        let rounded = |operand, element| self.precision.operand(memory.get(operand, element));
+        (0..c).map(|i| rounded(a, x * c + i) * rounded(b, y * c + i)).sum()
+    }
+
     /// Σ over channels of row `x` of one operand times row `y` of another.
     fn dot(&self, memory: &Memory, (a, x): (usize, i64), (b, y): (usize, i64)) -> f64 {
         let c = self.channels;
@@ -70,7 +79,7 @@ impl Shape {
     fn probabilities(&self, memory: &Memory, query: &Query) -> (Vec<(i64, f64)>, f64) {
         let keys = (0..self.s).filter(|key| self.sees(memory, query, *key)).map(|key| self.key_row(query, key));
         let scores: Vec<(i64, f64)> =
-            keys.map(|key| (key, self.scale * self.dot(memory, (0, query.row), (1, key)))).collect();
+            keys.map(|key| (key, self.scale * self.rounded_dot(memory, (0, query.row), (1, key)))).collect();
         let largest = scores.iter().fold(f64::NEG_INFINITY, |m, (_, s)| m.max(*s));
         let lse = largest + scores.iter().map(|(_, s)| (s - largest).exp()).sum::<f64>().ln();
         (scores.into_iter().map(|(key, s)| (key, (s - lse).exp())).collect(), lse)
@@ -90,7 +99,7 @@ impl Shape {
 
 pub fn forward(body: &Attention, sizes: &[i64], memory: &mut Memory) {
     let positions = body.documents.then_some(3);
-    let shape = training_shape(body.channels, body.mask, positions, body.scale.0, sizes);
+    let shape = training_shape(body.precision, body.channels, body.mask, positions, body.scale.0, sizes);
     let out = 3 + usize::from(body.documents);
     for query in shape.queries(memory) {
         let lse = shape.attend(memory, &query, out);
@@ -101,7 +110,7 @@ pub fn forward(body: &Attention, sizes: &[i64], memory: &mut Memory) {
 /// dv = p·do, ds = p ∘ (do·v − do·out), dq = scale · ds·k, dk = scale · ds·q.
 pub fn backward(body: &AttentionBackward, sizes: &[i64], memory: &mut Memory) {
     let positions = body.documents.then_some(6);
-    let shape = training_shape(body.channels, body.mask, positions, body.scale.0, sizes);
+    let shape = training_shape(body.precision, body.channels, body.mask, positions, body.scale.0, sizes);
     let c = shape.channels;
     let (queries, keys) = (shape.b * shape.t * shape.h * c, shape.b * shape.t * shape.g * c);
     let [d_q, d_k, d_v] = [6, 7, 8].map(|operand| operand + usize::from(body.documents));
@@ -112,12 +121,14 @@ pub fn backward(body: &AttentionBackward, sizes: &[i64], memory: &mut Memory) {
         let (probabilities, _) = shape.probabilities(memory, &query);
         let through_out = shape.dot(memory, (5, query.row), (3, query.row));
         for (key, p) in probabilities {
-            let score = shape.scale * p * (shape.dot(memory, (5, query.row), (2, key)) - through_out);
+            let d_p = shape.rounded_dot(memory, (5, query.row), (2, key)) - through_out;
+            let score = shape.scale * p * d_p;
+            let rounded = |value| shape.precision.operand(value);
             for i in 0..c {
                 let (q, k) = (query.row * c + i, key * c + i);
                 memory.add(d_q, q, score * memory.get(1, k));
-                memory.add(d_k, k, score * memory.get(0, q));
-                memory.add(d_v, k, p * memory.get(5, q));
+                memory.add(d_k, k, rounded(score) * rounded(memory.get(0, q)));
+                memory.add(d_v, k, rounded(p) * rounded(memory.get(5, q)));
             }
         }
     }
@@ -127,13 +138,21 @@ pub fn cached(body: &CachedAttention, sizes: &[i64], memory: &mut Memory) {
     let [b, t, s, h, g] = [sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]];
     let offset = memory.get(3, 0) as i64;
     let (channels, mask, scale) = (i64::from(body.channels), body.mask, body.scale.0);
-    let shape = Shape { b, t, s, h, g, channels, offset, positions: None, mask, scale };
+    let precision = Precision::F32;
+    let shape = Shape { precision, b, t, s, h, g, channels, offset, positions: None, mask, scale };
     for query in shape.queries(memory) {
         shape.attend(memory, &query, 4);
     }
 }
 
-fn training_shape(channels: u32, mask: AttentionMask, positions: Option<usize>, scale: f64, sizes: &[i64]) -> Shape {
+fn training_shape(
+    precision: Precision,
+    channels: u32,
+    mask: AttentionMask,
+    positions: Option<usize>,
+    scale: f64,
+    sizes: &[i64],
+) -> Shape {
     let [b, t, h, g] = [sizes[0], sizes[1], sizes[2], sizes[3]];
-    Shape { b, t, s: t, h, g, channels: i64::from(channels), offset: 0, positions, mask, scale }
+    Shape { precision, b, t, s: t, h, g, channels: i64::from(channels), offset: 0, positions, mask, scale }
 }

@@ -2,7 +2,7 @@
 
 use super::{Bound, Emitter, Scope, output};
 use crate::fuse::{DenseWork, Task};
-use crate::kernel::{self, Body, Operand};
+use crate::kernel::{self, Attention, AttentionBackward, Body, Operand};
 use crate::plan::{Step, Table};
 use crate::size::Size;
 
@@ -35,8 +35,13 @@ impl Emitter<'_> {
                 adds(&mut bound, true);
                 (Body::CacheWrite(kernel::CacheWrite), sizes.clone())
             }
-            DenseWork::Attention { body, sizes } => (Body::Attention(body.clone()), sizes.clone()),
-            DenseWork::AttentionBackward { body, sizes } => (Body::AttentionBackward(body.clone()), sizes.clone()),
+            DenseWork::Attention { body, sizes } => {
+                (Body::Attention(Attention { precision: self.plan.precision, ..body.clone() }), sizes.clone())
+            }
+            DenseWork::AttentionBackward { body, sizes } => {
+                let body = AttentionBackward { precision: self.plan.precision, ..body.clone() };
+                (Body::AttentionBackward(body), sizes.clone())
+            }
             DenseWork::CachedAttention { body, sizes } => (Body::CachedAttention(body.clone()), sizes.clone()),
         };
         let sizes: Vec<Size> = sizes;

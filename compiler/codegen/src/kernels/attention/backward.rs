@@ -5,14 +5,16 @@
 
 use super::KEYS;
 use super::head::{Rows, Scores, Shape, Sum, odd_lines};
-use super::softmax::{Documents, Scoring};
+use super::softmax::{Documents, Queries, Scoring};
+use crate::gemm::Numbers;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sizes::Sizes;
 use crate::math::exp2_of_softmax;
-use crate::mlir::{Function, Index, Launch, Pointer};
+use crate::mlir::{Function, Index, Launch, Pointer, Vector};
 use crate::vectors::Vectors;
 use std::f32::consts::LOG2_E;
 use tfc_compiler::kernel::AttentionBackward;
+use tfc_compiler::precision::Precision;
 
 /// Queries of a block, before it is cut to whole panels.
 const QUERIES: i64 = 128;
@@ -27,15 +29,16 @@ fn pitch(shape: Shape) -> i64 {
 }
 
 /// f32 of scratch.
-pub fn scratch_elements(channels: u32, vectors: Vectors) -> i64 {
-    Scratch::total(&parts(Shape::new(channels, vectors)))
+pub fn scratch_elements(channels: u32, precision: Precision, vectors: Vectors) -> i64 {
+    Scratch::total(&parts(Shape::new(channels, precision, vectors)))
 }
 
-fn parts(shape: Shape) -> [i64; 10] {
+fn parts(shape: Shape) -> [i64; 12] {
     let count = queries(shape);
     let (lanes, rows, keys) = (shape.lane_elements(count), count * shape.pitch, KEYS * shape.pitch);
     let scores = KEYS * pitch(shape);
-    [lanes, lanes, rows, rows, count, count, keys, keys, scores, scores]
+    let rounded = |elements| if shape.numbers == Numbers::F32 { 0 } else { elements };
+    [lanes, lanes, rows, rows, count, count, keys, keys, rounded(keys), scores, scores, rounded(scores)]
 }
 
 /// A work item is a group of heads of one sequence: they share the gradients of its keys and values.
@@ -46,10 +49,11 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &AttentionBackwar
     let places = body.documents.then(|| launch.buffers.load_pointer(6));
     let [d_q, d_k, d_v] = [6, 7, 8].map(|i| launch.buffers.load_pointer(i + i64::from(body.documents)));
     let heads_of_group = heads / groups;
+    let shape = Shape::new(body.channels, body.precision, f.vectors());
     f.each(launch.begin, launch.end, 1, |item| {
         let (sequence, group) = (item / groups, item % groups);
         let documents = places.map(|places| Documents { places: places.at(sequence * positions), positions });
-        let backward = Backward::new(f, launch, body.channels, Scoring::new(body.mask, body.scale, documents));
+        let backward = Backward::new(f, launch, shape, Scoring::new(body.mask, body.scale, documents));
         let rows = |tensor, heads, head| Rows::of_head(tensor, body.channels.into(), sequence * positions, heads, head);
         let [k, v, d_k, d_v] = [k, v, d_k, d_v].map(|tensor| rows(tensor, groups, group));
         backward.zero(d_k, positions);
@@ -82,7 +86,7 @@ struct Backward<'f> {
     f: &'f Function<'f>,
     shape: Shape,
     scoring: Scoring<'f>,
-    /// Queries and gradients of the output: as lanes, for scores; as rows, for the gradients of keys and values.
+    /// Queries and gradients of the output: as lanes, for scores; as rows in steps, for the gradients of keys and values.
     q_lanes: Pointer<'f>,
     d_out_lanes: Pointer<'f>,
     q: Pointer<'f>,
@@ -90,20 +94,42 @@ struct Backward<'f> {
     /// For each query: the log-sum-exp in units of log 2, and D.
     lse: Pointer<'f>,
     through_out: Pointer<'f>,
+    /// Keys and values in steps, for scores, and keys as rows, for the gradients of queries.
     k: Pointer<'f>,
     v: Pointer<'f>,
-    /// P and dS.
+    k_rows: Pointer<'f>,
+    /// Products of queries and keys, then P in steps of queries.
     weights: Scores<'f>,
+    /// Products of gradients and values, then dS; and that in steps of queries.
     d_scores: Scores<'f>,
+    d_steps: Scores<'f>,
 }
 
 impl<'f> Backward<'f> {
-    fn new(f: &'f Function<'f>, launch: Launch<'f>, channels: u32, scoring: Scoring<'f>) -> Backward<'f> {
-        let shape = Shape::new(channels, f.vectors());
-        let [q_lanes, d_out_lanes, q, d_out, lse, through_out, k, v, weights, d_scores] =
+    fn new(f: &'f Function<'f>, launch: Launch<'f>, shape: Shape, scoring: Scoring<'f>) -> Backward<'f> {
+        let [q_lanes, d_out_lanes, q, d_out, lse, through_out, k, v, k_rows, weights, d_scores, d_steps] =
             Scratch::divide(launch.scratch, parts(shape));
-        let [weights, d_scores] = [weights, d_scores].map(|pointer| Scores { pointer, pitch: pitch(shape) });
-        Backward { f, shape, scoring, q_lanes, d_out_lanes, q, d_out, lse, through_out, k, v, weights, d_scores }
+        // Where nothing is rounded, one is the other.
+        let [k_rows, d_steps] = if shape.numbers == Numbers::F32 { [k, d_scores] } else { [k_rows, d_steps] };
+        let [weights, d_scores, d_steps] =
+            [weights, d_scores, d_steps].map(|pointer| Scores { pointer, pitch: pitch(shape) });
+        Backward {
+            f,
+            shape,
+            scoring,
+            q_lanes,
+            d_out_lanes,
+            q,
+            d_out,
+            lse,
+            through_out,
+            k,
+            v,
+            k_rows,
+            weights,
+            d_scores,
+            d_steps,
+        }
     }
 
     fn zero(&self, rows: Rows<'f>, count: Index<'f>) {
@@ -123,8 +149,11 @@ impl<'f> Backward<'f> {
             let (begin, end) = scoring.key_range(first, count, head.positions, KEYS);
             f.each(begin, end, KEYS, |key| {
                 let keys = (end - key).or_at_most(f.index(KEYS));
-                shape.copy(f, head.k.from(key), keys, self.k);
-                shape.copy(f, head.v.from(key), keys, self.v);
+                shape.copy_steps(f, head.k.from(key), keys, self.k);
+                shape.copy_steps(f, head.v.from(key), keys, self.v);
+                if shape.numbers != Numbers::F32 {
+                    shape.copy(f, head.k.from(key), keys, self.k_rows);
+                }
                 f.each(f.index(0), count, shape.panel, |query| {
                     self.panel(head.d_q.from(first + query), query, count - query, (first + query, key, keys));
                 });
@@ -134,7 +163,7 @@ impl<'f> Backward<'f> {
                     let sum =
                         |rows: Rows<'f>| Sum { out: rows.from(key + tile), last_row: keys - tile - 1, fade: None };
                     shape.sum_over_queries(f, row(self.weights), queries, self.d_out, sum(head.d_v));
-                    shape.sum_over_queries(f, row(self.d_scores), queries, self.q, sum(head.d_k));
+                    shape.sum_over_queries(f, row(self.d_steps), queries, self.q, sum(head.d_k));
                 });
             });
         });
@@ -146,16 +175,18 @@ impl<'f> Backward<'f> {
         let (q, d_out) = (head.q.from(first), head.d_out.from(first));
         shape.as_lanes(f, q, count, self.q_lanes);
         shape.as_lanes(f, d_out, count, self.d_out_lanes);
-        shape.copy(f, q, count, self.q);
-        shape.copy(f, d_out, count, self.d_out);
+        shape.copy_across(f, q, count, self.q);
+        shape.copy_across(f, d_out, count, self.d_out);
         self.zero(head.d_q.from(first), count);
-        f.times(count, |i| {
+        // Lanes of a panel that are no query repeat the last, as its products do: what is made of them is a number, times 0.
+        f.times(count.round_up(shape.panel), |lane| {
+            let i = lane.or_at_most(count - 1);
             let (out, d_out) = (head.out.row(first + i), d_out.row(i));
             let dot = f.carry_strips(f.index(0), f.index(shape.channels), f.vector(0.0), |c, lanes, sum| {
                 out.load_lanes(c, lanes).times_plus(d_out.load_lanes(c, lanes), sum)
             });
-            self.through_out.store(i, dot.sum());
-            self.lse.store(i, head.lse.row(first + i).load(f.index(0)) * LOG2_E);
+            self.through_out.store(lane, dot.sum());
+            self.lse.store(lane, head.lse.row(first + i).load(f.index(0)) * LOG2_E);
         });
     }
 
@@ -170,29 +201,39 @@ impl<'f> Backward<'f> {
         let (f, shape, scoring) = (self.f, self.shape, self.scoring);
         let seen = scoring.seen(shape, position, key, keys);
         let [weights, d_scores] = [self.weights, self.d_scores].map(|scores| scores.from(query));
+        let steps = [self.weights, self.d_steps].map(|scores| scores.from(query / shape.numbers.step()));
         let [q, d_out] = [self.q_lanes, self.d_out_lanes].map(|lanes| shape.panel_of(lanes, query));
         shape.scores(f, self.k, (seen.begin, seen.end), q, weights);
         shape.scores(f, self.v, (seen.begin, seen.end), d_out, d_scores);
-        for lane in shape.panel_registers(f) {
-            let queries = scoring.queries(position + lane);
-            let (lse, through_out) = (self.lse.load_vector(query + lane), self.through_out.load_vector(query + lane));
-            scoring.fold(f, seen, (), |row, masked, ()| {
-                let (weight, d_score) = (weights.at(row, lane), d_scores.at(row, lane));
-                let product = weight.load_vector(f.index(0));
-                let p = exp2_of_softmax(product.times_plus(f.vector(scoring.factor()), -lse));
-                let p = match scoring.sees(key + row, queries).filter(|_| masked) {
+        let lanes = shape.panel_registers(f);
+        let queries: Vec<Queries> = lanes.iter().map(|lane| scoring.queries(position + *lane)).collect();
+        let of_queries =
+            |from: Pointer<'f>| lanes.iter().map(|lane| from.load_vector(query + *lane)).collect::<Vec<_>>();
+        let (lse, through_out) = (of_queries(self.lse), of_queries(self.through_out));
+        scoring.fold(f, seen, (), |row, masked, ()| {
+            let at = |scores: Scores<'f>, register: usize| scores.at(row, lanes[register]);
+            let register = |r: usize| {
+                let product = at(weights, r).load_vector(f.index(0));
+                let p = exp2_of_softmax(product.times_plus(f.vector(scoring.factor()), -lse[r]));
+                let p = match scoring.sees(key + row, queries[r]).filter(|_| masked) {
                     Some(seen) => seen.select(p, f.vector(0.0)),
                     None => p,
                 };
-                weight.store_vector(f.index(0), p);
-                let d_p = d_score.load_vector(f.index(0)) - through_out;
-                d_score.store_vector(f.index(0), d_p * p * scoring.scale);
-            });
-        }
+                let d_p = at(d_scores, r).load_vector(f.index(0)) - through_out[r];
+                (p, d_p * p * scoring.scale)
+            };
+            let (p, d_score): (Vec<Vector>, Vec<Vector>) = (0..lanes.len()).map(register).unzip();
+            d_score.iter().enumerate().for_each(|(r, d)| at(d_scores, r).store_vector(f.index(0), *d));
+            let [p_steps, d_steps] = steps.map(|scores| scores.at(row, f.index(0)));
+            shape.store_steps(p_steps, &p);
+            if shape.numbers != Numbers::F32 {
+                shape.store_steps(d_steps, &d_score);
+            }
+        });
         f.each(f.index(0), count.or_at_most(f.index(shape.panel)), shape.queries, |tile| {
             let rows = (seen.begin, scoring.end(shape, position + tile, key, seen));
             let sum = Sum { out: d_q.from(tile), last_row: count - tile - 1, fade: None };
-            shape.sum_over_keys(f, d_scores.from(tile), rows, self.k, sum);
+            shape.sum_over_keys(f, d_scores.from(tile), rows, self.k_rows, sum);
         });
     }
 }

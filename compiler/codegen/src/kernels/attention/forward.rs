@@ -11,17 +11,18 @@ use crate::mlir::{Function, Index, Launch, Pointer};
 use crate::vectors::Vectors;
 use std::f32::consts::LN_2;
 use tfc_compiler::kernel::{Attention, CachedAttention};
+use tfc_compiler::precision::Precision;
 
 const QUERIES: i64 = Attention::ROW_BLOCK;
 
 /// f32 of scratch.
-pub fn scratch_elements(channels: u32, vectors: Vectors) -> i64 {
-    Scratch::total(&parts(Shape::new(channels, vectors)))
+pub fn scratch_elements(channels: u32, precision: Precision, vectors: Vectors) -> i64 {
+    Scratch::total(&parts(Shape::new(channels, precision, vectors)))
 }
 
 /// The same with a cache.
 pub fn cached_scratch_elements(channels: u32, vectors: Vectors) -> i64 {
-    scratch_elements(channels, vectors).max(alone::scratch_elements(channels))
+    scratch_elements(channels, Precision::F32, vectors).max(alone::scratch_elements(channels))
 }
 
 /// Queries as lanes, copied keys and values, scores of a panel, largest scores, sums, factors of a panel.
@@ -40,12 +41,13 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &Attention) {
     let [out, lse] = [3, 4].map(|i| launch.buffers.load_pointer(i + i64::from(body.documents)));
     let rows = |tensor, first, heads, head| Rows::of_head(tensor, body.channels.into(), first, heads, head);
     let blocks = positions.ceiling_division(QUERIES);
+    let shape = Shape::new(body.channels, body.precision, f.vectors());
     f.each(launch.begin, launch.end, 1, |item| {
         let (head, first) = (item / blocks, item % blocks * QUERIES);
         let (sequence, head) = (head / heads, head % heads);
         let group = head / (heads / groups);
         let documents = places.map(|places| Documents { places: places.at(sequence * positions), positions });
-        let forward = Forward::new(f, launch, body.channels, Scoring::new(body.mask, body.scale, documents));
+        let forward = Forward::new(f, launch, shape, Scoring::new(body.mask, body.scale, documents));
         let count = (positions - first).or_at_most(f.index(QUERIES));
         let of_head = Head {
             q: rows(q, sequence * positions, heads, head),
@@ -64,7 +66,8 @@ pub fn emit_cached<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &CachedAtt
     let sizes = Sizes::new(launch);
     let [_batch, positions, capacity, heads, groups] = [0; 5].map(|_| sizes.next());
     let [q, k, v, position, out] = [0, 1, 2, 3, 4].map(|i| launch.buffers.load_pointer(i));
-    let forward = Forward::new(f, launch, body.channels, Scoring::new(body.mask, body.scale, None));
+    let shape = Shape::new(body.channels, Precision::F32, f.vectors());
+    let forward = Forward::new(f, launch, shape, Scoring::new(body.mask, body.scale, None));
     let rows = |tensor, first, heads, head| Rows::of_head(tensor, body.channels.into(), first, heads, head);
     let position = position.load_int(f.index(0)).to_index();
     f.each(launch.begin, launch.end, 1, |item| {
@@ -119,8 +122,7 @@ struct Forward<'f> {
 }
 
 impl<'f> Forward<'f> {
-    fn new(f: &'f Function<'f>, launch: Launch<'f>, channels: u32, scoring: Scoring<'f>) -> Forward<'f> {
-        let shape = Shape::new(channels, f.vectors());
+    fn new(f: &'f Function<'f>, launch: Launch<'f>, shape: Shape, scoring: Scoring<'f>) -> Forward<'f> {
         let [queries, keys, values, scores, largest, sum, fade] = Scratch::divide(launch.scratch, parts(shape));
         let scores = Scores { pointer: scores, pitch: shape.panel };
         Forward { f, shape, scoring, queries, keys, values, scores, largest, sum, fade }
@@ -135,7 +137,7 @@ impl<'f> Forward<'f> {
         let (begin, end) = self.scoring.key_range(position, count, keys, KEYS);
         f.each(begin, end, KEYS, |key| {
             let block = (end - key).or_at_most(f.index(KEYS));
-            shape.copy(f, head.k.from(key), block, self.keys);
+            shape.copy_steps(f, head.k.from(key), block, self.keys);
             shape.copy(f, head.v.from(key), block, self.values);
             f.each(f.index(0), count, shape.panel, |query| {
                 let position = position + query;

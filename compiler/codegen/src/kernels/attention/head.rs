@@ -2,8 +2,9 @@
 
 use super::tile::{Form, Onto, Operands, multiply};
 use crate::gemm::{Block, Layout, Numbers, pack_rows, round_up};
-use crate::mlir::{Function, Index, Lanes, Pointer};
+use crate::mlir::{Function, Index, Lanes, Pointer, Vector};
 use crate::vectors::Vectors;
+use tfc_compiler::precision::Precision;
 
 /// f32 of a cache line.
 const LINE: i64 = 16;
@@ -42,6 +43,8 @@ impl<'f> Rows<'f> {
 #[derive(Clone, Copy)]
 pub struct Shape {
     pub channels: i64,
+    /// What scores are products of, and what is multiplied in sums over queries. Sums over keys are of f32.
+    pub numbers: Numbers,
     vectors: Vectors,
     /// Queries of a panel: the columns of a tile of scores.
     pub panel: i64,
@@ -51,6 +54,8 @@ pub struct Shape {
     pub queries: i64,
     /// The distance of copied rows: an odd number of cache lines, so that they do not meet in one set of the first cache.
     pub pitch: i64,
+    /// The same of rows in steps: as many numbers in a lane as a product takes at once.
+    step_pitch: i64,
 }
 
 /// Scores, or what became of them: a row for each key of a block, `pitch` apart, a column for each query.
@@ -72,28 +77,30 @@ impl<'f> Scores<'f> {
 }
 
 impl Shape {
-    pub fn new(channels: u32, vectors: Vectors) -> Shape {
+    pub fn new(channels: u32, precision: Precision, vectors: Vectors) -> Shape {
+        let numbers = Numbers::new(precision, vectors);
         let (rows, panel) = (vectors.rows as i64, vectors.columns() as i64);
         let channels = channels.into();
         let queries = (1..=rows).rev().find(|rows| panel % rows == 0).unwrap_or(1);
-        let pitch = odd_lines(round_up(channels, vectors.width as i64));
-        Shape { channels, vectors, panel, keys: rows, queries, pitch }
+        let pitch = |elements| odd_lines(round_up(elements, vectors.width as i64));
+        let [pitch, step_pitch] = [channels, round_up(channels, numbers.step()) / numbers.step()].map(pitch);
+        Shape { channels, numbers, vectors, panel, keys: rows, queries, pitch, step_pitch }
     }
 
-    /// f32 of `count` queries as lanes.
+    /// Lanes of `count` queries as lanes.
     pub fn lane_elements(self, count: i64) -> i64 {
-        Layout::of_b(Numbers::F32, self.vectors).elements(count, self.channels)
+        Layout::of_b(self.numbers, self.vectors).elements(count, self.channels)
     }
 
     /// Packs the first `count` rows as lanes of panels, repeating the last.
     pub fn as_lanes<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
         let block = Block { source: rows.pointer, leading: rows.stride, lanes: count, depth: f.index(self.channels) };
-        pack_rows(f, Layout::of_b(Numbers::F32, self.vectors), block, to);
+        pack_rows(f, Layout::of_b(self.numbers, self.vectors), block, to);
     }
 
     /// The panel of those lanes that begins with `query`.
     pub fn panel_of<'f>(self, lanes: Pointer<'f>, query: Index<'f>) -> Pointer<'f> {
-        let distance = Layout::of_b(Numbers::F32, self.vectors).distance(query.constant(self.channels));
+        let distance = Layout::of_b(self.numbers, self.vectors).distance(query.constant(self.channels));
         lanes.at(query / self.panel * distance)
     }
 
@@ -110,17 +117,64 @@ impl Shape {
         });
     }
 
+    /// … in steps along their channels, as scores are made of.
+    pub fn copy_steps<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
+        let width = self.vectors.width as i64;
+        f.times(count, |i| {
+            let (from, to) = (rows.row(i), to.at(i * self.step_pitch));
+            for step in (0..self.step_pitch).step_by(self.vectors.width) {
+                let (channel, there) = (step * self.numbers.step(), self.channels - step * self.numbers.step());
+                if there > 0 {
+                    let edge = (there < width * self.numbers.step()).then(|| f.index(there));
+                    to.store_vector(f.index(step), self.numbers.along(from, f.index(channel), edge));
+                }
+            }
+        });
+    }
+
+    /// … in steps across them, as sums over queries read them: what a step lacks is 0.
+    pub fn copy_across<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
+        f.times(self.numbers.steps(count), |step| {
+            let first = step * self.numbers.step();
+            for (at, lanes) in self.registers() {
+                let row = |r: i64| {
+                    let row = first + r;
+                    let there = row.less(count).select(f.index(lanes), f.index(0));
+                    rows.row(row.or_at_most(count - 1)).load_lanes(f.index(at), Lanes::Some(there.lanes()))
+                };
+                to.store_vector(step * self.pitch + at, self.numbers.across(row));
+            }
+        });
+    }
+
+    /// Registers of successive queries, as sums over queries read them: those of a row of scores.
+    pub fn store_steps<'f>(self, row: Pointer<'f>, registers: &[Vector<'f>]) {
+        let f = row.function();
+        let steps: Vec<Vector> = match self.numbers {
+            Numbers::F32 => registers.to_vec(),
+            Numbers::Bf16 => registers.iter().map(|register| register.rounded_to_bf16()).collect(),
+            Numbers::Bf16Pairs => registers.chunks_exact(2).map(|two| two[0].paired_with_neighbours(two[1])).collect(),
+        };
+        let at = (0..).step_by(self.vectors.width);
+        at.zip(steps).for_each(|(at, step)| row.store_vector(f.index(at), step));
+    }
+
+    /// Where the registers of a row begin, and how many lanes there are.
+    fn registers(self) -> impl Iterator<Item = (i64, i64)> {
+        let width = self.vectors.width as i64;
+        (0..self.channels).step_by(self.vectors.width).map(move |at| (at, (self.channels - at).min(width)))
+    }
+
     /// The registers of a row, with the lanes that there are.
     pub fn each_register<'f>(self, f: &'f Function<'f>, body: impl Fn(Index<'f>, Lanes<'f>)) {
         let width = self.vectors.width as i64;
-        for channel in (0..self.channels).step_by(self.vectors.width) {
-            let there = self.channels - channel;
+        for (channel, there) in self.registers() {
             let lanes = if there < width { Lanes::Some(f.index(there).lanes()) } else { Lanes::All };
             body(f.index(channel), lanes);
         }
     }
 
-    /// scores = keys · queries, for the copied keys `[begin, end)` and a panel of queries.
+    /// scores = keys · queries, for the keys `[begin, end)`, copied in steps, and a panel of queries.
     pub fn scores<'f>(
         self,
         f: &'f Function<'f>,
@@ -131,17 +185,18 @@ impl Shape {
     ) {
         let width = self.vectors.width as i64;
         let form = Form {
+            numbers: self.numbers,
             rows: self.keys,
             registers: self.panel / width,
             last_lanes: width,
-            a_row: self.pitch,
+            a_row: self.step_pitch,
             a_step: 1,
             b_step: self.panel,
             onto: Onto::Overwrite,
         };
         f.each(begin, end, self.keys, |key| {
             let tile = Rows { pointer: out.at(key, f.index(0)), stride: f.index(out.pitch) };
-            let (a, k) = (keys.at(key * self.pitch), f.index(self.channels));
+            let (a, k) = (keys.at(key * self.step_pitch), self.numbers.steps(f.index(self.channels)));
             multiply(f, form, Operands { a, b: queries, k, out: tile, last_row: f.index(self.keys), fade: queries });
         });
     }
@@ -155,11 +210,12 @@ impl Shape {
         rows: Pointer<'f>,
         sum: Sum<'f>,
     ) {
-        let a = Left { rows: self.queries, row: 1, step: weights.pitch, first: weights.at(begin, f.index(0)) };
+        let first = weights.at(begin, f.index(0));
+        let a = Left { numbers: Numbers::F32, rows: self.queries, row: 1, step: weights.pitch, first };
         self.add_product(f, a, rows.at(begin * self.pitch), end - begin, sum);
     }
 
-    /// out += weights · rows for a tile of keys, summed over the queries `[begin, end)`.
+    /// out += weights · rows for a tile of keys, summed over the queries `[begin, end)`, both in steps of them; `begin` is the first of a step.
     pub fn sum_over_queries<'f>(
         self,
         f: &'f Function<'f>,
@@ -168,8 +224,11 @@ impl Shape {
         rows: Pointer<'f>,
         sum: Sum<'f>,
     ) {
-        let a = Left { rows: self.keys, row: weights.pitch, step: 1, first: weights.at(f.index(0), begin) };
-        self.add_product(f, a, rows.at(begin * self.pitch), end - begin, sum);
+        let numbers = self.numbers;
+        let step = begin / numbers.step();
+        let first = weights.at(f.index(0), step);
+        let a = Left { numbers, rows: self.keys, row: weights.pitch, step: 1, first };
+        self.add_product(f, a, rows.at(step * self.pitch), numbers.steps((end - begin).or_at_least(f.index(0))), sum);
     }
 
     /// All channels, a few registers of them at a time: as many as leave the tile in registers.
@@ -181,6 +240,7 @@ impl Shape {
         for group in 0..groups {
             let (first, end) = (all * group / groups, all * (group + 1) / groups);
             let form = Form {
+                numbers: a.numbers,
                 rows: a.rows,
                 registers: end - first,
                 last_lanes: (self.channels - (end - 1) * width).min(width),
@@ -198,6 +258,7 @@ impl Shape {
 
 /// The first operand of a product: a tile of scores, read in one direction or the other.
 struct Left<'f> {
+    numbers: Numbers,
     rows: i64,
     row: i64,
     step: i64,

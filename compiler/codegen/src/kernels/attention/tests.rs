@@ -1,10 +1,12 @@
 //! Attention of all masks and odd sizes against its definition.
 
 use crate::testing::{Trial, all_vectors, noise};
+use crate::vectors::Vectors;
 use tfc_compiler::graph::AttentionMask;
 use tfc_compiler::kernel::{
     Attention, AttentionBackward, Body, CachedAttention, Kernel, Number, Operand, evaluate_buffers,
 };
+use tfc_compiler::precision::Precision;
 
 /// Channels of a head and masks.
 const FORMS: [(u32, AttentionMask); 6] = [
@@ -20,6 +22,23 @@ const SIZES: [[i64; 4]; 5] = [[1, 1, 1, 1], [2, 5, 4, 2], [1, 64, 2, 2], [1, 150
 /// So long that a window leaves out whole blocks.
 const LONG: [i64; 4] = [1, 310, 1, 1];
 const SCALE: Number = Number(0.7);
+/// What P and dS are rounded to where the f64 of the evaluation and our f32 lie on either side of a middle: one step of a bf16 for a few of them.
+const ROUNDING: f64 = 1.0 / 256.0;
+
+/// On a GPU attention multiplies tf32 in either precision.
+fn trial(kernel: &Kernel, vectors: Vectors, precision: Precision) -> Trial {
+    match precision {
+        Precision::F32 => Trial::new(kernel, vectors),
+        Precision::Bf16 => Trial::on_this_processor(kernel, vectors),
+    }
+}
+
+/// Every form in f32, and some in bf16.
+fn forms() -> impl Iterator<Item = (Precision, u32, AttentionMask)> {
+    let rounded = FORMS.into_iter().filter(|(channels, _)| [1, 37, 64, 20].contains(channels));
+    let in_precision = |precision| move |(channels, mask)| (precision, channels, mask);
+    FORMS.into_iter().map(in_precision(Precision::F32)).chain(rounded.map(in_precision(Precision::Bf16)))
+}
 
 fn sizes(mask: AttentionMask) -> impl Iterator<Item = [i64; 4]> {
     let long = match mask {
@@ -32,10 +51,10 @@ fn sizes(mask: AttentionMask) -> impl Iterator<Item = [i64; 4]> {
 #[test]
 fn forward() {
     for vectors in all_vectors() {
-        for (channels, mask) in FORMS {
-            let body = Body::Attention(Attention { channels, mask, documents: false, scale: SCALE });
+        for (precision, channels, mask) in forms() {
+            let body = Body::Attention(Attention { precision, channels, mask, documents: false, scale: SCALE });
             let operands = vec![Operand::READ, Operand::READ, Operand::READ, Operand::WRITE, Operand::WRITE];
-            let trial = Trial::new(&Kernel { body, operands }, vectors);
+            let trial = trial(&Kernel { body, operands }, vectors, precision);
             for [b, t, h, g] in sizes(mask) {
                 let c = i64::from(channels);
                 let [q, k, v] = [noise(b * t * h * c, 1), noise(b * t * g * c, 2), noise(b * t * g * c, 3)];
@@ -67,9 +86,9 @@ fn with_a_cache() {
 }
 
 /// The forward results that the backward kernel is given: from the definition.
-fn forward_results(channels: u32, mask: AttentionMask, [b, t, h, g]: [i64; 4]) -> Vec<Vec<f64>> {
+fn forward_results(precision: Precision, channels: u32, mask: AttentionMask, [b, t, h, g]: [i64; 4]) -> Vec<Vec<f64>> {
     let c = i64::from(channels);
-    let body = Body::Attention(Attention { channels, mask, documents: false, scale: SCALE });
+    let body = Body::Attention(Attention { precision, channels, mask, documents: false, scale: SCALE });
     let operands = vec![Operand::READ, Operand::READ, Operand::READ, Operand::WRITE, Operand::WRITE];
     let [q, k, v] = [noise(b * t * h * c, 1), noise(b * t * g * c, 2), noise(b * t * g * c, 3)];
     let mut buffers = vec![q, k, v, noise(b * t * h * c, 4), noise(b * t * h, 5)];
@@ -80,17 +99,24 @@ fn forward_results(channels: u32, mask: AttentionMask, [b, t, h, g]: [i64; 4]) -
 #[test]
 fn backward() {
     for vectors in all_vectors() {
-        for (channels, mask) in FORMS {
-            let body = Body::AttentionBackward(AttentionBackward { channels, mask, documents: false, scale: SCALE });
+        for (precision, channels, mask) in forms() {
+            let body = Body::AttentionBackward(AttentionBackward {
+                precision,
+                channels,
+                mask,
+                documents: false,
+                scale: SCALE,
+            });
             let operands = [vec![Operand::READ; 6], vec![Operand::WRITE; 3]].concat();
-            let trial = Trial::new(&Kernel { body, operands }, vectors);
+            let trial = trial(&Kernel { body, operands }, vectors, precision);
+            let rounding = if precision == Precision::F32 { 0.0 } else { ROUNDING };
             for [b, t, h, g] in sizes(mask) {
                 let c = i64::from(channels);
-                let mut buffers = forward_results(channels, mask, [b, t, h, g]);
+                let mut buffers = forward_results(precision, channels, mask, [b, t, h, g]);
                 buffers.push(noise(b * t * h * c, 6));
                 buffers.extend([noise(b * t * h * c, 7), noise(b * t * g * c, 8), noise(b * t * g * c, 9)]);
                 // A single key gets no gradient: what remains is the rounding of summands of this size.
-                trial.check_within(&buffers, &[b, t, h, g], |largest| 5e-6 * largest.max(1.0));
+                trial.check_within(&buffers, &[b, t, h, g], |largest| (5e-6 + rounding) * largest.max(1.0));
             }
         }
     }
@@ -111,13 +137,15 @@ fn places(lengths: &[i64]) -> Vec<f64> {
 
 #[test]
 fn documents_apart() {
+    let precision = Precision::F32;
     for vectors in all_vectors() {
         for (channels, mask) in [(37, AttentionMask::Causal), (8, AttentionMask::Window(30))] {
             let c = i64::from(channels);
-            let forward = Body::Attention(Attention { channels, mask, documents: true, scale: SCALE });
+            let forward = Body::Attention(Attention { precision, channels, mask, documents: true, scale: SCALE });
             let reads = [vec![Operand::READ; 3], vec![Operand::READ_I32]].concat();
             let forward = Kernel { body: forward, operands: [reads, vec![Operand::WRITE; 2]].concat() };
-            let backward = Body::AttentionBackward(AttentionBackward { channels, mask, documents: true, scale: SCALE });
+            let backward =
+                Body::AttentionBackward(AttentionBackward { precision, channels, mask, documents: true, scale: SCALE });
             let reads = [vec![Operand::READ; 6], vec![Operand::READ_I32]].concat();
             let backward = Kernel { body: backward, operands: [reads, vec![Operand::WRITE; 3]].concat() };
             let [forward_trial, backward_trial] = [&forward, &backward].map(|kernel| Trial::new(kernel, vectors));

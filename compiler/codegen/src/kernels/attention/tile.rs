@@ -4,6 +4,7 @@
 //! are read along rows or along columns. So nothing is turned between one product and the next.
 
 use super::head::Rows;
+use crate::gemm::Numbers;
 use crate::mlir::{Function, Index, Lanes, Pointer, Vector};
 
 /// Steps of k in one turn of the loop.
@@ -12,6 +13,8 @@ const UNROLL: i64 = 4;
 /// The structure of a product.
 #[derive(Clone, Copy)]
 pub struct Form {
+    /// What the lanes of A and B hold.
+    pub numbers: Numbers,
     /// Of the tile; the columns are registers.
     pub rows: i64,
     pub registers: i64,
@@ -49,13 +52,13 @@ pub struct Operands<'f> {
 
 impl Form {
     fn name(self) -> String {
-        let Form { rows, registers, last_lanes, a_row, a_step, b_step, onto } = self;
+        let Form { numbers, rows, registers, last_lanes, a_row, a_step, b_step, onto } = self;
         let onto = match onto {
             Onto::Overwrite => "overwrite",
             Onto::Add => "add",
             Onto::Fade => "fade",
         };
-        format!("tile_{rows}x{registers}_{last_lanes}_{a_row}_{a_step}_{b_step}_{onto}")
+        format!("tile_{}_{rows}x{registers}_{last_lanes}_{a_row}_{a_step}_{b_step}_{onto}", numbers.name())
     }
 }
 
@@ -104,7 +107,9 @@ fn steps<'f>(
         let columns: Vec<Vector> = (0..form.registers).map(column).collect();
         for (r, sums) in sums.chunks_exact_mut(form.registers as usize).enumerate() {
             let element = a.load(f.index(step * form.a_step + r as i64 * form.a_row)).splat();
-            sums.iter_mut().zip(&columns).for_each(|(sum, column)| *sum = element.times_plus(*column, *sum));
+            sums.iter_mut()
+                .zip(&columns)
+                .for_each(|(sum, column)| *sum = form.numbers.accumulate(element, *column, *sum));
         }
     }
     sums
