@@ -328,6 +328,9 @@ pub struct Generate {
     /// Draw among this many likeliest tokens; default among all
     #[arg(long)]
     pub top_k: Option<u64>,
+    /// Draw among the likeliest tokens that together have this probability, such as 0.9; default among all
+    #[arg(long)]
+    pub top_p: Option<f64>,
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     #[command(flatten)]

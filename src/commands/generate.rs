@@ -20,7 +20,13 @@ pub fn run(command: &Generate, console: &Console) -> Outcome {
     let request = Request {
         prompt: command.prompt.as_str(),
         tokens: command.tokens,
-        sampling: Sampling { temperature: command.temperature, top_k: command.top_k, seed: command.seed },
+        sampling: Sampling {
+            temperature: command.temperature,
+            top_k: command.top_k,
+            top_p: command.top_p,
+            seed: command.seed,
+            ..Sampling::GREEDY
+        },
         end,
     };
     // The prompt is part of the text, but a text that cannot be continued is not begun.

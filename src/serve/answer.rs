@@ -3,6 +3,7 @@
 use super::choice::Choice;
 use super::protocol::{Asked, Piece, Prompt, Usage};
 use crate::checkpoint::Opened;
+use std::iter;
 use std::ops::ControlFlow;
 use tfc_runtime::data::Tokenizer;
 use tfc_runtime::generate::{
@@ -53,8 +54,11 @@ impl Answerer {
             return Err(Failure::mistake(format!("{what}; make it shorter")));
         }
         let rows = (LOGITS / (longest * self.vocabulary).max(1)).clamp(1, ROWS);
+        // Choices of one prompt stand beside each other.
+        let choices: Vec<&[u32]> =
+            prompts.iter().flat_map(|prompt| iter::repeat_n(&prompt[..], asked.choices())).collect();
         let mut completion_tokens = 0;
-        for (group, prompts) in prompts.chunks(rows).enumerate() {
+        for (group, prompts) in choices.chunks(rows).enumerate() {
             completion_tokens += self.complete(asked, group * rows, prompts, send)?;
         }
         let prompt_tokens = prompts.iter().map(|prompt| prompt.len() as u64).sum();
@@ -82,15 +86,14 @@ impl Answerer {
     }
 
     /// Completes prompts side by side, `first` being the index of their first choice; says how many tokens were made.
-    fn complete(&mut self, asked: &Asked, first: usize, prompts: &[Vec<u32>], send: &mut Send<'_>) -> Result<u64> {
+    fn complete(&mut self, asked: &Asked, first: usize, prompts: &[&[u32]], send: &mut Send<'_>) -> Result<u64> {
         let Answerer { opened: Opened { compiled, session, .. }, tokenizer, end, .. } = self;
         let session = session.as_mut();
         let mut choices: Vec<Choice> = (0..prompts.len()).map(|i| Choice::new(first + i, asked, tokenizer)).collect();
         let mut scored = Vec::new();
         if asked.echo == Some(true) {
             if let Some(listed) = asked.logprobs {
-                let texts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-                scored = score(compiled, session, &texts, listed)?;
+                scored = score(compiled, session, prompts, listed)?;
             }
             for (i, (choice, prompt)) in choices.iter_mut().zip(prompts).enumerate() {
                 if !send(choice.echo(prompt, scored.get(i), tokenizer)?) {
@@ -100,7 +103,7 @@ impl Answerer {
         }
         let tokens = asked.max_tokens.unwrap_or(TOKENS);
         let request = |(i, prompt)| Request { prompt, tokens, sampling: sampling(asked, first + i), end: *end };
-        let requests: Vec<Request<&[u32]>> = prompts.iter().map(Vec::as_slice).enumerate().map(request).collect();
+        let requests: Vec<Request<&[u32]>> = prompts.iter().copied().enumerate().map(request).collect();
         let mut made = 0;
         let mut take = |i: usize, drawn: Drawn<'_>| {
             made += 1;
@@ -125,6 +128,9 @@ fn sampling(asked: &Asked, index: usize) -> Sampling {
     Sampling {
         temperature: asked.temperature.unwrap_or(1.0),
         top_k: asked.top_k,
+        top_p: asked.top_p,
+        frequency_penalty: asked.frequency_penalty.unwrap_or(0.0),
+        presence_penalty: asked.presence_penalty.unwrap_or(0.0),
         seed: (asked.seed.unwrap_or(0) as u64).wrapping_add(index as u64),
     }
 }
@@ -134,7 +140,7 @@ fn one_more(requests: &[Request<&[u32]>], scored: &[Scored], take: &mut Taker<'_
     let mut stops = Vec::new();
     for (i, (request, scored)) in requests.iter().zip(scored).enumerate() {
         let logits = scored.next.as_deref().unwrap_or_default();
-        let (_, stop) = request.draw(logits, 0, &mut |drawn| take(i, drawn))?;
+        let (_, stop) = request.draw(logits, &[], &mut |drawn| take(i, drawn))?;
         stops.push(stop.unwrap_or(Stop::Length));
     }
     Ok(stops)

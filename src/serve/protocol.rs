@@ -18,11 +18,11 @@ pub struct Asked {
     pub echo: Option<bool>,
     pub stream: Option<bool>,
     pub stop: Option<Stops>,
-    n: Option<u64>,
-    best_of: Option<u64>,
-    top_p: Option<f64>,
-    presence_penalty: Option<f64>,
-    frequency_penalty: Option<f64>,
+    pub top_p: Option<f64>,
+    pub presence_penalty: Option<f64>,
+    pub frequency_penalty: Option<f64>,
+    n: Option<usize>,
+    best_of: Option<usize>,
     suffix: Option<String>,
 }
 
@@ -45,18 +45,20 @@ pub enum Stops {
 /// The most alternatives that are listed, as OpenAI has it for its own models times four.
 const LISTED: usize = 20;
 
+/// The most choices for one prompt, as OpenAI has it.
+const CHOICES: usize = 128;
+
 impl Asked {
     /// # Errors
     /// No request, or one for what this server does not do.
     pub fn parse(body: &[u8]) -> Result<Asked> {
         let asked: Asked = serde_json::from_slice(body)
             .map_err(|error| Failure::mistake(format!("the request is not one for a completion: {error}")))?;
+        if !(1..=CHOICES).contains(&asked.choices()) {
+            return Err(Failure::mistake(format!("`n` is {}, but must be 1 to {CHOICES}", asked.choices())));
+        }
         let undone = [
-            ("n", asked.n.is_some_and(|n| n != 1)),
-            ("best_of", asked.best_of.is_some_and(|n| n != 1)),
-            ("top_p", asked.top_p.is_some_and(|p| p != 1.0)),
-            ("presence_penalty", asked.presence_penalty.is_some_and(|penalty| penalty != 0.0)),
-            ("frequency_penalty", asked.frequency_penalty.is_some_and(|penalty| penalty != 0.0)),
+            ("best_of", asked.best_of.is_some_and(|best_of| best_of != asked.choices())),
             ("suffix", asked.suffix.is_some()),
         ];
         if let Some((name, _)) = undone.iter().find(|(_, is_asked)| *is_asked) {
@@ -66,6 +68,11 @@ impl Asked {
             return Err(Failure::mistake(format!("`logprobs` lists at most {LISTED} tokens")));
         }
         Ok(asked)
+    }
+
+    /// How many continuations of each prompt.
+    pub fn choices(&self) -> usize {
+        self.n.unwrap_or(1)
     }
 
     pub fn stops(&self) -> Vec<String> {

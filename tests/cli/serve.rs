@@ -117,6 +117,22 @@ fn texts_are_continued_side_by_side_and_in_pieces() {
     let drawn = |seed: u64| server.texts(&json!({ "prompt": "The", "max_tokens": 30, "seed": seed }));
     assert_eq!(drawn(7), drawn(7));
     assert_ne!(drawn(7), drawn(8));
+
+    let prompts = ["The", "fox"];
+    let several = json!({ "prompt": prompts, "n": 5, "max_tokens": 10, "seed": 3, "top_p": 0.9 });
+    let choices = server.choices(&several);
+    let indices: Vec<u64> = choices.iter().filter_map(|choice| choice["index"].as_u64()).collect();
+    assert_eq!(indices, (0..10).collect::<Vec<u64>>());
+    for (choice, text) in choices.iter().enumerate().map(|(i, choice)| (i, &choice["text"])) {
+        let alone = json!({ "prompt": prompts[choice / 5], "max_tokens": 10, "seed": 3 + choice, "top_p": 0.9 });
+        assert_eq!(server.texts(&alone), [text.as_str().expect("a text")], "choice {choice}");
+    }
+    // No byte comes twice where that costs more than any logit can bring.
+    let penalized = json!({ "prompt": "The", "max_tokens": 60, "temperature": 0, "presence_penalty": 1000.0 });
+    let text = server.texts(&penalized).concat();
+    let mut letters: Vec<char> = text.chars().filter(char::is_ascii).collect();
+    letters.sort_unstable();
+    assert!(letters.windows(2).all(|two| two[0] != two[1]), "{text}");
 }
 
 /// What lm-evaluation-harness asks for: the likelihoods of prompts given as tokens, and one token more.
@@ -178,7 +194,9 @@ fn what_cannot_be_answered_is_refused_and_the_server_goes_on() {
         (json!({ "prompt": long }), "a prompt has 25 tokens, but the model's context is 24; make it shorter"),
         (json!({ "prompt": [[7, 256]] }), "the prompt holds the token 256; tokens are 0 to 255"),
         (json!({ "prompt": "" }), "there is nothing to continue; give a prompt"),
-        (json!({ "prompt": "x", "n": 2 }), "`n` is not supported; leave it out"),
+        (json!({ "prompt": "x", "n": 0 }), "`n` is 0, but must be 1 to 128"),
+        (json!({ "prompt": "x", "n": 2, "best_of": 3 }), "`best_of` is not supported; leave it out"),
+        (json!({ "prompt": "x", "top_p": 1.5 }), "top-p is 1.5, but must be more than 0 and at most 1"),
         (json!({ "prompt": "x", "logprobs": 50 }), "`logprobs` lists at most 20 tokens"),
         (
             json!({ "prompt": "x", "temperature": -1, "echo": true, "logprobs": 1, "max_tokens": 1 }),

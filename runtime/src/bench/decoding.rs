@@ -52,7 +52,7 @@ impl<'a> Decoding<'a> {
         let graph = call::graph(self.compiled, "decode")?;
         let (ids, _) = token_input(&self.compiled.model)?;
         let logits = decode(graph, session, ids, &[tokens], position)?;
-        self.next = Sampling { temperature: 0.0, top_k: None, seed: 0 }.pick(&logits[0], 0)?;
+        self.next = Sampling::GREEDY.pick(&logits[0], &[])?;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use crate::random::{Purpose, Stream};
 use crate::{Failure, Kind, Result};
+use std::borrow::Cow;
 
 /// How tokens are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,10 +11,19 @@ pub struct Sampling {
     pub temperature: f64,
     /// Only the k likeliest tokens are drawn from.
     pub top_k: Option<u64>,
+    /// Of these only the likeliest whose probabilities add up to this.
+    pub top_p: Option<f64>,
+    /// What a token's logit loses for each time that it was drawn for this text already, and once if it was at all.
+    pub frequency_penalty: f64,
+    pub presence_penalty: f64,
     pub seed: u64,
 }
 
 impl Sampling {
+    /// The likeliest token each time.
+    pub const GREEDY: Sampling =
+        Sampling { temperature: 0.0, top_k: None, top_p: None, frequency_penalty: 0.0, presence_penalty: 0.0, seed: 0 };
+
     /// # Errors
     /// There is no such way of drawing.
     pub fn check(&self) -> Result<()> {
@@ -24,37 +34,66 @@ impl Sampling {
         if self.top_k == Some(0) {
             return Err(Failure::mistake("top-k is 0, so there is no token to choose; make it 1 or more"));
         }
+        if let Some(share) = self.top_p.filter(|share| !(*share > 0.0 && *share <= 1.0)) {
+            return Err(Failure::mistake(format!("top-p is {share}, but must be more than 0 and at most 1")));
+        }
+        if let Some(penalty) = [self.frequency_penalty, self.presence_penalty].iter().find(|x| !x.is_finite()) {
+            return Err(Failure::mistake(format!("a penalty is {penalty}, but must be a number")));
+        }
         Ok(())
     }
 
-    /// The token number `index` of a text, from the logits of all tokens.
-    pub(crate) fn pick(&self, logits: &[f64], index: u64) -> Result<u32> {
+    /// The token that follows those `made` so far, from the logits of all tokens.
+    pub(crate) fn pick(&self, logits: &[f64], made: &[u32]) -> Result<u32> {
         if logits.is_empty() || logits.iter().any(|logit| logit.is_nan()) {
             let what = "the model's logits are not numbers; the checkpoint is of a run that went wrong";
             return Err(Failure::new(Kind::Broken, what));
         }
+        let logits = self.penalized(logits, made);
         // Of equals the one that stands first.
         let likelier = |a: &usize, b: &usize| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b));
         let likeliest = (0..logits.len()).min_by(likelier).unwrap_or(0);
         if self.temperature == 0.0 {
             return Ok(likeliest as u32);
         }
+        let weight = |token: &usize| libm::exp((logits[*token] - logits[likeliest]) / self.temperature);
         let mut order: Vec<usize> = (0..logits.len()).collect();
         let kept = self.top_k.map_or(usize::MAX, |k| usize::try_from(k).unwrap_or(usize::MAX));
         if kept < order.len() {
             order.select_nth_unstable_by(kept, likelier);
             order.truncate(kept);
-            order.sort_unstable();
         }
-        let weight = |token: &usize| libm::exp((logits[*token] - logits[likeliest]) / self.temperature);
+        if let Some(share) = self.top_p.filter(|share| *share < 1.0) {
+            order.sort_unstable_by(likelier);
+            let mut left = share * order.iter().map(weight).sum::<f64>();
+            let last = order.iter().position(|token| {
+                left -= weight(token);
+                left <= 0.0
+            });
+            order.truncate(last.map_or(order.len(), |last| last + 1));
+        }
+        order.sort_unstable();
         let total: f64 = order.iter().map(weight).sum();
-        let mut left = Stream::new(self.seed, Purpose::Sampling, "", index).uniform(0) * total;
+        let mut left = Stream::new(self.seed, Purpose::Sampling, "", made.len() as u64).uniform(0) * total;
         let drawn = order.iter().find(|token| {
             left -= weight(token);
             left < 0.0
         });
         // Rounding may leave a little of the last one.
         Ok(*drawn.unwrap_or(&likeliest) as u32)
+    }
+
+    fn penalized<'a>(&self, logits: &'a [f64], made: &[u32]) -> Cow<'a, [f64]> {
+        if self.frequency_penalty == 0.0 && self.presence_penalty == 0.0 {
+            return Cow::Borrowed(logits);
+        }
+        let mut counts = vec![0u32; logits.len()];
+        made.iter().for_each(|token| counts[*token as usize] += 1);
+        let penalized = logits.iter().zip(&counts).map(|(logit, count)| match count {
+            0 => *logit,
+            count => logit - self.presence_penalty - f64::from(*count) * self.frequency_penalty,
+        });
+        Cow::Owned(penalized.collect())
     }
 }
 
@@ -63,14 +102,15 @@ mod tests {
     use super::*;
 
     fn sampling(temperature: f64, top_k: Option<u64>) -> Sampling {
-        Sampling { temperature, top_k, seed: 5 }
+        Sampling { temperature, top_k, seed: 5, ..Sampling::GREEDY }
     }
 
     fn frequencies(sampling: Sampling, logits: &[f64]) -> Vec<f64> {
         const N: u64 = 40_000;
-        let mut counts = vec![0.0; logits.len()];
-        (0..N).for_each(|index| counts[sampling.pick(logits, index).unwrap() as usize] += 1.0 / N as f64);
-        counts
+        let mut counts = vec![0u64; logits.len()];
+        let seeds = (0..N).map(|seed| Sampling { seed, ..sampling });
+        seeds.for_each(|sampling| counts[sampling.pick(logits, &[]).unwrap() as usize] += 1);
+        counts.into_iter().map(|count| count as f64 / N as f64).collect()
     }
 
     /// Within five standard errors of the softmax at the temperature.
@@ -94,6 +134,32 @@ mod tests {
     }
 
     #[test]
+    fn top_p_keeps_the_likeliest_that_make_up_the_share() {
+        let logits = [1f64, 2.0, 4.0, 1.0].map(f64::ln);
+        let nucleus = |top_p| Sampling { top_p: Some(top_p), ..sampling(1.0, None) };
+        assert_softmax(&frequencies(nucleus(0.6), &logits), &[0.0, 1.0 / 3.0, 2.0 / 3.0, 0.0]);
+        assert_softmax(&frequencies(nucleus(0.5), &logits), &[0.0, 0.0, 1.0, 0.0]);
+        assert_softmax(&frequencies(nucleus(1e-9), &logits), &[0.0, 0.0, 1.0, 0.0]);
+        assert_softmax(&frequencies(nucleus(1.0), &logits), &[0.125, 0.25, 0.5, 0.125]);
+        // Of the two that top-k leaves, the likelier has two thirds.
+        let both = Sampling { top_k: Some(2), ..nucleus(0.66) };
+        assert_softmax(&frequencies(both, &logits), &[0.0, 0.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn penalties_are_taken_off_the_logits_of_tokens_that_were_drawn() {
+        let penalizing = |frequency_penalty, presence_penalty| {
+            let sampling = Sampling { frequency_penalty, presence_penalty, ..Sampling::GREEDY };
+            sampling.penalized(&[3.0, 2.0, 1.0], &[0, 2, 0]).to_vec()
+        };
+        assert_eq!(penalizing(0.0, 0.0), [3.0, 2.0, 1.0]);
+        assert_eq!(penalizing(0.5, 0.0), [2.0, 2.0, 0.5]);
+        assert_eq!(penalizing(0.0, 0.25), [2.75, 2.0, 0.75]);
+        let sampling = Sampling { presence_penalty: 1.5, ..Sampling::GREEDY };
+        assert_eq!([&[][..], &[0], &[0, 1]].map(|made| sampling.pick(&[3.0, 2.0, 1.0], made).unwrap()), [0, 1, 0]);
+    }
+
+    #[test]
     fn the_first_of_the_likeliest_at_temperature_0_and_at_top_1() {
         let logits = [1.0, 3.0, 3.0, f64::NEG_INFINITY];
         assert_eq!(frequencies(sampling(0.0, None), &logits)[1].round(), 1.0);
@@ -107,8 +173,11 @@ mod tests {
 
     #[test]
     fn the_seed_decides() {
-        let draw =
-            |seed| (0..20).map(|i| Sampling { seed, ..sampling(1.0, None) }.pick(&[0.0; 9], i).unwrap()).collect();
+        let made = [0; 20];
+        let draw = |seed| {
+            let pick = |i| Sampling { seed, ..sampling(1.0, None) }.pick(&[0.0; 9], &made[..i]).unwrap();
+            (0..20).map(pick).collect()
+        };
         let [a, same, other]: [Vec<u32>; 3] = [1, 1, 2].map(draw);
         assert!(a == same && a != other);
     }
@@ -120,7 +189,10 @@ mod tests {
         assert_eq!(said(sampling(-1.0, None)), wanted);
         assert!(sampling(f64::NAN, None).check().is_err());
         assert_eq!(said(sampling(1.0, Some(0))), "top-k is 0, so there is no token to choose; make it 1 or more");
-        let message = sampling(1.0, None).pick(&[0.0, f64::NAN], 0).unwrap_err().message;
+        let top_p = Sampling { top_p: Some(0.0), ..Sampling::GREEDY };
+        assert_eq!(said(top_p), "top-p is 0, but must be more than 0 and at most 1");
+        assert!(Sampling { presence_penalty: f64::NAN, ..Sampling::GREEDY }.check().is_err());
+        let message = sampling(1.0, None).pick(&[0.0, f64::NAN], &[]).unwrap_err().message;
         assert_eq!(message, "the model's logits are not numbers; the checkpoint is of a run that went wrong");
     }
 }

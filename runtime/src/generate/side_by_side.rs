@@ -68,20 +68,20 @@ pub fn generate_side_by_side(
 }
 
 impl Request<&[u32]> {
-    /// Draws token number `index` of the text, hands it on, and says whether the text ends with it.
+    /// Draws the token after those that were `made`, hands it on, and says whether the text ends with it.
     pub fn draw(
         &self,
         logits: &[f64],
-        index: u64,
+        made: &[u32],
         each: &mut dyn FnMut(Drawn<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<(u32, Option<Stop>)> {
-        let token = self.sampling.pick(logits, index)?;
+        let token = self.sampling.pick(logits, made)?;
         let is_end = self.end == Some(token);
         let flow = each(Drawn { token, logits, is_end })?;
         let stop = match flow {
             _ if is_end => Some(Stop::EndOfDocument),
             ControlFlow::Break(()) => Some(Stop::Enough),
-            ControlFlow::Continue(()) => (index + 1 >= self.tokens).then_some(Stop::Length),
+            ControlFlow::Continue(()) => (made.len() as u64 + 1 >= self.tokens).then_some(Stop::Length),
         };
         Ok((token, stop))
     }
@@ -103,14 +103,14 @@ struct Row<'a> {
     request: &'a Request<&'a [u32]>,
     /// The tokens that the next ones depend on.
     window: Vec<u32>,
-    made: u64,
+    made: Vec<u32>,
     stop: Option<Stop>,
 }
 
 impl<'a> Row<'a> {
     fn new(request: &'a Request<&'a [u32]>) -> Row<'a> {
         let stop = (request.tokens == 0).then_some(Stop::Length);
-        Row { request, window: request.prompt.to_vec(), made: 0, stop }
+        Row { request, window: request.prompt.to_vec(), made: Vec::new(), stop }
     }
 
     /// The token that follows. A text that has ended goes on with any, for the others' sake.
@@ -118,8 +118,8 @@ impl<'a> Row<'a> {
         if self.stop.is_some() {
             return Ok(0);
         }
-        let (token, stop) = self.request.draw(logits, self.made, each)?;
-        self.made += 1;
+        let (token, stop) = self.request.draw(logits, &self.made, each)?;
+        self.made.push(token);
         self.stop = stop;
         Ok(token)
     }

@@ -102,13 +102,11 @@ impl Session for Cache {
     }
 }
 
-const GREEDY: Sampling = Sampling { temperature: 0.0, top_k: None, seed: 0 };
-
 fn generated(prompt: &[u32], tokens: u64, end: Option<u32>) -> (Vec<u32>, Result<Stop>, Cache) {
     let compiled = compiled(true);
     let mut cache = Cache::new(&compiled);
     let mut ids = Vec::new();
-    let request = Request { prompt, tokens, sampling: GREEDY, end };
+    let request = Request { prompt, tokens, sampling: Sampling::GREEDY, end };
     let stop = generate(&compiled, &mut cache, request, &mut |id| {
         ids.push(id);
         Ok(())
@@ -146,7 +144,7 @@ fn whoever_takes_tokens_sees_the_end_and_may_stop() {
     let compiled = compiled(true);
     let taken = |prompt: &[u32], enough: usize| {
         let mut taken = Vec::new();
-        let request = Request { prompt, tokens: 9, sampling: GREEDY, end: Some(0) };
+        let request = Request { prompt, tokens: 9, sampling: Sampling::GREEDY, end: Some(0) };
         let mut each = |row: usize, drawn: Drawn<'_>| {
             assert_eq!((row, drawn.logits.len()), (0, 256));
             taken.push((drawn.token, drawn.is_end));
@@ -184,7 +182,7 @@ fn what_cannot_be_continued_is_said() {
     assert_eq!(said(&[1; 13]), "the prompt has 13 tokens, but the model's context is 12; make it shorter");
     let mut images = compiled(false);
     images.model.inputs.clear();
-    let request = Request { prompt: &[1][..], tokens: 1, sampling: GREEDY, end: None };
+    let request = Request { prompt: &[1][..], tokens: 1, sampling: Sampling::GREEDY, end: None };
     let refused = generate(&images, &mut Cache::new(&images), request, &mut |_| Ok(())).unwrap_err();
     assert_eq!(refused.message, "model `fake` takes no tokens, so it cannot generate any");
 }
@@ -197,7 +195,7 @@ fn text_comes_in_pieces_and_ends_with_the_document() {
     let continued = |prompt| {
         let mut pieces = Vec::new();
         let mut cache = Cache::new(&compiled);
-        let request = Request { prompt, tokens: 6, sampling: GREEDY, end: Some(0) };
+        let request = Request { prompt, tokens: 6, sampling: Sampling::GREEDY, end: Some(0) };
         let stop = generate_text(&compiled, &mut cache, &tokenizer, request, &mut |piece| {
             pieces.push(piece.to_string());
             Ok(())

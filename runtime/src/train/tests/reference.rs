@@ -193,7 +193,7 @@ fn decoding_is_the_forward_pass() {
 
     let prompt = [3u32, 1, 4];
     let mut tokens = Vec::new();
-    let sampling = Sampling { temperature: 0.0, top_k: None, seed: 0 };
+    let sampling = Sampling::GREEDY;
     let request = Request { prompt: &prompt[..], tokens: 10, sampling, end: None };
     let stop = generate(&compiled, &mut session, request, &mut |token| {
         tokens.push(token);
