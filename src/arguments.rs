@@ -1,6 +1,6 @@
 //! The command line, as clap reads it. What each command does is in `commands/`.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -61,13 +61,13 @@ pub enum Command {
     Compare(Compare),
     /// Grow a checkpoint by one stage, by hand
     Grow(Grow),
-    /// Turn an official checkpoint into one that training can go on with
+    /// Turn an official checkpoint, or a delta, into one that training can go on with
     Import(Import),
-    /// Write a checkpoint in the layout of the official ones
+    /// Write a checkpoint in the layout of the official ones, as a delta, or cut to fewer tokens
     Export(Export),
     /// Run one entry on tensors from a file
     Run(Run),
-    /// Loss and perplexity of a checkpoint
+    /// Loss and perplexity of a checkpoint; of a classifier also what it takes for what
     Eval(Eval),
     /// Continue a text
     Generate(Generate),
@@ -251,10 +251,17 @@ pub enum Like {
 pub struct Import {
     /// A file, or a folder with one. No code in it is run
     pub checkpoint: PathBuf,
-    #[command(flatten)]
-    pub spec: SpecArguments,
-    #[arg(long, value_enum)]
-    pub like: Like,
+    /// A .tfm file; a delta has its own
+    #[arg(required_unless_present = "delta")]
+    pub spec: Option<PathBuf>,
+    /// Change a `let`, a `tokens` size or a field: width=256, train.optimizer.lr=1e-3
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub sets: Vec<String>,
+    #[arg(long, value_enum, required_unless_present = "delta")]
+    pub like: Option<Like>,
+    /// Put what `tfc export --delta` wrote onto the checkpoint that it was made for, or that run's newest
+    #[arg(long, value_name = "BASE", conflicts_with_all = ["spec", "like", "sets", "stage", "tokenizer"])]
+    pub delta: Option<PathBuf>,
     /// The stage whose sizes the checkpoint has; default the first
     #[arg(long)]
     pub stage: Option<String>,
@@ -267,13 +274,35 @@ pub struct Import {
 }
 
 #[derive(Args)]
+#[command(group(ArgGroup::new("form").required(true).args(["like", "delta", "tokens"])))]
 pub struct Export {
     /// A checkpoint, or a run's folder for its newest
     pub checkpoint: PathBuf,
+    /// In the official layout, into a file
     #[arg(long, value_enum)]
-    pub like: Like,
-    #[arg(short = 'o', long, value_name = "FILE")]
+    pub like: Option<Like>,
+    /// Only the rows that this checkpoint lacks or has otherwise, into a file; `tfc import --delta` puts them together again
+    #[arg(long, value_name = "BASE")]
+    pub delta: Option<PathBuf>,
+    /// Cut to the first tokens of a model that was trained with nested dropout, such as 50%, into the folder of a run; says its loss
+    #[arg(long, value_name = "PART", value_parser = part)]
+    pub tokens: Option<f64>,
+    #[arg(short = 'o', long, value_name = "PATH")]
     pub out: PathBuf,
+    #[command(flatten)]
+    pub device: DeviceArguments,
+}
+
+/// More than nothing and at most all: `50%` or `0.5`.
+fn part(text: &str) -> Result<f64, String> {
+    let number = match text.strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
+        None => text.parse(),
+    };
+    match number {
+        Ok(part) if part > 0.0 && part <= 1.0 => Ok(part),
+        Ok(_) | Err(_) => Err("write a part of all, such as 50%".into()),
+    }
 }
 
 #[derive(Args)]
@@ -305,6 +334,9 @@ pub struct Eval {
     /// Text or images to evaluate on; default the spec's validation data
     #[arg(long)]
     pub data: Vec<PathBuf>,
+    /// Show only the first tokens of a model that was trained with nested dropout, such as 50%
+    #[arg(long, value_name = "PART", value_parser = part)]
+    pub tokens: Option<f64>,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
     #[command(flatten)]

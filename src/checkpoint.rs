@@ -31,21 +31,21 @@ impl Opened {
         disabled: &Disabled,
         console: &Console,
     ) -> std::result::Result<Opened, Stop> {
-        Opened::with(path, &|_| entries.to_vec(), device, disabled, console)
+        Opened::with(path, &|_| Ok(entries.to_vec()), device, disabled, console)
     }
 
-    /// As [`Opened::new`], where the entries depend on the model.
+    /// As [`Opened::new`], where the entries depend on the model, which may be changed before it is compiled.
     pub fn with(
         path: &Path,
-        entries: &dyn Fn(&Model) -> Vec<Entry>,
+        entries: &dyn Fn(&mut Model) -> Result<Vec<Entry>>,
         device: &DeviceArguments,
         disabled: &Disabled,
         console: &Console,
     ) -> std::result::Result<Opened, Stop> {
         let path = checkpoint::locate(path)?;
         let text = checkpoint::spec_of(&path)?;
-        let model = spec::check_text(&path.join("model.tfm"), &text, console)?.model;
-        let entries = entries(&model);
+        let mut model = spec::check_text(&path.join("model.tfm"), &text, console)?.model;
+        let entries = entries(&mut model)?;
         if entries.contains(&Entry::Decode) {
             tfc_compiler::lower::can_decode(&model)
                 .map_err(|(why, _)| Failure::mistake(format!("this model generates nothing: {why}")))?;

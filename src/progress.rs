@@ -4,6 +4,7 @@ use crate::console::to_stderr;
 use indicatif::{ProgressBar, ProgressStyle};
 use tfc_compiler::model::Stage;
 use tfc_runtime::Result;
+use tfc_runtime::confusion::Confusion;
 use tfc_runtime::device::readable;
 use tfc_runtime::evaluate::Evaluation;
 use tfc_runtime::train::{Event, Observer, Step};
@@ -82,10 +83,19 @@ impl Observer for Progress {
             Event::Grown { grown, seconds, .. } => self.line(&format!("{grown}; {seconds:.1} s")),
             Event::Step(step) => self.step(step),
             Event::Evaluated { step, set, evaluation, .. } => self.evaluated(*step, set, evaluation),
+            Event::Confused { set, confusion } => self.line(&confused(set, confusion)),
             Event::Saved { .. } => {}
         }
         Ok(())
     }
+}
+
+/// In one line: the matrix is in the report.
+fn confused(set: &str, confusion: &Confusion) -> String {
+    let set = if set.is_empty() { String::new() } else { format!(" on {set}") };
+    let worst = confusion.mistakes().into_iter().take(3);
+    let worst: Vec<String> = worst.map(|m| format!("; {} taken for {} ({})", m.truth, m.prediction, m.count)).collect();
+    format!("right{set}: {:.2} % of {}{}", 100.0 * confusion.accuracy(), confusion.total(), worst.concat())
 }
 
 impl Drop for Progress {

@@ -1,15 +1,18 @@
 //! What a run leaves behind of itself: `metrics.jsonl`, event files for TensorBoard, and in the end the loss curve and the report.
 
+use crate::confusion::Confusion;
 use crate::metrics::{self, Entry, EventFile, Log};
 use crate::report::{Against, Group, Report, Run, loss_chart};
 use crate::storage::NewFile;
 use crate::train::{Event, Observer, Step};
 use crate::{Kind, Result};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub(crate) const METRICS: &str = "metrics.jsonl";
 const REPORT: &str = "report.html";
+const CONFUSION: &str = "confusion.json";
 const CURVE: &str = "loss.svg";
 const EVENTS: &str = "tensorboard";
 
@@ -22,6 +25,8 @@ pub struct Record {
     stage: String,
     tokens: u64,
     flops: f64,
+    /// By validation set, of the stage that ended last.
+    confusions: Vec<(String, Confusion)>,
     /// What was measured at the resumed step before the run stopped, which may be measured again.
     known: Vec<(metrics::Event, u64, String)>,
 }
@@ -41,6 +46,7 @@ impl Record {
             stage: String::new(),
             tokens: last.map_or(0, |entry| entry.tokens),
             flops: last.map_or(0.0, |entry| entry.flops),
+            confusions: Vec::new(),
             known: entries.iter().filter(|e| e.step == step).map(|e| (e.event, e.step, e.stage.clone())).collect(),
         })
     }
@@ -51,7 +57,14 @@ impl Record {
         let group = Group { name: self.title.clone(), runs: vec![Run { entries }] };
         let curve = loss_chart(std::slice::from_ref(&group), Against::Steps).svg();
         NewFile::write(&self.folder.join(CURVE), curve.as_bytes())?;
-        let report = Report { title: self.title, groups: vec![group], spec: Some(spec.to_string()) };
+        if !self.confusions.is_empty() {
+            let sets =
+                self.confusions.iter().map(|(set, confusion)| json!({ "data": set, "confusion": confusion.json() }));
+            let text = format!("{:#}\n", Value::Array(sets.collect()));
+            NewFile::write(&self.folder.join(CONFUSION), text.as_bytes())?;
+        }
+        let (title, confusions) = (self.title, self.confusions);
+        let report = Report { title, groups: vec![group], confusions, spec: Some(spec.to_string()) };
         report.write(&self.folder.join(REPORT))
     }
 
@@ -88,7 +101,12 @@ impl Observer for Record {
         match event {
             Event::Stage { stage, step, done, .. } => {
                 self.stage.clone_from(&stage.name);
+                self.confusions.clear();
                 if *done == 0 { self.add(metrics::Event::Stage, *step, BTreeMap::new()) } else { Ok(()) }
+            }
+            Event::Confused { set, confusion } => {
+                self.confusions.push((set.to_string(), (*confusion).clone()));
+                Ok(())
             }
             Event::Grown { .. } | Event::Saved { .. } => Ok(()),
             Event::Step(step) => self.step(step),

@@ -1,18 +1,39 @@
-//! `tfc export`: a checkpoint in the layout of the official ones.
+//! `tfc export`: a checkpoint in the layout of the official ones, as what it has beyond another, or cut to fewer tokens.
 
+use super::eval;
 use crate::arguments::{Export, Like};
 use crate::console::Console;
 use crate::spec;
 use crate::stop::Outcome;
-use tfc_runtime::checkpoint;
+use std::path::Path;
+use tfc_compiler::model::Model;
+use tfc_runtime::checkpoint::{self, RunFolder};
 use tfc_runtime::official::{self, Form};
+use tfc_runtime::{cut, delta};
 
 pub fn run(command: &Export, console: &Console) -> Outcome {
     let path = checkpoint::locate(&command.checkpoint)?;
-    let model = spec::check_text(&path.join("model.tfm"), &checkpoint::spec_of(&path)?, console)?.model;
-    official::export(&path, &model, command.like.form(), &command.out)?;
+    let text = checkpoint::spec_of(&path)?;
+    let model = spec::check_text(&path.join("model.tfm"), &text, console)?.model;
+    if let Some(like) = command.like {
+        official::export(&path, &model, like.form(), &command.out)?;
+    } else if let Some(base) = &command.delta {
+        let [stored, all] = delta::export(&path, &checkpoint::locate(base)?, &model, &command.out)?;
+        console.say(&format!("{stored} of {all} parameters are new or changed"));
+    } else if let Some(part) = command.tokens {
+        return truncated(command, &path, &text, &model, part, console);
+    }
     console.say(&format!("{} in {}", path.display(), command.out.display()));
     Ok(())
+}
+
+/// The first part of the tokens, and what that is worth.
+fn truncated(command: &Export, path: &Path, text: &str, model: &Model, part: f64, console: &Console) -> Outcome {
+    let into = RunFolder::create(&command.out, text)?;
+    let written = cut::cut(path, model, part, &into)?;
+    drop(into);
+    console.say(&format!("{} in {}", path.display(), written.display()));
+    eval::of_checkpoint(&written, &command.device, console)
 }
 
 impl Like {

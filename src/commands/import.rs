@@ -1,18 +1,38 @@
-//! `tfc import`: an official checkpoint becomes a run that training can go on with.
+//! `tfc import`: an official checkpoint, or a delta, becomes a run that training can go on with.
 
-use crate::arguments::Import;
+use crate::arguments::{Import, Like};
 use crate::console::Console;
 use crate::stop::Outcome;
 use crate::{spec, stage};
+use std::path::Path;
 use tfc_compiler::model::{Model, Stage};
-use tfc_runtime::checkpoint::RunFolder;
+use tfc_runtime::checkpoint::{self, RunFolder};
 use tfc_runtime::data::Tokenizer;
+use tfc_runtime::delta::Delta;
 use tfc_runtime::{Failure, Kind, Result, official, source};
 
 pub fn run(command: &Import, console: &Console) -> Outcome {
-    let spec = spec::load(&command.spec.spec, &command.spec.sets, console)?;
+    match (&command.delta, &command.spec, command.like) {
+        (Some(base), _, _) => delta(command, base, console),
+        (None, Some(spec), Some(like)) => official(command, spec, like, console),
+        (None, _, _) => unreachable!("clap asks for a spec and a layout where there is no delta"),
+    }
+}
+
+fn delta(command: &Import, base: &Path, console: &Console) -> Outcome {
+    let base = checkpoint::locate(base)?;
+    let delta = Delta::open(&command.checkpoint)?;
+    let text = delta.spec()?;
+    let model = spec::check_text(&command.checkpoint, text, console)?.model;
+    let into = RunFolder::create(&command.out, text)?;
+    console.print(&format!("{}\n", delta.write(&base, &model, &into)?.display()))?;
+    Ok(())
+}
+
+fn official(command: &Import, spec: &Path, like: Like, console: &Console) -> Outcome {
+    let spec = spec::load(spec, &command.sets, console)?;
     let index = stage::find(&spec.model, command.stage.as_deref())?;
-    let import = official::Import::open(&command.checkpoint, command.like.form(), &spec.model, index)?;
+    let import = official::Import::open(&command.checkpoint, like.form(), &spec.model, index)?;
     let tokenizer = tokenizer(command, &spec.model, &spec.model.experiment.stages[index], console)?;
     let into = RunFolder::create(&command.out, &spec.resolved)?;
     let path = import.write(&into, tokenizer.as_ref().map(Tokenizer::json))?;

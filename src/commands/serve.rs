@@ -13,9 +13,9 @@ use tfc_runtime::grow::logits_binding;
 use tfc_runtime::{Failure, Kind, Result};
 
 pub fn run(command: &Serve, console: &Console) -> Outcome {
-    let entries = |model: &tfc_compiler::model::Model| {
+    let entries = |model: &mut tfc_compiler::model::Model| {
         let logits = logits_binding(model).map(|logits| Entry::Named(vec![logits.to_string()]));
-        [Entry::Decode].into_iter().chain(logits).collect()
+        Ok([Entry::Decode].into_iter().chain(logits).collect())
     };
     let opened = Opened::with(&command.checkpoint, &entries, &command.device, &Disabled::default(), console)?;
     let name = opened.compiled.model.name.clone();

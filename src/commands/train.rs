@@ -14,6 +14,7 @@ use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
 use tfc_compiler::stages::{self, Known};
 use tfc_runtime::checkpoint::RunFolder;
+use tfc_runtime::confusion::classifier;
 use tfc_runtime::grow::logits_binding;
 use tfc_runtime::record::Record;
 use tfc_runtime::train::{self, Event, Observer, Setup};
@@ -85,7 +86,7 @@ fn train_one(command: &Train, sweep: &[String], interrupted: &AtomicBool, consol
     Ok(reported?)
 }
 
-/// What training runs: with the logits where a growth is expected to preserve them.
+/// What training runs: with the logits where a growth is expected to preserve them, or where they are classes.
 fn entries(model: &Model) -> std::result::Result<Vec<Entry>, Stop> {
     if model.program.loss.is_none() {
         return Err(Failure::mistake("the model has no `loss`, so it cannot be trained; bind one").into());
@@ -93,7 +94,7 @@ fn entries(model: &Model) -> std::result::Result<Vec<Entry>, Stop> {
     let mut entries = Entry::updates(model);
     entries.push(Entry::Evaluate);
     let expects = model.experiment.stages.iter().any(|s| s.growth.as_ref().is_some_and(|g| g.expect.is_some()));
-    if let Some(logits) = logits_binding(model).filter(|_| expects) {
+    if let Some(logits) = logits_binding(model).filter(|_| expects || classifier(model).is_some()) {
         entries.push(Entry::Named(vec![logits.to_string()]));
     }
     Ok(entries)

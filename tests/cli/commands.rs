@@ -269,7 +269,10 @@ fn a_model_of_images_is_trained_and_evaluated_and_asked_for_no_text() {
         write_images(&workplace, set);
     }
     let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/specs/vision-mnist.tfm");
-    let small = ["width=8", "heads=2", "depth=1", "patch=14", "qkv=4", "proj=4", "train.batch=4", "train.steps=2"];
+    let sizes = ["width=8", "heads=2", "depth=1", "patch=14", "qkv=4", "proj=4", "train.batch=4"];
+    let stages =
+        [r#"grow."small".steps=2"#, r#"grow."large".steps=2"#, r#"grow."large".qkv=6"#, r#"grow."large".proj=6"#];
+    let small = [&sizes[..], &stages[..]].concat();
     let sets = small.iter().flat_map(|set| ["--set", set]);
     let train: Vec<&str> = ["train", spec, "--out", "run"].into_iter().chain(sets).collect();
     let done = workplace.run(&train);
@@ -277,5 +280,17 @@ fn a_model_of_images_is_trained_and_evaluated_and_asked_for_no_text() {
     let said = done.stdout + &done.stderr;
     assert!(said.contains("report.html") && !said.contains("generate"), "{said}");
     let evaluated = workplace.succeed(&["eval", "run", "--data", "others"]);
-    assert!(evaluated.contains("hits") && evaluated.contains("(4 sequences)"), "{evaluated}");
+    assert!(evaluated.contains("hits") && evaluated.contains("(4 images)"), "{evaluated}");
+    assert!(evaluated.contains("rows are the truth, columns the answers:"), "{evaluated}");
+    let json = workplace.succeed(&["eval", "run", "--data", "others", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let counts: Vec<Vec<u64>> = serde_json::from_value(json[0]["confusion"]["matrix"].clone()).expect("a matrix");
+    let truths: Vec<u64> = counts.iter().map(|row| row.iter().sum()).collect();
+    assert_eq!(truths, [1, 1, 0, 1, 0, 0, 0, 0, 0, 1], "a row for each true class");
+    let right: u64 = (0..10).map(|class| counts[class][class]).sum();
+    assert_eq!(json[0]["metrics"]["hits"], right as f64 / 4.0);
+    let recorded: serde_json::Value = serde_json::from_slice(&workplace.read("run/confusion.json")).expect("JSON");
+    assert_eq!(recorded[0]["confusion"]["images"], 4);
+    let report = String::from_utf8(workplace.read("run/report.html")).expect("UTF-8");
+    assert!(report.contains("rows are the truth"), "{report}");
 }

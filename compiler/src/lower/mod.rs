@@ -23,3 +23,6 @@ pub(crate) enum Mode {
     /// As `Evaluate`, on key/value caches: positions start at the input `position`.
     Decode { position: Value, caches: Vec<Type> },
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,12 +58,30 @@ pub(super) fn lower(forward: &mut Forward, application: &Application, operands: 
         Primitive::Patches { size } => patches(b, operands[0], *size),
         Primitive::Expand => spread(b, operands[0], shape),
         Primitive::Dropout { rate, stream } => match forward.mode {
-            Mode::Train => dropout(forward, operands[0], *rate, *stream),
+            Mode::Train => {
+                let shape = forward.builder.ty(operands[0]).shape.clone();
+                dropout(forward, operands[0], &shape, *rate, *stream)
+            }
             Mode::Evaluate | Mode::Decode { .. } => operands[0],
         },
-        Primitive::First { low, high, stream } => match forward.mode {
-            Mode::Train => first(forward, shape, *low, *high, *stream),
-            Mode::Evaluate | Mode::Decode { .. } => b.constant(1.0, Type::f32(shape.clone())),
+        Primitive::DropPath { rate, stream } => match forward.mode {
+            Mode::Train => {
+                let mut shape = forward.builder.ty(operands[0]).shape.clone();
+                shape.iter_mut().skip(1).for_each(|size| *size = Size::constant(1));
+                dropout(forward, operands[0], &shape, *rate, *stream)
+            }
+            Mode::Evaluate | Mode::Decode { .. } => operands[0],
+        },
+        Primitive::First { low, high, shown, stream } => match forward.mode {
+            Mode::Train => {
+                let u = drawn_once(forward, *low, *high, *stream);
+                first(&mut forward.builder, shape, u)
+            }
+            Mode::Evaluate | Mode::Decode { .. } if *shown == 1.0 => b.constant(1.0, Type::f32(shape.clone())),
+            Mode::Evaluate | Mode::Decode { .. } => {
+                let u = b.constant(*shown, Type::f32(vec![Size::constant(1)]));
+                first(b, shape, u)
+            }
         },
         Primitive::CrossEntropy => {
             let loss = b.add(Op::CrossEntropy, operands);
@@ -190,11 +208,13 @@ fn patches(b: &mut Builder, x: Value, size: i64) -> Value {
     b.reshape(x, &[batch, down * right, channels * size.clone() * size])
 }
 
-fn dropout(forward: &mut Forward, x: Value, rate: f64, stream: u32) -> Value {
+/// A number is drawn for each element of `drawn`, which broadcasts to the shape of x.
+fn dropout(forward: &mut Forward, x: Value, drawn: &[Size], rate: f64, stream: u32) -> Value {
     let seed = forward.seed();
     let b = &mut forward.builder;
     let ty = b.ty(x).clone();
-    let u = b.add(Op::Uniform { stream, shape: ty.shape.clone() }, &[seed]);
+    let u = b.add(Op::Uniform { stream, shape: drawn.to_vec() }, &[seed]);
+    let u = b.broadcast(u, &ty.shape);
     let rate_value = b.constant(rate, ty.clone());
     let dropped = b.binary(Binary::Less, u, rate_value);
     let (kept, zero) = (b.scaled(x, 1.0 / (1.0 - rate)), b.constant(0.0, ty));
@@ -202,20 +222,24 @@ fn dropout(forward: &mut Forward, x: Value, rate: f64, stream: u32) -> Value {
 }
 
 /// 1 for the first ⌈u·n⌉ of n, u uniform in [low, high): `i < ⌈u·n⌉` is `i < u·n` for whole i.
-fn first(forward: &mut Forward, shape: &[Size], low: f64, high: f64, stream: u32) -> Value {
-    let seed = forward.step_seed();
-    let b = &mut forward.builder;
-    let one = vec![Size::constant(1)];
-    let u = b.add(Op::Uniform { stream, shape: one.clone() }, &[seed]); // [1]
-    let u = b.scaled(u, high - low);
-    let low = b.constant(low, Type::f32(one.clone()));
-    let u = b.binary(Binary::Add, u, low);
+fn first(b: &mut Builder, shape: &[Size], u: Value) -> Value {
     let n = b.size_of(shape[0].clone());
-    let n = b.reshape(n, &one);
+    let n = b.reshape(n, &[Size::constant(1)]);
     let bound = b.multiply(u, n);
     let bound = b.broadcast(bound, shape);
     let index = b.iota(0, shape.to_vec());
     b.binary(Binary::Less, index, bound)
+}
+
+/// A number between `low` and `high`, `[1]`, another one in each step.
+fn drawn_once(forward: &mut Forward, low: f64, high: f64, stream: u32) -> Value {
+    let seed = forward.step_seed();
+    let b = &mut forward.builder;
+    let one = vec![Size::constant(1)];
+    let u = b.add(Op::Uniform { stream, shape: one.clone() }, &[seed]);
+    let u = b.scaled(u, high - low);
+    let low = b.constant(low, Type::f32(one));
+    b.binary(Binary::Add, u, low)
 }
 
 /// Whether the primitive treats every position by itself: its result at the last position needs its operands at no other.
@@ -230,7 +254,8 @@ pub(super) fn is_position_wise(primitive: &Primitive) -> bool {
         | Primitive::Softmax
         | Primitive::SplitHeads { .. }
         | Primitive::MergeHeads
-        | Primitive::Dropout { .. } => true,
+        | Primitive::Dropout { .. }
+        | Primitive::DropPath { .. } => true,
         Primitive::Input(_)
         | Primitive::Next(_)
         | Primitive::Parameter(_)

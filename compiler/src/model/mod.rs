@@ -7,6 +7,7 @@
 //! - A growable axis is a symbol. All Pattentions of one token group within one repeat instance share one ([`TokenAxis`]).
 
 mod amount;
+mod nested;
 mod paths;
 mod program;
 mod recipe;
@@ -18,9 +19,9 @@ pub use amount::Amount;
 pub use paths::{PathPart, PathPattern, PatternPart, path_parts};
 pub use program::{Application, Primitive, Program, ValueId, ValueType};
 pub use recipe::{
-    Cadence, Corpus, DataRecipe, Documents, End, Experiment, Growth, GrowthInit, Horizon, Images, Metric, Optimizer,
-    Preservation, Rows, Rule, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource, TrainRecipe,
-    Until, Validation,
+    Augment, Cadence, Corpus, DataRecipe, Documents, End, Experiment, Growth, GrowthInit, Horizon, Images, Metric,
+    Optimizer, Preservation, Rows, Rule, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource,
+    TrainRecipe, Until, Validation,
 };
 pub use state::StageScales;
 

@@ -115,10 +115,17 @@ pub enum Primitive {
         rate: f64,
         stream: u32,
     },
-    /// The mask `first(uniform(low, high))`: 1 for the first ⌈u·n⌉ of n parameter tokens, u drawn per step while training, all ones otherwise.
+    /// As [`Primitive::Dropout`], for all elements of a sequence (or an image) at once.
+    DropPath {
+        rate: f64,
+        stream: u32,
+    },
+    /// The mask `first(uniform(low, high))`: 1 for the first ⌈u·n⌉ of n parameter tokens; u is drawn per step while training, and `shown` otherwise.
     First {
         low: f64,
         high: f64,
+        /// 1, unless a part of the model is looked at: [`crate::model::Model::show_first`].
+        shown: f64,
         stream: u32,
     },
     /// (logits `[.., classes]`, labels) → mean over all rows, shape `[]`.

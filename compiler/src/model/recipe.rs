@@ -139,6 +139,16 @@ pub enum Documents {
 pub struct Images {
     pub mean: Vec<f64>,
     pub std: Vec<f64>,
+    /// How those that are trained on are varied.
+    pub augment: Option<Augment>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Augment {
+    /// A random part of the image that has at least this share of its area.
+    pub crop: Option<f64>,
+    /// Half of them are mirrored.
+    pub flip: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]

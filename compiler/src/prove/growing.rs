@@ -7,6 +7,7 @@ use crate::size::{Size, SizeValues};
 /// One growth, as facts about the graph's sources.
 #[derive(Clone, Debug)]
 pub struct Growing {
+    /// Before, less the rows that are taken away.
     pub old: SizeValues,
     pub new: SizeValues,
     /// By index into `Model::parameters`; of one that does not grow, whatever.
@@ -15,6 +16,8 @@ pub struct Growing {
     pub noise: f64,
     /// By index into `Model::scales`.
     pub scales: Vec<ScaleChange>,
+    /// An axis that loses tokens, by its path.
+    pub pruned: Option<String>,
 }
 
 /// What a parameter holds at its new indices.
@@ -49,7 +52,15 @@ impl Growing {
     pub fn into_stage(model: &Model, stage: usize) -> Option<Growing> {
         let growth = model.experiment.stages[stage].growth.as_ref()?;
         let before = stage.checked_sub(1)?;
-        let (old, new) = (model.stage_sizes(before), model.stage_sizes(stage));
+        let (mut old, new) = (model.stage_sizes(before), model.stage_sizes(stage));
+        let mut pruned = None;
+        for axis in &model.token_axes {
+            let tokens = new.get(axis.symbol);
+            if tokens < old.get(axis.symbol) {
+                old.set(axis.symbol, tokens);
+                pruned.get_or_insert_with(|| axis.path.clone());
+            }
+        }
         let rows = model.parameters.iter().map(|parameter| new_rows(parameter, &growth.init, &new)).collect();
         let retuned_over = match growth.scale {
             ScalePolicy::Retune { over } if over > 0 => Some(over),
@@ -69,7 +80,7 @@ impl Growing {
             GrowthInit::Split { noise } => noise,
             GrowthInit::New { .. } => 0.0,
         };
-        Some(Growing { old, new, rows, noise, scales })
+        Some(Growing { old, new, rows, noise, scales, pruned })
     }
 
     /// How many times larger the size becomes, if it changes.

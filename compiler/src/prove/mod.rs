@@ -57,6 +57,9 @@ pub enum Verdict {
 
 /// What growth does to the outputs of `graph`: an entry without randomness, such as `evaluate`.
 pub fn preservation(graph: &Graph, growing: &Growing) -> Verdict {
+    if let Some(path) = &growing.pruned {
+        return Verdict::Changes { because: format!("tokens of `{path}` are taken away"), at: None };
+    }
     let walk = walk::Walk::new(graph, growing);
     let mut reasons: Vec<Reason> = graph
         .outputs

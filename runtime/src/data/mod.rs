@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! text files ─text→ documents ─tokenizer→ tokens ─hold out→ parts ─sequences→ batches
-//! IDX files ──images→ batches
+//! IDX files, folders of PNG and JPEG ──images→ batches
 //! ```
 //!
 //! - **Documents.** A text file is a document; so is a line of a `.jsonl` file.
@@ -18,7 +18,7 @@ mod text;
 mod tokenizer;
 mod tokens;
 
-pub use images::{ImageBatch, ImageSet, Images, Normalize};
+pub use images::{Augment, ImageBatch, ImageSet, Images, Preparation};
 pub use order::Order;
 pub use text::Texts;
 pub use tokenizer::{Detokenizer, Tokenizer};

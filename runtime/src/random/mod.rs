@@ -22,6 +22,7 @@ pub enum Purpose {
     Dropout,
     Growth,
     Sampling,
+    Augmentation,
 }
 
 impl Purpose {
@@ -33,6 +34,7 @@ impl Purpose {
             Purpose::Dropout => "dropout",
             Purpose::Growth => "growth",
             Purpose::Sampling => "sampling",
+            Purpose::Augmentation => "augmentation",
         }
     }
 }

@@ -4,6 +4,7 @@ use super::curves::{finite_curve, mean_and_deviation, thinned};
 use super::svg::Escaped;
 use super::{Against, Chart, Group, Run, Series, axis, loss_chart};
 use crate::Result;
+use crate::confusion::Confusion;
 use crate::metrics::{Entry, Event};
 use crate::storage::NewFile;
 use std::collections::BTreeSet;
@@ -13,6 +14,8 @@ use std::path::Path;
 pub struct Report {
     pub title: String,
     pub groups: Vec<Group>,
+    /// What a classifier takes for what, by validation set.
+    pub confusions: Vec<(String, Confusion)>,
     /// The text of the spec, if there is one for all.
     pub spec: Option<String>,
 }
@@ -44,6 +47,7 @@ impl Report {
         {
             body.push_str(&details(run));
         }
+        body.extend(self.confusions.iter().map(|(set, confusion)| confused(set, confusion)));
         if let Some(spec) = &self.spec {
             body.push_str(&format!("<details><summary>The spec</summary><pre>{}</pre></details>\n", Escaped(spec)));
         }
@@ -118,6 +122,27 @@ fn value_chart(run: &Run, name: &str) -> Chart {
     });
     let series = series.into_iter().filter(|series| !series.points.is_empty()).collect();
     Chart { title: name.to_string(), x: "steps".into(), y: String::new(), series }
+}
+
+/// The matrix, or of many classes the pairs that are confused most.
+fn confused(set: &str, confusion: &Confusion) -> String {
+    let set = if set.is_empty() { String::new() } else { format!(" on {set}") };
+    let title = format!("{:.2} % of {} images are right{set}", 100.0 * confusion.accuracy(), confusion.total());
+    let shown = match confusion.matrix() {
+        Some(matrix) => {
+            let header: Vec<&str> = [""].into_iter().chain(confusion.names().iter().map(String::as_str)).collect();
+            let row = |(name, counts): (&String, &Vec<u64>)| {
+                [name.clone()].into_iter().chain(counts.iter().map(ToString::to_string)).collect()
+            };
+            table(&header, &confusion.names().iter().zip(&matrix).map(row).collect::<Vec<_>>())
+        }
+        None => {
+            let pairs = confusion.mistakes().into_iter();
+            let rows = pairs.map(|m| vec![m.truth.to_string(), m.prediction.to_string(), m.count.to_string()]);
+            table(&["truth", "answer", "times"], &rows.collect::<Vec<_>>())
+        }
+    };
+    format!("<h2>{}: rows are the truth</h2>\n{shown}", Escaped(&title))
 }
 
 fn last_loss(entries: &[Entry], event: Event) -> Option<f64> {

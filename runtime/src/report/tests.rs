@@ -174,8 +174,12 @@ fn the_page_of_a_run_has_its_stages_and_all_it_measured() {
     let path = folder.path().join("report.html");
     let mut run = run(0.0);
     run.entries[1].values.extend(BTreeMap::from([("learning_rate".to_string(), 1e-3)]));
-    let report =
-        Report { title: "a < b".into(), groups: vec![group("a", vec![run])], spec: Some("x > \"y\"\nz".into()) };
+    let report = Report {
+        title: "a < b".into(),
+        groups: vec![group("a", vec![run])],
+        confusions: Vec::new(),
+        spec: Some("x > \"y\"\nz".into()),
+    };
     report.write(&path).unwrap();
     let html = std::fs::read_to_string(&path).unwrap();
     for part in [
@@ -197,7 +201,7 @@ fn the_page_of_a_run_has_its_stages_and_all_it_measured() {
 #[test]
 fn the_page_of_several_has_means_and_deviations() {
     let groups = vec![group("a", vec![run(0.0), run(1.0)]), group("none", Vec::new())];
-    let html = Report { title: "t".into(), groups, spec: None }.html();
+    let html = Report { title: "t".into(), groups, confusions: Vec::new(), spec: None }.html();
     for part in [
         "<td>4.5000 ± 0.7071</td>",
         "<tr><td>none</td><td>0</td><td>–</td><td>–</td><td>–</td><td>–</td><td>–</td></tr>",

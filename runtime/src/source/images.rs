@@ -1,6 +1,6 @@
 //! Images of one size, with their classes.
 
-use crate::data::{ImageSet, Images, Normalize, Order};
+use crate::data::{Augment, ImageSet, Images, Order, Preparation};
 use crate::device::{HostTensor, Named};
 use crate::train::{Batches, StageData};
 use crate::{Failure, Result};
@@ -10,16 +10,19 @@ use tfc_compiler::model::{self, DataRecipe, InputKind, Model, Validation};
 
 pub(super) fn open(model: &Model, recipe: &DataRecipe, order: Order) -> Result<StageData> {
     let input = ImageInput::of(model)?;
-    let normalize = normalize(Some(recipe));
-    let load = |corpus: &model::Corpus| Ok::<_, Failure>(Arc::new(input.check(Images::open(&one_path(corpus)?)?)?));
-    let whole = load(&recipe.train)?;
+    let preparation = preparation(Some(recipe));
+    let whole = input.load(&one_path(&recipe.train)?)?;
     let mut train = None;
     let mut validate = Vec::new();
     for (name, validation) in &recipe.validate {
         let set = match validation {
-            Validation::Paths(corpus) => ImageSet::whole(load(corpus)?, &normalize, Order::InOrder)?,
+            Validation::Paths(corpus) => {
+                let images = input.load(&one_path(corpus)?)?;
+                same_classes(&whole, &images)?;
+                ImageSet::whole(images, &preparation, Order::InOrder)?
+            }
             Validation::HoldOut(fraction) => {
-                let [rest, held] = ImageSet::hold_out(&whole, *fraction, &normalize, order)?;
+                let [rest, held] = ImageSet::hold_out(&whole, *fraction, &preparation, order)?;
                 train = Some(rest);
                 held
             }
@@ -28,7 +31,7 @@ pub(super) fn open(model: &Model, recipe: &DataRecipe, order: Order) -> Result<S
     }
     let train = match train {
         Some(train) => train,
-        None => ImageSet::whole(whole, &normalize, order)?,
+        None => ImageSet::whole(whole, &preparation, order)?,
     };
     Ok(StageData { train: input.batches(train), validate, tokenizer: None })
 }
@@ -36,8 +39,7 @@ pub(super) fn open(model: &Model, recipe: &DataRecipe, order: Order) -> Result<S
 /// Images to evaluate on, prepared as a stage's data says.
 pub fn open_images(model: &Model, path: &Path, recipe: Option<&DataRecipe>) -> Result<Box<dyn Batches>> {
     let input = ImageInput::of(model)?;
-    let images = Arc::new(input.check(Images::open(path)?)?);
-    Ok(input.batches(ImageSet::whole(images, &normalize(recipe), Order::InOrder)?))
+    Ok(input.batches(ImageSet::whole(input.load(path)?, &preparation(recipe), Order::InOrder)?))
 }
 
 fn one_path(corpus: &model::Corpus) -> Result<PathBuf> {
@@ -47,10 +49,22 @@ fn one_path(corpus: &model::Corpus) -> Result<PathBuf> {
     }
 }
 
-fn normalize(recipe: Option<&DataRecipe>) -> Normalize {
+/// Labels are places among the names of classes, so both must have the same.
+fn same_classes(train: &Images, validate: &Images) -> Result<()> {
+    let (Some(trained), Some(others)) = (train.class_names(), validate.class_names()) else { return Ok(()) };
+    let Some((one, other)) = trained.iter().zip(others).find(|(one, other)| one != other) else { return Ok(()) };
+    let what = format!("has the class `{other}` where `{}` has `{one}`", train.path().display());
+    Err(Failure::broken(validate.path(), format_args!("{what}; give both a sub-folder for each class")))
+}
+
+fn preparation(recipe: Option<&DataRecipe>) -> Preparation {
     match recipe.and_then(|recipe| recipe.images.as_ref()) {
-        None => Normalize::none(),
-        Some(images) => Normalize { mean: narrow(&images.mean), std: narrow(&images.std) },
+        None => Preparation::none(),
+        Some(images) => Preparation {
+            mean: narrow(&images.mean),
+            std: narrow(&images.std),
+            augment: images.augment.map(|model::Augment { crop, flip }| Augment { crop, flip }),
+        },
     }
 }
 
@@ -86,21 +100,25 @@ impl ImageInput {
         Ok(ImageInput { image, shape, class })
     }
 
-    fn check(&self, images: Images) -> Result<Images> {
-        if images.shape() != self.shape {
-            let what = format!("has images of {:?}, but the model takes {:?}", images.shape(), self.shape);
-            return Err(Failure::broken(
-                images.path(),
-                format_args!("{what} (channels, height, width); change `forward`"),
-            ));
+    /// Opens images and makes sure that their classes are the model's.
+    fn load(&self, path: &Path) -> Result<Arc<Images>> {
+        let images = Images::open(path, self.shape)?;
+        let Some((name, classes)) = &self.class else { return Ok(Arc::new(images)) };
+        let found = images.classes();
+        if let Some([only]) = images.class_names() {
+            let what = format!(
+                "has one class only, `{only}`, so there is nothing to tell apart; add a sub-folder for another"
+            );
+            return Err(Failure::broken(images.path(), what));
         }
-        match &self.class {
-            Some((name, classes)) if images.classes() > *classes => {
-                let what = format!("has {} classes, but `{name}` has {classes}; change `forward`", images.classes());
-                Err(Failure::broken(images.path(), what))
-            }
-            Some(_) | None => Ok(images),
+        // A folder that is missing would shift the labels of those behind it; numbers may be missing.
+        let fits = if images.class_names().is_some() { found == *classes } else { found <= *classes };
+        if !fits {
+            let plural = if found == 1 { "class" } else { "classes" };
+            let what = format!("has {found} {plural}, but `{name}` has {classes}; change `forward`");
+            return Err(Failure::broken(images.path(), what));
         }
+        Ok(Arc::new(images))
     }
 
     fn batches(&self, set: ImageSet) -> Box<dyn Batches> {
@@ -125,7 +143,7 @@ impl Batches for ImageBatches {
     }
 
     fn inputs(&self, cursor: u64, rows: u64) -> Result<Vec<Named>> {
-        let batch = self.set.batch(cursor, rows as usize);
+        let batch = self.set.batch(cursor, rows as usize)?;
         let [channels, height, width] = self.set.images().shape();
         let pixels = HostTensor::F32 { shape: vec![batch.rows, channels, height, width], data: batch.pixels };
         let mut inputs = vec![(self.image.clone(), pixels)];
@@ -137,5 +155,9 @@ impl Batches for ImageBatches {
 
     fn targets(&self, _: u64, rows: u64) -> Result<u64> {
         Ok(rows)
+    }
+
+    fn class_names(&self) -> &[String] {
+        self.set.images().class_names().unwrap_or_default()
     }
 }

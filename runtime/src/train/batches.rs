@@ -16,6 +16,11 @@ pub trait Batches {
 
     /// How many targets they have: a mean over a batch is a mean over targets.
     fn targets(&self, cursor: u64, rows: u64) -> Result<u64>;
+
+    /// What the classes are called, where the data says so; else they have numbers.
+    fn class_names(&self) -> &[String] {
+        &[]
+    }
 }
 
 /// The data of one stage.

@@ -1,6 +1,7 @@
 //! What a run tells of itself while it goes on.
 
 use crate::Result;
+use crate::confusion::Confusion;
 use crate::evaluate::Evaluation;
 use crate::grow::Grown;
 use std::path::Path;
@@ -40,6 +41,11 @@ pub enum Event<'a> {
         /// Whether it is the first of the sets: the one that stands for the run.
         first: bool,
         evaluation: &'a Evaluation,
+    },
+    /// At the end of a stage of a classifier, on the validation set `set`.
+    Confused {
+        set: &'a str,
+        confusion: &'a Confusion,
     },
     Saved {
         step: u64,

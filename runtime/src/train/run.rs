@@ -3,8 +3,9 @@
 use super::course::Course;
 use super::end::{higher_is_better, over};
 use super::update::Update;
-use super::{Event, Outcome, Setup, StageData, from, micro_batch};
+use super::{Batches, Event, Outcome, Setup, StageData, from, micro_batch};
 use crate::checkpoint::{Evaluated, StageState, State};
+use crate::confusion::Confusion;
 use crate::evaluate::{Evaluation, evaluate};
 use crate::grow::{self, Measure};
 use crate::sizes::sizes_at;
@@ -125,6 +126,7 @@ impl<'a> Run<'a> {
         if self.state.stage.evaluation.as_ref().is_none_or(|last| last.step != self.state.done.steps) {
             self.evaluate(&course)?;
         }
+        self.confuse(&course)?;
         Ok(Outcome::Finished { checkpoint: Some(self.save(&course)?) })
     }
 
@@ -149,9 +151,7 @@ impl<'a> Run<'a> {
         let Setup { compiled, session, observer, .. } = &mut self.setup;
         let done = self.state.done;
         for (i, (set, batches)) in course.data.validate.iter().enumerate() {
-            let batch = course.recipe.batch;
-            let most = course.recipe.evaluate_batches.map_or(u64::MAX, |batches| batches.saturating_mul(batch));
-            let rows = most.min(batches.per_epoch());
+            let rows = evaluated_rows(course, &**batches);
             let evaluation = evaluate(compiled, *session, &**batches, rows, course.micro_batch)?;
             observer.see(&Event::Evaluated {
                 step: done.steps,
@@ -163,6 +163,19 @@ impl<'a> Run<'a> {
             })?;
             if i == 0 {
                 self.state.note(&evaluation, course.stage, |metric| higher_is_better(&compiled.model, metric));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a classifier takes for what, on what it is evaluated on.
+    fn confuse(&mut self, course: &Course<'_>) -> Result<()> {
+        let Setup { compiled, session, observer, .. } = &mut self.setup;
+        for (set, batches) in &course.data.validate {
+            let rows = evaluated_rows(course, &**batches);
+            let confusion = Confusion::measure(compiled, *session, &**batches, rows, course.micro_batch)?;
+            if let Some(confusion) = &confusion {
+                observer.see(&Event::Confused { set, confusion })?;
             }
         }
         Ok(())
@@ -187,6 +200,12 @@ impl<'a> Run<'a> {
         };
         Failure::new(failure.kind, format!("{}; {last_good} a smaller `lr`, or with `clip`", failure.message))
     }
+}
+
+/// How many sequences of a validation set an evaluation looks at.
+fn evaluated_rows(course: &Course<'_>, batches: &dyn Batches) -> u64 {
+    let most = course.recipe.evaluate_batches.map_or(u64::MAX, |batches| batches.saturating_mul(course.recipe.batch));
+    most.min(batches.per_epoch())
 }
 
 fn due(cadence: Option<Cadence>, step: u64) -> bool {

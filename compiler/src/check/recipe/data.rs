@@ -5,16 +5,12 @@ use super::arguments::{Signature, as_call};
 use super::block::Layers;
 use super::field::FieldName;
 use crate::check::value::{Argument, Value, ValueKind};
-use crate::model::{
-    Application, Corpus, DataRecipe, Documents, Images, InputKind, Primitive, TokenizerSource, Validation, ValueId,
-};
+use crate::model::{Application, Corpus, DataRecipe, Documents, Primitive, TokenizerSource, Validation, ValueId};
 use crate::size::{Size, Symbol};
-use tfc_grammar::ast::ExprKind;
 use tfc_grammar::{Code, Diagnostic};
 
 const JOIN: Signature = Signature { parameters: &["end"], flags: &[] };
 const HOLD_OUT: Signature = Signature { parameters: &["share"], flags: &[] };
-const NORMALIZE: Signature = Signature { parameters: &["mean", "std"], flags: &[] };
 
 impl Recipe<'_> {
     /// None without a `data` block, or where something is wrong with it.
@@ -144,55 +140,6 @@ impl Recipe<'_> {
         let diagnostic = Diagnostic::new(Code::NotYetSupported, message).at(value.span, "");
         self.report.push(diagnostic.see(other.span, "this does not start anew at each document").help(help));
         None
-    }
-
-    /// `Some(None)` where the model sees no images, or the data says nothing about them.
-    fn images(&self, layers: &Layers) -> Option<Option<Images>> {
-        let Some((field, scope)) = layers.field(FieldName::Images) else { return Some(None) };
-        let channels = self.channels();
-        if self.model.is_some() && channels.is_none() {
-            let message = "the model takes no images";
-            self.report.error(Code::UnknownField, field.place, message, "there is nothing to prepare");
-            return None;
-        }
-        if let ExprKind::Pipe { call, .. } = &field.value.kind {
-            return self.not_yet_supported(&Value::error(call.span), "augmenting images", "only `normalize(…)` is");
-        }
-        let value = self.evaluate(field.value, scope);
-        match as_call(&value) {
-            Some((callee @ "normalize", args)) => {
-                let arguments = self.bind(callee, value.span, args, &NORMALIZE);
-                let example = "normalize(mean = 0.5, std = 0.5)";
-                let mean = self.required(&arguments, "mean", example).and_then(|mean| self.per_channel(mean, channels));
-                let std = self.required(&arguments, "std", example)?;
-                let std = self.per_channel(std, channels).map(|numbers| (numbers, std))?;
-                if std.0.iter().any(|number| *number <= 0.0) {
-                    return self.out_of_range(std.1, "greater than zero");
-                }
-                Some(Some(Images { mean: mean?, std: std.0 }))
-            }
-            Some(("augment", _)) => self.not_yet_supported(&value, "augmenting images", "only `normalize(…)` is"),
-            Some((word, _)) => self.unknown_option(&value, word, &["normalize"]),
-            None => self.expected(&value, "`normalize(…)`"),
-        }
-    }
-
-    /// Of the images that the model takes.
-    fn channels(&self) -> Option<i64> {
-        self.model?.inputs.iter().find_map(|input| match input.kind {
-            InputKind::Image { channels, .. } => Some(channels),
-            InputKind::TokenIds { .. } | InputKind::Class { .. } | InputKind::Tensor { .. } => None,
-        })
-    }
-
-    /// One number for all channels, or one each.
-    fn per_channel(&self, value: &Value, channels: Option<i64>) -> Option<Vec<f64>> {
-        let ValueKind::Tuple(numbers) = &value.kind else { return self.number(value).map(|number| vec![number]) };
-        if let Some(channels) = channels.filter(|channels| numbers.len() as i64 != *channels) {
-            let label = format!("the image has {channels} channels");
-            return self.refuse(Code::WrongArgumentCount, value, "one number, or one for each channel", &label);
-        }
-        numbers.iter().map(|number| self.number(&number.value)).collect()
     }
 
     pub fn not_yet_supported<T>(&self, value: &Value, what: &str, help: &str) -> Option<T> {

@@ -140,7 +140,7 @@ impl Recipe<'_> {
 
     /// `init = split` repeats every token equally often.
     pub fn splits_evenly(&self, stage: &Block, layers: &Layers, before: &[i64], after: &[i64]) {
-        let uneven = (0..before.len()).find(|axis| after[*axis] % before[*axis] != 0);
+        let uneven = (0..before.len()).find(|axis| after[*axis] > before[*axis] && after[*axis] % before[*axis] != 0);
         let Some(axis) = uneven else { return };
         let path = &self.axes()[axis].path;
         let (old, new) = (before[axis], after[axis]);

@@ -14,6 +14,7 @@ mod data;
 mod end;
 mod field;
 mod growth;
+mod images;
 mod overrides;
 mod patterns;
 mod read;

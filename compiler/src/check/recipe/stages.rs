@@ -91,9 +91,11 @@ impl Recipe<'_> {
         let layers = shared.layers(Some(block));
         let (before, tokens) = (self.axis_tokens(before)?, self.axis_tokens(after)?);
         self.name_is_size(&ast.name, &tokens);
+        // The first stage begins with the tokens that it sets.
+        let before = if is_first { tokens.clone() } else { before };
+        self.chooses_what_stays(block, &before, &tokens);
         let growth = self.growth_into(&layers, block, &before, &tokens).filter(|_| !is_first);
         if let Some(growth) = &growth {
-            self.refuses_to_shrink(block, &before, &tokens);
             if let GrowthInit::Split { .. } = growth.init {
                 self.splits_evenly(block, &layers, &before, &tokens);
             }

@@ -4,7 +4,7 @@ use super::Recipe;
 use super::block::Block;
 use super::patterns::fits_nothing;
 use crate::check::names::{Context, Meaning, ScopeId};
-use crate::check::value::{Value, size};
+use crate::check::value::size;
 use crate::model::TokenAxis;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -66,14 +66,32 @@ impl Recipe<'_> {
         self.axes().iter().map(axis).collect()
     }
 
-    /// Fewer tokens than before need a choice that the compiler cannot make yet.
-    pub fn refuses_to_shrink(&self, stage: &Block, before: &[i64], after: &[i64]) {
-        let Some(axis) = (0..before.len()).find(|axis| after[*axis] < before[*axis]) else { return };
+    /// Fewer tokens than before need a choice of those that stay, and where there are not fewer, nothing is to be chosen.
+    pub fn chooses_what_stays(&self, stage: &Block, before: &[i64], after: &[i64]) {
+        let shrinks = |axis: &usize| after[*axis] < before[*axis];
+        let sets = |field: &ast::Field, axis: usize| {
+            let group = self.group(self.axes()[axis].group);
+            let named = field.target.parts.last().is_some_and(|part| match &part.kind {
+                PartKind::Name(name) => group.is_some_and(|group| self.names.groups[group].name() == name),
+                PartKind::Any => true,
+                PartKind::Text(_) => false,
+            });
+            named || group.is_some_and(|group| self.names.groups[group].is_derived())
+        };
+        for field in stage.tokens.iter().filter(|field| field.by.is_some()) {
+            if !(0..before.len()).filter(shrinks).any(|axis| sets(field, axis)) {
+                let place = field.target.span.to(field.value.span);
+                let message = "nothing is to be chosen here: the tokens do not become fewer";
+                self.report.error(Code::ValueOutOfRange, place, message, "leave `by importance` out");
+            }
+        }
+        let chosen = |axis: &usize| stage.tokens.iter().any(|field| field.by.is_some() && sets(field, *axis));
+        let Some(axis) = (0..before.len()).filter(shrinks).find(|axis| !chosen(axis)) else { return };
         let path = &self.axes()[axis].path;
-        let message = format!("`{path}` shrinks from {} to {} tokens: not yet supported", before[axis], after[axis]);
+        let message = format!("`{path}` shrinks from {} to {} tokens: which of them stay?", before[axis], after[axis]);
         let place = stage.tokens.first().map_or(stage.place, |field| field.target.span.to(field.value.span));
-        let diagnostic = Diagnostic::new(Code::NotYetSupported, message).at(place, "makes tokens fewer");
-        self.report.push(diagnostic.help("a smaller model can be trained by itself, in an experiment of its own"));
+        let diagnostic = Diagnostic::new(Code::MissingField, message).at(place, "makes tokens fewer");
+        self.report.push(diagnostic.help("keep those that weigh most: `… by importance`"));
     }
 
     pub fn axes(&self) -> &[TokenAxis] {
@@ -101,9 +119,10 @@ impl Recipe<'_> {
 
     /// The instances and groups that a setting is about; None if there are none, which is reported.
     fn targets(&self, field: &ast::Field, scope: ScopeId) -> Option<Vec<Place>> {
-        if let Some(choice) = &field.by {
-            let value = Value::error(field.target.span.to(choice.span));
-            return self.not_yet_supported(&value, "shrinking", "leave the tokens as many as they are");
+        if let Some(choice) = field.by.as_ref().filter(|choice| choice.text != "importance") {
+            let message = format!("`{}` is no way to choose tokens", choice.text);
+            self.report.error(Code::UnknownOption, choice.span, message, "expected `importance`");
+            return None;
         }
         let (last, path) = field.target.parts.split_last()?;
         let groups = match (&last.kind, &last.index) {

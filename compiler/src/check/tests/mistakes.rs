@@ -61,6 +61,7 @@ fn shapes() {
 fn values() {
     let answers = answers(&[
         ("", "y = dropout(x, 1.5)"),
+        ("", "y = drop_path(x, 1)"),
         ("", "y = linear(x, 4.5)"),
         ("", "y = linear(x, 8 / 0)"),
         ("tokens ffn = 8", "y = pattention(x, ffn / 3)"),
@@ -93,7 +94,6 @@ fn limits() {
         ("layer block(x) { x + linear(x, 16) }", "h = repeat(2, block, x)\ny = repeat(2, block, h)"),
         ("let a = 9e15", "y = linear(x, a) |> linear(a)"),
         ("", "y = top_k(x, 4)"),
-        ("", "y = drop_path(x, 10%)"),
     ]);
     insta::assert_snapshot!(answers);
 }
@@ -112,6 +112,18 @@ fn inputs_and_losses() {
     ];
     let answers = texts.map(answered).join("\n----------------------------------------\n\n");
     insta::assert_snapshot!(answers);
+}
+
+#[test]
+fn images() {
+    let experiment = |images: &str| {
+        format!(
+            "model m {{\n  forward(image: image[1, 8, 8], label: class[2]) {{\n    h = patches(image, 8) |> linear(2)\n    logits = mean(h, axis = 1)\n  }}\n  loss = cross_entropy(logits, label)\n}}\n\ndata {{\n  train = \"images\"\n  images = {images}\n}}\n"
+        )
+    };
+    let cases = ["augment(crop = 0)", "augment(crop = 2, flip)", "augment", "augment(flop)", "turn(90)", "0.5"];
+    let texts = cases.map(|case| answered(&experiment(&format!("normalize(mean = 0.5, std = 0.5) |> {case}"))));
+    insta::assert_snapshot!(texts.join("\n----------------------------------------\n\n"));
 }
 
 #[test]

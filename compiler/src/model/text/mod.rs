@@ -144,7 +144,8 @@ impl Model {
             Primitive::Patches { size } => format!("patches {size}"),
             Primitive::Expand => "expand".to_string(),
             Primitive::Dropout { rate, stream } => format!("dropout {rate} stream={stream}"),
-            Primitive::First { low, high, stream } => format!("first {low}..{high} stream={stream}"),
+            Primitive::DropPath { rate, stream } => format!("drop_path {rate} stream={stream}"),
+            Primitive::First { low, high, shown: _, stream } => format!("first {low}..{high} stream={stream}"),
             Primitive::CrossEntropy => "cross_entropy".to_string(),
             Primitive::Accuracy => "accuracy".to_string(),
         }

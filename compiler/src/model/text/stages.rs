@@ -1,9 +1,9 @@
 //! The stages of a model as text: the resolved recipe of each, nothing left out.
 
 use super::super::{
-    Cadence, Corpus, DataRecipe, Documents, End, Growth, GrowthInit, Horizon, Images, Init, Metric, Model, Optimizer,
-    Rows, Rule, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource, TrainRecipe, Until,
-    Validation,
+    Augment, Cadence, Corpus, DataRecipe, Documents, End, Growth, GrowthInit, Horizon, Images, Init, Metric, Model,
+    Optimizer, Rows, Rule, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource, TrainRecipe,
+    Until, Validation,
 };
 
 impl Model {
@@ -78,7 +78,10 @@ fn data(data: &DataRecipe) -> String {
         Documents::Join { end: Some(end) } => format!("join({end:?})"),
         Documents::Separate => "separate".to_string(),
     };
-    let images = data.images.as_ref().map(|Images { mean, std }| format!(" images mean={mean:?} std={std:?}"));
+    let images = data.images.as_ref().map(|Images { mean, std, augment }| {
+        let augment = augment.map_or(String::new(), |Augment { crop, flip }| format!(" crop={crop:?} flip={flip}"));
+        format!(" images mean={mean:?} std={std:?}{augment}")
+    });
     format!(
         "{} validate {} tokenizer {tokenizer} documents {documents}{}",
         paths(&data.train),

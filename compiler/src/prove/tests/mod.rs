@@ -130,7 +130,7 @@ pub(super) fn ways() -> Vec<Way> {
 pub(super) fn growing(layer: &Layer, theta: Theta, way: &Way, (old, new): (i64, i64)) -> Growing {
     let sizes = |n| SizeValues::new(&layer.graph.symbols).with(layer.tokens, n);
     let scale = if way.follows { theta.follows(new as f64 / old as f64) } else { theta.keeps() };
-    Growing { old: sizes(old), new: sizes(new), rows: way.rows.to_vec(), noise: 0.0, scales: vec![scale] }
+    Growing { old: sizes(old), new: sizes(new), rows: way.rows.to_vec(), noise: 0.0, scales: vec![scale], pruned: None }
 }
 
 #[test]

@@ -1,111 +1,123 @@
-//! Images with labels, from IDX files as MNIST and its relatives come in.
+//! Images with the class of each: IDX files as MNIST and its relatives come in, or folders of PNG and JPEG files.
+//!
+//! ```text
+//! IDX files ──arrays→ pixels ──────────────────┐
+//! folders ──folder→ files ──picture→ decoded ──┴─view→ one size ──set→ batches
+//! ```
+//!
+//! Files are decoded when they are drawn: what is trained on need not fit into memory.
 
+mod arrays;
+mod folder;
 mod idx;
+mod picture;
 mod set;
+mod view;
 
-pub use set::{ImageBatch, ImageSet, Normalize};
+pub use set::{ImageBatch, ImageSet, Preparation};
+pub use view::Augment;
 
 use crate::{Failure, Result};
-use idx::Idx;
-use std::fs;
-use std::path::{Path, PathBuf};
+use arrays::Arrays;
+use folder::Folder;
+use std::path::Path;
+use view::View;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Images of one size and the class of each.
+/// Images and the class of each, all handed out in one shape.
 pub struct Images {
-    images: Idx,
-    labels: Idx,
+    source: Source,
+    /// [channels, height, width].
+    shape: [usize; 3],
+}
+
+enum Source {
+    Arrays(Arrays),
+    Folder(Folder),
 }
 
 impl Images {
-    /// `path` is the file of images; or what comes before `-images-idx3-ubyte` in its name, as in `data/mnist/train`; or
-    /// a folder with one such file. The labels are beside it, in `…-labels-idx1-ubyte`.
-    ///
-    /// Images of three axes are [count, height, width] with one channel, of four [count, channels, height, width].
-    pub fn open(path: &Path) -> Result<Self> {
-        let path = images_file(path)?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let labels_path =
-            path.with_file_name(name.replace("images", "labels").replace("idx3", "idx1").replace("idx4", "idx1"));
-        if labels_path == path {
-            let what = "has no `images` in its name, so its labels cannot be found; rename it to `…-images-idx3-ubyte`";
-            return Err(Failure::broken(&path, what));
+    /// IDX files (see [`Arrays::open`]), whose shape must be this one, or a folder with a sub-folder for each class (see
+    /// [`Folder::open`]), whose images are brought to it.
+    pub fn open(path: &Path, shape: [usize; 3]) -> Result<Self> {
+        if let Some(file) = arrays::images_file(path)? {
+            let arrays = Arrays::open(&file)?;
+            if arrays.shape() != shape {
+                let what = format!("has images of {:?}, but the model takes {shape:?}", arrays.shape());
+                return Err(Failure::broken(&file, format_args!("{what} (channels, height, width); change `forward`")));
+            }
+            return Ok(Images { source: Source::Arrays(arrays), shape });
         }
-        let images = Idx::open(&path)?;
-        let labels = Idx::open(&labels_path)?;
-        if !matches!(images.shape.len(), 3 | 4) || images.shape.contains(&0) {
-            let what = format!("has the shape {:?}, which is not that of images: [count, height, width]", images.shape);
-            return Err(Failure::broken(&path, format_args!("{what}; name another file")));
+        if !matches!(shape[0], 1 | 3) {
+            let what = format!("holds images of 1 or 3 channels, but the model takes {}; change `forward`", shape[0]);
+            return Err(Failure::broken(path, what));
         }
-        if labels.shape != images.shape[..1] {
-            let [shape, count] = [format!("{:?}", labels.shape), format!("{}", images.shape[0])];
-            let what = format!("has labels of shape {shape} for {count} images");
-            return Err(Failure::broken(&labels_path, format_args!("{what}; take both files from one data set")));
-        }
-        Ok(Images { images, labels })
+        Ok(Images { source: Source::Folder(Folder::open(path)?), shape })
     }
 
     pub fn count(&self) -> usize {
-        self.images.shape[0]
+        match &self.source {
+            Source::Arrays(arrays) => arrays.count(),
+            Source::Folder(folder) => folder.count(),
+        }
     }
 
     /// [channels, height, width].
     pub fn shape(&self) -> [usize; 3] {
-        match self.images.shape[..] {
-            [_, channels, height, width] => [channels, height, width],
-            [.., height, width] => [1, height, width],
-            _ => unreachable!("checked when opened"),
-        }
+        self.shape
     }
 
     /// One more than the largest label.
     pub fn classes(&self) -> usize {
-        self.labels.values().iter().max().map_or(0, |&label| usize::from(label) + 1)
+        match &self.source {
+            Source::Arrays(arrays) => arrays.classes(),
+            Source::Folder(folder) => folder.classes().len(),
+        }
+    }
+
+    /// What the classes are called, in the order of their labels; None where they are numbers.
+    pub fn class_names(&self) -> Option<&[String]> {
+        match &self.source {
+            Source::Arrays(_) => None,
+            Source::Folder(folder) => Some(folder.classes()),
+        }
     }
 
     pub fn path(&self) -> &Path {
-        &self.images.path
+        match &self.source {
+            Source::Arrays(arrays) => arrays.path(),
+            Source::Folder(folder) => folder.path(),
+        }
     }
 
-    /// Equal for the same images with the same labels.
+    /// Equal for the same images with the same labels. Of a folder, for the same names and lengths of files: it may be too large to be read.
     pub fn hash(&self) -> u64 {
-        xxh3_64(self.images.values()) ^ xxh3_64(self.labels.values()).rotate_left(1)
+        match &self.source {
+            Source::Arrays(arrays) => arrays.hash(),
+            Source::Folder(folder) => folder.hash(),
+        }
     }
 
-    /// The pixels of an image, 0 to 255, [channels, height, width].
-    fn pixels(&self, image: usize) -> &[u8] {
-        let size = self.shape().iter().product::<usize>();
-        &self.images.values()[image * size..][..size]
+    /// A hash that tells an image from others and does not depend on them: of its pixels, or of its file's name.
+    fn hash_of(&self, image: usize) -> u64 {
+        match &self.source {
+            Source::Arrays(arrays) => xxh3_64(arrays.pixels(image)),
+            Source::Folder(folder) => xxh3_64(folder.name(image).as_bytes()),
+        }
     }
 
-    fn label(&self, image: usize) -> u8 {
-        self.labels.values()[image]
+    /// An image as it is looked at, 0 to 255, [channels, height, width].
+    fn pixels(&self, image: usize, view: &View) -> Result<Vec<u8>> {
+        match &self.source {
+            Source::Arrays(arrays) => Ok(view.of_planes(arrays.pixels(image), self.shape)),
+            Source::Folder(folder) => picture::decode(&folder.file(image), self.shape, view),
+        }
     }
-}
 
-fn images_file(path: &Path) -> Result<PathBuf> {
-    if path.is_dir() {
-        return only_images_file(path);
-    }
-    let mut longer = path.as_os_str().to_owned();
-    longer.push("-images-idx3-ubyte");
-    let longer = PathBuf::from(longer);
-    Ok(if !path.exists() && longer.exists() { longer } else { path.to_owned() })
-}
-
-fn only_images_file(folder: &Path) -> Result<PathBuf> {
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-        .map_err(|error| Failure::io("read", folder, &error))?;
-    files.retain(|file| file.to_string_lossy().ends_with("-images-idx3-ubyte"));
-    files.sort();
-    match &files[..] {
-        [file] => Ok(file.clone()),
-        [] => Err(Failure::broken(folder, "has no file `…-images-idx3-ubyte` in it; name the file of images")),
-        [first, ..] => {
-            let example = first.to_string_lossy().replace("-images-idx3-ubyte", "");
-            let what = format!("has {} files of images", files.len());
-            Err(Failure::broken(folder, format_args!("{what}; name one of them, such as `{example}`")))
+    fn label(&self, image: usize) -> usize {
+        match &self.source {
+            Source::Arrays(arrays) => arrays.label(image),
+            Source::Folder(folder) => folder.label(image),
         }
     }
 }

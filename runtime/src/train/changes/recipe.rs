@@ -2,8 +2,8 @@
 
 use super::{Change, Field};
 use tfc_compiler::model::{
-    Amount, Cadence, Corpus, DataRecipe, Documents, GrowthInit, Horizon, Init, Metric, Model, Rows, Rule, ScalePolicy,
-    Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource, TrainRecipe, Until, Validation,
+    Amount, Cadence, Corpus, DataRecipe, Documents, GrowthInit, Horizon, Images, Init, Metric, Model, Rows, Rule,
+    ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource, TrainRecipe, Until, Validation,
 };
 
 pub fn fields(model: &Model, stage: &Stage) -> Vec<Field> {
@@ -71,11 +71,7 @@ fn data(data: Option<&DataRecipe>, fields: &mut Vec<Field>) {
         field("hold_out", of(&held_out), Change::OnlyAccepted),
         field("tokenizer", of(&|d| tokenizer(&d.tokenizer)), Change::Free),
         field("documents", of(&|d| documents(&d.documents)), Change::OnlyAccepted),
-        field(
-            "images",
-            of(&|d| or_none(&d.images, |i| format!("mean {:?}, std {:?}", i.mean, i.std))),
-            Change::OnlyAccepted,
-        ),
+        field("images", of(&|d| or_none(&d.images, images)), Change::OnlyAccepted),
     ]);
 }
 
@@ -85,6 +81,13 @@ fn field(name: &'static str, value: String, change: Change) -> Field {
 
 fn none() -> String {
     "none".to_string()
+}
+
+fn images(images: &Images) -> String {
+    let augment = images
+        .augment
+        .map_or(String::new(), |a| format!(", crop {}, flip {}", or_none(&a.crop, f64::to_string), a.flip));
+    format!("mean {:?}, std {:?}{augment}", images.mean, images.std)
 }
 
 fn or_none<T>(value: &Option<T>, text: impl Fn(&T) -> String) -> String {

@@ -77,6 +77,7 @@ impl Observer for Recorder<'_> {
                 format!("{:?}", Step { tokens_per_second: 0.0, ..*step })
             }
             Event::Evaluated { step, set, evaluation, .. } => format!("evaluated `{set}` at {step}: {evaluation:?}"),
+            Event::Confused { set, confusion } => format!("confused `{set}`: {confusion:?}"),
             Event::Saved { path, .. } => format!("saved {}", path.file_name().unwrap().display()),
         };
         self.events.push(text);

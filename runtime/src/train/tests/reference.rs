@@ -27,7 +27,7 @@ model small {
     k = pattention(h, qkv) |> split_heads(2) |> rope(fraction = 0.5)
     v = pattention(h, qkv) |> split_heads(2)
     y = x + (attention(q, k, v, causal) |> merge_heads |> pattention(qkv))
-    y + pattention(layernorm(y), ffn, mask = first(uniform(50%, 100%))) |> dropout(RATE)
+    y + pattention(layernorm(y), ffn, mask = first(uniform(50%, 100%))) |> dropout(RATE) |> drop_path(RATE)
   }
 
   forward(ids: token_ids[context]) {

@@ -137,7 +137,7 @@ impl<'a> Elaborator<'a> {
             Builtin::RmsNormalize => self.rms_normalize(args),
             Builtin::Softmax => self.softmax(args),
             Builtin::TopK => self.not_yet(builtin, "mask by `first`, or weigh by `softmax`", args),
-            Builtin::DropPath => self.not_yet(builtin, "`dropout` drops single numbers", args),
+            Builtin::DropPath => self.drop_path(args),
             Builtin::First => self.first(args),
             Builtin::Gelu => self.gelu(args),
             Builtin::Silu => self.function(crate::scalar::Unary::Silu, args),

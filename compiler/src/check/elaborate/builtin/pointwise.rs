@@ -62,6 +62,18 @@ impl<'a> Elaborator<'a> {
     }
 
     pub fn dropout(&mut self, args: &Arguments<'a>) -> Option<Tensor> {
+        let rate = self.rate(args)?;
+        let stream = self.stream();
+        self.same_shape(Primitive::Dropout { rate, stream }, args)
+    }
+
+    pub fn drop_path(&mut self, args: &Arguments<'a>) -> Option<Tensor> {
+        let rate = self.rate(args)?;
+        let stream = self.stream();
+        self.same_shape(Primitive::DropPath { rate, stream }, args)
+    }
+
+    fn rate(&mut self, args: &Arguments<'a>) -> Option<f64> {
         let rate = self.number_or(args, 1, 0.0)?;
         if !(0.0..1.0).contains(&rate) {
             self.fail(
@@ -72,8 +84,7 @@ impl<'a> Elaborator<'a> {
             );
             return None;
         }
-        let stream = self.stream();
-        self.same_shape(Primitive::Dropout { rate, stream }, args)
+        Some(rate)
     }
 
     /// (x `[.., n]`, uniform(low, high)) → the mask `[n]` of the first tokens.
@@ -85,7 +96,8 @@ impl<'a> Elaborator<'a> {
             return None;
         };
         let stream = self.stream();
-        Some(self.emit(Primitive::First { low, high, stream }, &[], DType::F32, vec![tokens.clone()], args.span))
+        let first = Primitive::First { low, high, shown: 1.0, stream };
+        Some(self.emit(first, &[], DType::F32, vec![tokens.clone()], args.span))
     }
 
     fn fractions(&self, (value, span): &(Value<'a>, Span)) -> Option<(f64, f64)> {
