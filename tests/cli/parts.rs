@@ -51,10 +51,11 @@ fn a_cut_model_computes_what_the_masked_one_does() {
     workplace.succeed(&["train", "tiny.tfm", "--out", "run", "--steps", "20"]);
     let said = workplace.run(&["export", "run", "--tokens", "50%", "-o", "half"]);
     assert!(said.code == Some(0) && said.stdout.contains("validation: loss "), "{}{}", said.stdout, said.stderr);
+    // Of 24 and 12: the stage "large" has begun.
     let state: Value = serde_json::from_slice(&workplace.read("half/checkpoints/step-0/state.json")).expect("JSON");
     assert_eq!(
         state["tokens"],
-        serde_json::json!({ "block.0.ffn": 8, "block.0.qkv": 8, "block.1.ffn": 8, "block.1.qkv": 8 })
+        serde_json::json!({ "block.0.ffn": 12, "block.0.qkv": 12, "block.1.ffn": 12, "block.1.qkv": 12 })
     );
     for device in ["cpu", "reference"] {
         let cut = loss(&workplace, &["half", "--device", device]);

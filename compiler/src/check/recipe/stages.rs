@@ -95,10 +95,8 @@ impl Recipe<'_> {
         let before = if is_first { tokens.clone() } else { before };
         self.chooses_what_stays(block, &before, &tokens);
         let growth = self.growth_into(&layers, block, &before, &tokens).filter(|_| !is_first);
-        if let Some(growth) = &growth {
-            if let GrowthInit::Split { .. } = growth.init {
-                self.splits_evenly(block, &layers, &before, &tokens);
-            }
+        if let Some(Growth { init: GrowthInit::Split { .. }, .. }) = &growth {
+            self.splits_evenly(block, &layers, &before, &tokens);
         }
         Some(self.stage(&ast.name.value, ast.name.span, &layers, tokens, growth))
     }

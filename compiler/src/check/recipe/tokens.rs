@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 use tfc_grammar::ast::{self, Assign, PartKind};
 use tfc_grammar::{Code, Diagnostic, Span};
 
+/// How those tokens are chosen that stay.
+const IMPORTANCE: &str = "importance";
+
 /// A group in a repeat instance (`block.3`; empty outside of repeats).
 type Place = (String, usize);
 
@@ -78,7 +81,8 @@ impl Recipe<'_> {
             });
             named || group.is_some_and(|group| self.names.groups[group].is_derived())
         };
-        for field in stage.tokens.iter().filter(|field| field.by.is_some()) {
+        let by_importance = |field: &&&ast::Field| field.by.as_ref().is_some_and(|choice| choice.text == IMPORTANCE);
+        for field in stage.tokens.iter().filter(by_importance) {
             if !(0..before.len()).filter(shrinks).any(|axis| sets(field, axis)) {
                 let place = field.target.span.to(field.value.span);
                 let message = "nothing is to be chosen here: the tokens do not become fewer";
@@ -119,7 +123,7 @@ impl Recipe<'_> {
 
     /// The instances and groups that a setting is about; None if there are none, which is reported.
     fn targets(&self, field: &ast::Field, scope: ScopeId) -> Option<Vec<Place>> {
-        if let Some(choice) = field.by.as_ref().filter(|choice| choice.text != "importance") {
+        if let Some(choice) = field.by.as_ref().filter(|choice| choice.text != IMPORTANCE) {
             let message = format!("`{}` is no way to choose tokens", choice.text);
             self.report.error(Code::UnknownOption, choice.span, message, "expected `importance`");
             return None;
