@@ -19,7 +19,7 @@ const EXP2: [f32; 7] =
 /// eˣ: 0 and infinity where it leaves f32, denormal before that.
 pub fn exp<K: Float>(x: Value<K>) -> Value<K> {
     let x = x.or_at_least(x.constant(-105.0)).or_at_most(x.constant(89.0));
-    let reduced = reduce(x, x.constant(0.0));
+    let reduced = reduce(x);
     // The exponent is applied in two steps: it may lie outside that of a normal number.
     let negative = reduced.rounded.less(x.constant(0.0));
     let shift = negative.select(reduced.exponent.constant(64), reduced.exponent.constant(-64));
@@ -36,9 +36,9 @@ pub fn exp2_of_softmax<K: Float>(x: Value<K>) -> Value<K> {
     (mantissa.bits() + shifted.bits().shift_left(23)).as_float()
 }
 
-/// e^(x + tail), for x in [−105, 0] and a tail far below x: the tail makes good what was lost in rounding x.
-pub fn exp_of_negative<'f, K: Float>(x: Value<'f, K>, tail: Value<'f, K>) -> Value<'f, K> {
-    let reduced = reduce(x, tail);
+/// eˣ for x in [−105, 0].
+pub fn exp_of_negative<K: Float>(x: Value<K>) -> Value<K> {
+    let reduced = reduce(x);
     reduced.mantissa * power_of_two(reduced.exponent + 64) * 2f32.powi(-64)
 }
 
@@ -50,10 +50,10 @@ struct Reduced<'f, K: Float> {
     rounded: Value<'f, K>,
 }
 
-fn reduce<'f, K: Float>(x: Value<'f, K>, tail: Value<'f, K>) -> Reduced<'f, K> {
+fn reduce<K: Float>(x: Value<K>) -> Reduced<K> {
     let shifted = x.times_plus(x.constant(LOG2_E), x.constant(ROUNDER));
     let rounded = shifted - ROUNDER;
-    let rest = rounded.times_plus(x.constant(-LN_2_HIGH), x) + tail;
+    let rest = rounded.times_plus(x.constant(-LN_2_HIGH), x);
     let rest = rounded.times_plus(x.constant(-LN_2_LOW), rest);
     let exponent = shifted.bits() - ROUNDER.to_bits() as i32;
     Reduced { mantissa: polynomial(rest, &EXP), exponent, rounded }

@@ -59,7 +59,7 @@ struct Logistic<'f, K: Float> {
 impl<'f, K: Float> Logistic<'f, K> {
     fn of(x: Value<'f, K>) -> Self {
         let one = x.constant(1.0);
-        let e = exp_of_negative((-x.absolute()).or_at_least(x.constant(-105.0)), x.constant(0.0));
+        let e = exp_of_negative((-x.absolute()).or_at_least(x.constant(-105.0)));
         let (large, negative) = (one / (e + one), x.less(x.constant(0.0)));
         let small = e * large;
         Logistic { at_x: negative.select(small, large), at_minus_x: negative.select(large, small) }

@@ -1,39 +1,13 @@
-//! The normal distribution function Φ and GELU, x · Φ(x).
-//!
-//! With t = |x|: Φ(−t) = exp(−t²/2) · u · P(u), u = 1/(1 + 11/32 · t), P a polynomial. Below zero that is Φ itself, with its relative
-//! accuracy; above zero Φ is 1 minus it.
-//!
-//! Beside products odd polynomials around ½ are near enough: a third of the work, without division and exponential.
+//! The normal distribution function Φ and GELU, x · Φ(x), as odd polynomials around ½: without division and exponential a third of the work of a formula
+//! that keeps its relative accuracy far below zero, where nobody needs it. The same wherever they are computed, so that what is computed
+//! again comes out the same.
 
-use super::Accuracy;
-use super::exponential::exp_of_negative;
-use super::polynomial;
+use super::{Accuracy, polynomial};
 use crate::mlir::{Float, Value};
-
-/// Minimax, in relative error 3·10⁻⁸, for Φ(−t) · exp(t²/2) / u on t in [0, 14.5].
-const MILLS: [f32; 9] = [
-    -0.027_582_156,
-    0.142_803_85,
-    -0.269_680_5,
-    0.188_743_4,
-    -0.037_907_947,
-    0.112_107_426,
-    0.116_869_584,
-    0.137_525_81,
-    0.137_120_54,
-];
-
-/// Beyond this, Φ(−t) · t is 0 in f32. It is not computed there: numbers that vanish are slow.
-const FAR: f32 = 14.5;
-/// Beyond that: for arguments that may not be infinite.
-const FARTHER: f32 = 20.0;
-/// 1/√(2π).
-const DENSITY_AT_ZERO: f32 = 0.398_942_3;
 
 /// x · Φ(x).
 pub fn gelu<K: Float>(x: Value<K>, accuracy: Accuracy) -> Value<K> {
     match accuracy {
-        Accuracy::Full => full_gelu(x),
         Accuracy::F32 => DISTRIBUTION_F32.product_at(x),
         Accuracy::Bf16 => DISTRIBUTION_BF16.product_at(x),
     }
@@ -42,21 +16,9 @@ pub fn gelu<K: Float>(x: Value<K>, accuracy: Accuracy) -> Value<K> {
 /// Φ(x) + x · φ(x).
 pub fn gelu_derivative<K: Float>(x: Value<K>, accuracy: Accuracy) -> Value<K> {
     match accuracy {
-        Accuracy::Full => full_gelu_derivative(x),
         Accuracy::F32 => DERIVATIVE_F32.at(x),
         Accuracy::Bf16 => DERIVATIVE_BF16.at(x),
     }
-}
-
-fn full_gelu<K: Float>(x: Value<K>) -> Value<K> {
-    let x = x.or_at_least(x.constant(-FARTHER));
-    x * Normal::of(x).distribution
-}
-
-fn full_gelu_derivative<K: Float>(x: Value<K>) -> Value<K> {
-    let x = x.or_at_least(x.constant(-FARTHER)).or_at_most(x.constant(FARTHER));
-    let normal = Normal::of(x);
-    (x * DENSITY_AT_ZERO).times_plus(normal.bell, normal.distribution)
 }
 
 /// An odd function around ½ on [−end, end], as minimax for (f(x) − ½) / x in 2 · (x / end)² − 1: in x² itself the terms of the high powers
@@ -155,27 +117,5 @@ impl<const TERMS: usize> Near<TERMS> {
     /// x · f(x) for an f that is all but 0 before −end.
     fn product_at<'f, K: Float>(&self, x: Value<'f, K>) -> Value<'f, K> {
         x.or_at_least(x.constant(-self.end)) * self.at(x)
-    }
-}
-
-struct Normal<'f, K: Float> {
-    /// Φ(x).
-    distribution: Value<'f, K>,
-    /// exp(−x²/2).
-    bell: Value<'f, K>,
-}
-
-impl<'f, K: Float> Normal<'f, K> {
-    fn of(x: Value<'f, K>) -> Self {
-        let (zero, one) = (x.constant(0.0), x.constant(1.0));
-        let far = x.constant(FAR).less(x.absolute());
-        let t = far.select(zero, x.absolute());
-        // What rounding t² loses would be multiplied by the exponent.
-        let half = t * -0.5;
-        let square = half * t;
-        let bell = exp_of_negative(square, half.times_plus(t, -square));
-        let u = one / t.times_plus(x.constant(11.0 / 32.0), one);
-        let below = far.select(zero, bell * (polynomial(u, &MILLS) * u));
-        Normal { distribution: x.less(zero).select(below, one - below), bell: far.select(zero, bell) }
     }
 }

@@ -14,7 +14,7 @@ fn tolerance(function: Unary, x: f64) -> f64 {
         Unary::Tanh => 2.0 * ULP,
         Unary::Sigmoid => 2.5 * ULP,
         Unary::Silu => 3.0 * ULP,
-        Unary::Gelu => 4.5 * ULP,
+        Unary::Gelu => 2.4 * ULP,
         // The rounding error of the exponent, a cubic, is multiplied by its magnitude.
         Unary::GeluTanh => (4.0 + 2.0 * x.abs() + 0.15 * x.abs().powi(3)) * ULP,
         // These cross zero: see `scale`.
@@ -33,12 +33,12 @@ fn compile(vectors: Vectors, functions: &[Unary]) -> Jit {
                 let [x, y] = [0, 1].map(|i| launch.buffers.load_pointer(i));
                 let width = f.vectors().width as i64;
                 f.each(launch.begin, launch.end, width, |i| {
-                    y.store_vector(i, unary(*function, Accuracy::Full, x.load_vector(i)))
+                    y.store_vector(i, unary(*function, Accuracy::F32, x.load_vector(i)))
                 });
             });
             emission.kernel(&format!("{}_scalar", function.name()), |f, launch| {
                 let [x, y] = [0, 1].map(|i| launch.buffers.load_pointer(i));
-                f.each(launch.begin, launch.end, 1, |i| y.store(i, unary(*function, Accuracy::Full, x.load(i))));
+                f.each(launch.begin, launch.end, 1, |i| y.store(i, unary(*function, Accuracy::F32, x.load(i))));
             });
         }
     })
@@ -91,7 +91,8 @@ fn truth(function: Unary, x: f64) -> f64 {
 /// What the tolerance is relative to: the result, but near a derivative's zero its summands.
 fn scale(function: Unary, x: f64, result: f64) -> f64 {
     match function {
-        Unary::GeluDerivative => result.abs().max(if x > -0.5 { 0.5 } else { 0.4 * x.abs() * (-0.5 * x * x).exp() }),
+        Unary::Gelu => x.max(-5.2).abs(),
+        Unary::GeluDerivative => 1.0,
         Unary::SiluDerivative | Unary::GeluTanhDerivative => {
             result.abs().max((x.abs() + 1.0) * 1.0f64.min((-x.abs()).exp()))
         }
@@ -161,7 +162,10 @@ fn limits_are_reached_and_nan_stays() {
                 Unary::Floor => [f32::NEG_INFINITY, f32::INFINITY],
             };
             for (x, (y, limit)) in points.iter().zip(y.iter().zip(limits)) {
-                assert!(*y == limit || y.is_nan() && limit.is_nan(), "{}({x}) = {y}, not {limit}", function.name());
+                // As near as the polynomial is at its end.
+                let off = if matches!(function, Unary::Gelu | Unary::GeluDerivative) { 1e-6 } else { 0.0 };
+                let close = *y == limit || (y - limit).abs() <= off || y.is_nan() && limit.is_nan();
+                assert!(close, "{}({x}) = {y}, not {limit}", function.name());
             }
             assert!(y[2].is_nan(), "{}(NaN) = {}", function.name(), y[2]);
             let at_zero = function.eval(0.0) as f32;
@@ -170,34 +174,31 @@ fn limits_are_reached_and_nan_stays() {
     }
 }
 
-/// Absolute errors of the distribution and of the derivative. An argument that is rounded to bf16 is off by 2⁻⁹ of itself, and a derivative by as
-/// much of its largest.
+/// An argument that is rounded to bf16 is off by 2⁻⁹ of itself, and a derivative by as much of its largest.
 #[test]
-fn beside_products_functions_are_nearer_than_rounding() {
+fn beside_products_of_bf16_functions_are_nearer_than_rounding() {
     let points: Vec<f32> = points().into_iter().chain([f32::NAN]).collect();
-    let bf16 = (Accuracy::Bf16, 4.5, [2f64.powi(-17), 2f64.powi(-14)]);
-    for (accuracy, end, most) in [(Accuracy::F32, 5.2, [1.6e-7, 4.6e-7]), bf16] {
-        for vectors in all_vectors() {
-            let slack = if vectors.fma { 1.0 } else { 2.0 };
-            for (function, most) in [Unary::Gelu, Unary::GeluDerivative].into_iter().zip(most) {
-                let jit = Jit::new(vectors, |emission| {
-                    emission.kernel(function.name(), |f, launch| {
-                        let [x, y] = [0, 1].map(|i| launch.buffers.load_pointer(i));
-                        let width = f.vectors().width as i64;
-                        let near = |i| unary(function, accuracy, x.load_vector(i));
-                        f.each(launch.begin, launch.end, width, |i| y.store_vector(i, near(i)));
-                    });
+    for vectors in all_vectors() {
+        let functions = [Unary::Gelu, Unary::GeluDerivative];
+        let jit = Jit::new(vectors, |emission| {
+            for function in functions {
+                emission.kernel(function.name(), |f, launch| {
+                    let [x, y] = [0, 1].map(|i| launch.buffers.load_pointer(i));
+                    let width = f.vectors().width as i64;
+                    let near = |i| unary(function, Accuracy::Bf16, x.load_vector(i));
+                    f.each(launch.begin, launch.end, width, |i| y.store_vector(i, near(i)));
                 });
-                for (x, y) in points.iter().zip(evaluate(&jit, function.name(), &points)) {
-                    let (x, y) = (f64::from(*x), f64::from(y));
-                    let scale = match function {
-                        // And the product is rounded once more.
-                        Unary::Gelu => x.max(-end).abs() * (1.0 + ULP / most),
-                        _ => 1.0,
-                    };
-                    let close = (y - function.eval(x)).abs() <= slack * most * scale + LAST_DENORMAL;
-                    assert!(close || x.is_nan() && y.is_nan(), "{}({x}) = {y} as {accuracy:?}", function.name());
-                }
+            }
+        });
+        for (function, most) in functions.into_iter().zip([2f64.powi(-17), 2f64.powi(-14)]) {
+            for (x, y) in points.iter().zip(evaluate(&jit, function.name(), &points)) {
+                let (x, y) = (f64::from(*x), f64::from(y));
+                let scale = match function {
+                    Unary::Gelu => x.max(-4.5).abs(),
+                    _ => 1.0,
+                };
+                let close = (y - function.eval(x)).abs() <= most * scale + LAST_DENORMAL;
+                assert!(close || x.is_nan() && y.is_nan(), "{}({x}) = {y}", function.name());
             }
         }
     }

@@ -103,7 +103,7 @@ impl<'f> Line<'_, 'f> {
         lanes: Lanes<'f>,
         reduced: &Reduced<'f>,
     ) -> Vec<Vector<'f>> {
-        evaluate(self.f, Accuracy::Full, program, wanted, &mut |register, op| match op {
+        evaluate(self.f, Accuracy::F32, program, wanted, &mut |register, op| match op {
             ProgramOp::Load(operand) => self.load(*operand as usize, column, lanes),
             ProgramOp::Size(i) => self.iteration.numbers[*i as usize],
             ProgramOp::InnerIndex => column.counting().to_float(),

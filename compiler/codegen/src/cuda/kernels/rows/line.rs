@@ -108,7 +108,7 @@ impl<'f> Line<'_, 'f> {
         reduced: &Reduced<'f>,
     ) -> Vec<Value<'f, K>> {
         let numbers = |i: u16| K::splat(self.iteration.numbers[usize::from(i)]);
-        evaluate(self.f, Accuracy::Full, program, wanted, &mut |register, op| match op {
+        evaluate(self.f, Accuracy::F32, program, wanted, &mut |register, op| match op {
             ProgramOp::Load(operand) => self.load((*operand).into(), column),
             ProgramOp::Size(i) => numbers(*i),
             ProgramOp::InnerIndex => K::Bits::counting(column).to_float(),
