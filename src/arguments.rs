@@ -3,6 +3,7 @@
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// A compiler for models that grow: a .tfm file becomes a trained, grown, talking model.
 #[derive(Parser)]
@@ -37,14 +38,28 @@ pub enum Format {
     Json,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceName {
-    /// Compiled for this processor
     Cpu,
-    /// The kernels for CUDA, simulated on this processor and checked: slow
+    /// An NVIDIA GPU, by its number.
+    Cuda(u32),
     CudaSim,
-    /// The f64 interpreter: slow and obvious
     Reference,
+}
+
+impl FromStr for DeviceName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<DeviceName, String> {
+        match (text, text.strip_prefix("cuda:").map(str::parse)) {
+            ("cpu", _) => Ok(DeviceName::Cpu),
+            ("cuda", _) => Ok(DeviceName::Cuda(0)),
+            ("cuda-sim", _) => Ok(DeviceName::CudaSim),
+            ("reference", _) => Ok(DeviceName::Reference),
+            (_, Some(Ok(number))) => Ok(DeviceName::Cuda(number)),
+            _ => Err("a device is cpu, cuda, cuda:1 and so on, cuda-sim or reference".into()),
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -173,7 +188,8 @@ pub struct Compile {
 /// Where a model runs.
 #[derive(Args)]
 pub struct DeviceArguments {
-    #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
+    /// cpu; cuda or cuda:N, an NVIDIA GPU; cuda-sim, a GPU simulated on the processor and checked: slow; reference, an interpreter in f64: slow and obvious
+    #[arg(long, default_value = "cpu")]
     pub device: DeviceName,
     /// Threads; default one per core. Results do not depend on it
     #[arg(long)]
@@ -467,6 +483,9 @@ pub struct Explain {
 
 #[derive(Args)]
 pub struct Doctor {
+    /// Check that an NVIDIA GPU computes what it should, the first or the one of this number; prints a table to send with a report
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    pub cuda: Option<u32>,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }

@@ -48,11 +48,11 @@ fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(1 << 20))
 }
 
-/// What `--memory` allows; without it, nine tenths of what the machine has free.
-pub fn budget(argument: Option<&str>) -> Result<u64> {
+/// What `--memory` allows; without it, nine tenths of what is free where the tensors lie.
+pub fn budget(argument: Option<&str>, free: Option<u64>) -> Result<u64> {
     match argument {
         Some(text) => parse(text),
-        None => Ok(available().map_or(u64::MAX, |bytes| bytes / 10 * 9)),
+        None => Ok(free.map_or(u64::MAX, |bytes| bytes / 10 * 9)),
     }
 }
 

@@ -1,21 +1,60 @@
 //! From a model to a session on the device that the user chose.
 
 use crate::arguments::{CompilerArguments, DeviceArguments, DeviceName};
+use crate::memory;
 use std::sync::Arc;
 use tfc_codegen::{Architecture, CpuBackend, CudaBackend, cuda_sim};
 use tfc_compiler::compiled::Compiled;
+use tfc_compiler::executable::BackendError;
 use tfc_compiler::optimization::Disabled;
 use tfc_runtime::code_cache::CodeCache;
-use tfc_runtime::device::{CpuSession, CudaSimSession, ReferenceSession, Session};
-use tfc_runtime::{Failure, Result};
+use tfc_runtime::device::{CpuSession, CudaSession, CudaSimSession, Gpu, ReferenceSession, Session};
+use tfc_runtime::{Failure, Kind, Result};
 
-/// Opens a session; on the CPU the kernels are compiled now, if no earlier run has left their code, and never again.
-pub fn open(compiled: &Arc<Compiled>, arguments: &DeviceArguments) -> Result<Box<dyn Session>> {
-    match arguments.device {
-        DeviceName::Reference => Ok(Box::new(ReferenceSession::new(Arc::clone(compiled)))),
-        DeviceName::Cpu => Ok(Box::new(on_cpu(compiled, threads(arguments.threads)?)?)),
-        DeviceName::CudaSim => Ok(Box::new(on_cuda_sim(compiled)?)),
+/// Where sessions are opened.
+pub enum Device {
+    Cpu { threads: usize },
+    Cuda(Gpu),
+    CudaSim,
+    Reference,
+}
+
+impl Device {
+    /// The one that the user chose.
+    ///
+    /// # Errors
+    /// The machine has none.
+    pub fn find(arguments: &DeviceArguments) -> Result<Device> {
+        match arguments.device {
+            DeviceName::Cpu => Ok(Device::Cpu { threads: threads(arguments.threads)? }),
+            DeviceName::Cuda(number) => Gpu::find(number).map(Device::Cuda),
+            DeviceName::CudaSim => Ok(Device::CudaSim),
+            DeviceName::Reference => Ok(Device::Reference),
+        }
     }
+
+    /// Bytes for tensors, where it is known how many are free.
+    pub fn free_memory(&self) -> Result<Option<u64>> {
+        match self {
+            Device::Cuda(gpu) => gpu.memory().map(|(free, _)| Some(free)),
+            Device::Cpu { .. } | Device::CudaSim | Device::Reference => Ok(memory::available()),
+        }
+    }
+
+    /// Opens a session; kernels are compiled now, if no earlier run has left their code, and never again.
+    pub fn open(&self, compiled: &Arc<Compiled>) -> Result<Box<dyn Session>> {
+        match self {
+            Device::Cpu { threads } => Ok(Box::new(on_cpu(compiled, *threads)?)),
+            Device::Cuda(gpu) => Ok(Box::new(on_cuda(compiled, gpu)?)),
+            Device::CudaSim => Ok(Box::new(on_cuda_sim(compiled)?)),
+            Device::Reference => Ok(Box::new(ReferenceSession::new(Arc::clone(compiled)))),
+        }
+    }
+}
+
+/// Opens a session on the device that the user chose.
+pub fn open(compiled: &Arc<Compiled>, arguments: &DeviceArguments) -> Result<Box<dyn Session>> {
+    Device::find(arguments)?.open(compiled)
 }
 
 /// As [`open`], on the CPU.
@@ -23,6 +62,17 @@ pub fn on_cpu(compiled: &Arc<Compiled>, threads: usize) -> Result<CpuSession> {
     let backend = CpuBackend::new();
     let code = CodeCache::of_environment().code(&backend, &compiled.program.kernels)?;
     CpuSession::new(Arc::clone(compiled), &code, &backend, threads)
+}
+
+/// As [`open`], on a GPU.
+pub fn on_cuda(compiled: &Arc<Compiled>, gpu: &Gpu) -> Result<CudaSession> {
+    let no_code = |e: BackendError| Failure::new(Kind::Machine, e.to_string());
+    let architecture = Architecture::newest_for(gpu.capability)
+        .ok_or_else(|| no_code(BackendError(format!("there is no code for the GPU {}", gpu.name))))?;
+    let backend = CudaBackend::new(architecture);
+    let code = CodeCache::of_environment().code(&backend, &compiled.program.kernels)?;
+    let program = backend.program(&code, &compiled.program.kernels).map_err(no_code)?;
+    CudaSession::new(Arc::clone(compiled), gpu, program)
 }
 
 /// As [`open`], on the simulated GPU, with the checker on.

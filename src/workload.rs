@@ -36,7 +36,7 @@ impl Workload {
         console: &Console,
     ) -> std::result::Result<(Workload, CpuSession, f64), Stop> {
         let threads = session::threads(arguments.threads)?;
-        let budget = memory::budget(arguments.memory.as_deref())?;
+        let budget = memory::budget(arguments.memory.as_deref(), memory::available())?;
         let disabled = session::disabled(&arguments.compiler)?;
         let start = Instant::now();
         let mut model = spec::load(&arguments.spec.spec, &arguments.spec.sets, console)?.model;

@@ -42,6 +42,16 @@ pub struct Geometry {
     pub shared_bytes: u32,
 }
 
+/// The kernels of a program for a GPU's driver, in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GpuProgram {
+    /// PTX.
+    pub modules: Vec<Vec<u8>>,
+    /// For each kernel, the number of its module and its name there.
+    pub functions: Vec<(usize, String)>,
+    pub geometries: Vec<Geometry>,
+}
+
 /// A number of things as a function of the sizes that a launch hands over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Extent {

@@ -3,6 +3,7 @@
 //! Element e of row r of a parameter is number r · width + e of the parameter's own stream, whatever axis the rows lie along:
 //! a row's numbers do not depend on how many rows there are (unless the rows themselves grow, along a second axis).
 
+use crate::Result;
 use crate::device::{HostTensor, Session, shape_at};
 use crate::random::{Purpose, Stream};
 use crate::rows::Layout;
@@ -14,15 +15,19 @@ use tfc_compiler::size::SizeValues;
 use tfc_compiler::storage::Storage;
 
 /// Writes every parameter as its init draws it.
-pub fn initialize(model: &Model, seed: u64, session: &mut dyn Session) {
+///
+/// # Errors
+/// The device gave up.
+pub fn initialize(model: &Model, seed: u64, session: &mut dyn Session) -> Result<()> {
     for (i, parameter) in model.parameters.iter().enumerate() {
         let shape = shape_at(&parameter.shape, session.sizes());
         let layout = layout(parameter, &shape);
         let stream = Stream::new(seed, Purpose::Init, &parameter.path, 0);
         let mut numbers = vec![0f32; shape.iter().product()];
         draw(&parameter.init, session.sizes(), &stream, layout, 0..layout.rows, &mut numbers);
-        session.write(Storage::Parameter(i as u32), &HostTensor::F32 { shape, data: numbers });
+        session.write(Storage::Parameter(i as u32), &HostTensor::F32 { shape, data: numbers })?;
     }
+    Ok(())
 }
 
 /// The rows that a parameter's numbers are counted by: along the first axis that grows, or along the first.

@@ -4,6 +4,7 @@ pub mod bench;
 mod call;
 pub mod checkpoint;
 pub mod code_cache;
+pub mod conformance;
 pub mod confusion;
 pub mod cut;
 pub mod data;

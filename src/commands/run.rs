@@ -31,7 +31,7 @@ pub fn run(command: &Run, console: &Console) -> Outcome {
     session.resize(&sizes)?;
     session.set_precision(compiled.model.stage_precision(stage));
     load_weights(&command.weights, &compiled, session.as_mut())?;
-    write_scales(&compiled.model, stage, session.as_mut());
+    write_scales(&compiled.model, stage, session.as_mut())?;
     let outputs = session.run(entry.name(), &[], &inputs)?;
     write_named(&command.out, &outputs)?;
     console.say(&format!(
@@ -136,8 +136,8 @@ fn check_ids(name: &str, tensor: &HostTensor, model: &Model, sizes: &SizeValues)
     }
 }
 
-fn write_scales(model: &Model, stage: usize, session: &mut dyn Session) {
-    for (index, value) in model.stage_scales(stage).at_start.iter().enumerate() {
-        session.write(Storage::Scale(index as u32), &HostTensor::F64 { shape: Vec::new(), data: vec![*value] });
-    }
+fn write_scales(model: &Model, stage: usize, session: &mut dyn Session) -> Result<()> {
+    let scales = model.stage_scales(stage).at_start;
+    let mut scales = scales.iter().enumerate();
+    scales.try_for_each(|(i, value)| session.write(Storage::Scale(i as u32), &HostTensor::scalar(*value)))
 }

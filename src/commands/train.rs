@@ -3,6 +3,7 @@
 use crate::arguments::Train;
 use crate::console::Console;
 use crate::progress::Progress;
+use crate::session::Device;
 use crate::spec::Proven;
 use crate::stop::{Outcome, Stop};
 use crate::{memory, run_folder, session, spec};
@@ -30,8 +31,10 @@ pub fn run(command: &Train, console: &Console) -> Outcome {
         }
     })
     .map_err(|e| Failure::new(Kind::Machine, format!("cannot listen for Ctrl-C: {e}")))?;
+    // Before anything is written.
+    let device = Device::find(&command.device)?;
     for sweep in run_folder::sweeps(&command.sweep)? {
-        train_one(command, &sweep, &interrupted, console)?;
+        train_one(command, &device, &sweep, &interrupted, console)?;
         if interrupted.load(Ordering::Relaxed) {
             break;
         }
@@ -39,7 +42,13 @@ pub fn run(command: &Train, console: &Console) -> Outcome {
     Ok(())
 }
 
-fn train_one(command: &Train, sweep: &[String], interrupted: &AtomicBool, console: &Console) -> Outcome {
+fn train_one(
+    command: &Train,
+    device: &Device,
+    sweep: &[String],
+    interrupted: &AtomicBool,
+    console: &Console,
+) -> Outcome {
     let sets = [command.spec.sets.as_slice(), sweep].concat();
     let Proven { spec, evaluate, .. } = Proven::load(&command.spec.spec, &sets, console)?;
     let text = spec.resolved;
@@ -53,12 +62,12 @@ fn train_one(command: &Train, sweep: &[String], interrupted: &AtomicBool, consol
     let flops: Vec<f64> = rows.iter().map(|row| row.flops.map_or(0.0, |flops| flops.training)).collect();
     let entries = entries(&spec.model)?;
     let disabled = session::disabled(&command.compiler)?;
-    let budget = memory::budget(command.memory.as_deref())?;
+    let budget = memory::budget(command.memory.as_deref(), device.free_memory()?)?;
     let planned = if command.resume { train::planned(&folder)? } else { None };
     let (compiled, plan) = memory::compile_training(spec.model, &entries, &disabled, budget, planned)?;
     let compiled = Arc::new(compiled);
     console.detail(&plan.to_string());
-    let mut session = session::open(&compiled, &command.device)?;
+    let mut session = device.open(&compiled)?;
     let step = folder.latest()?.map_or(0, |checkpoint| checkpoint.step);
     let mut observers = Observers {
         progress: Progress::new(console.is_watched(), console.is_quiet()),

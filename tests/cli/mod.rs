@@ -3,6 +3,8 @@
 mod bad_input;
 mod bf16;
 mod commands;
+#[cfg(target_os = "linux")]
+mod cuda;
 mod cuda_sim;
 mod images;
 mod memory;

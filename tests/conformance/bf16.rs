@@ -39,7 +39,7 @@ fn the_language_model_in_bf16_is_off_by_the_rounding_of_operands() {
         close("loss", &loss, &numbers(&exact, "losses")[..1], FORWARD);
         for (i, parameter) in model.parameters.iter().enumerate() {
             let name = format!("g.{}", golden_name(&parameter.path));
-            let got = session.read(Storage::Gradient(i as u32)).to_f64();
+            let got = session.read(Storage::Gradient(i as u32)).expect("it is read").to_f64();
             close(&name, &got, &numbers(&exact, &name), BACKWARD);
         }
     }

@@ -43,7 +43,7 @@ fn gradients(model: &Model, device: Device, recomputed: &[String]) -> Vec<Vec<u6
     let weight = ("loss_weight".to_string(), HostTensor::scalar(1.0));
     let inputs = [ids(&golden("lm_l2_norm_gelu_f32.safetensors")), weight];
     let loss = session.run("gradient", &[], &inputs).expect("the gradient runs");
-    let gradients = (0..model.parameters.len() as u32).map(|i| session.read(Storage::Gradient(i)));
+    let gradients = (0..model.parameters.len() as u32).map(|i| session.read(Storage::Gradient(i)).expect("it is read"));
     let bits = |tensor: HostTensor| tensor.to_f64().into_iter().map(f64::to_bits).collect();
     gradients.chain(loss.into_iter().map(|(_, loss)| loss)).map(bits).collect()
 }

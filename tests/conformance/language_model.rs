@@ -77,7 +77,8 @@ pub fn shorter(ids: &HostTensor) -> (String, HostTensor) {
 pub fn write_parameters(session: &mut dyn Session, model: &Model, file: &TensorFile, prefix: &str) {
     for (i, parameter) in model.parameters.iter().enumerate() {
         session
-            .write(Storage::Parameter(i as u32), &tensor(file, &format!("{prefix}{}", golden_name(&parameter.path))));
+            .write(Storage::Parameter(i as u32), &tensor(file, &format!("{prefix}{}", golden_name(&parameter.path))))
+            .expect("it is written");
     }
 }
 
@@ -115,7 +116,11 @@ fn check(kind: &str, spec: &str, dtype: &str, device: Device) {
             if step == 0 {
                 for (i, parameter) in model.parameters.iter().enumerate() {
                     let name = format!("g.{}", golden_name(&parameter.path));
-                    close(&name, &session.read(Storage::Gradient(i as u32)).to_f64(), &numbers(&exact, &name));
+                    close(
+                        &name,
+                        &session.read(Storage::Gradient(i as u32)).expect("it is read").to_f64(),
+                        &numbers(&exact, &name),
+                    );
                 }
             }
         });
@@ -138,7 +143,7 @@ fn check(kind: &str, spec: &str, dtype: &str, device: Device) {
     for (i, names) in names.iter().enumerate() {
         let storages = [Storage::FirstMoment(i as u32), Storage::SecondMoment(i as u32)];
         for (name, storage) in names.iter().zip(storages) {
-            let (got, want) = (session.read(storage).to_f64(), numbers(&exact, name));
+            let (got, want) = (session.read(storage).expect("it is read").to_f64(), numbers(&exact, name));
             assert_close(&format!("{kind} {dtype} {name}"), &got, &want, largest(&want), later);
         }
     }
@@ -158,7 +163,7 @@ impl After<'_> {
     fn compare(&self, session: &dyn Session, model: &Model, what: &str) {
         for (i, parameter) in model.parameters.iter().enumerate() {
             let name = golden_name(&parameter.path);
-            let got = session.read(Storage::Parameter(i as u32)).to_f64();
+            let got = session.read(Storage::Parameter(i as u32)).expect("it is read").to_f64();
             let want = numbers(self.exact, &format!("w{}.{name}", self.steps));
             let gradients = numbers(self.exact, &format!("g.{name}"));
             let clip = 1.0 / self.norm.max(1.0);
@@ -211,9 +216,9 @@ fn train_step(
                 RowState::FirstCorrection => 1.0 - 0.9_f64.powi(t as i32),
                 RowState::SecondCorrection => 1.0 - 0.95_f64.powi(t as i32),
             };
-            let shape = session.read(Storage::Rows(i, state)).shape().to_vec();
+            let shape = session.read(Storage::Rows(i, state)).expect("it is read").shape().to_vec();
             let data = vec![value; shape.iter().product()];
-            session.write(Storage::Rows(i, state), &HostTensor::F64 { shape, data });
+            session.write(Storage::Rows(i, state), &HostTensor::F64 { shape, data }).expect("it is written");
         }
     }
     let scalar = |name: &str, value: f64| (name.to_string(), HostTensor::F64 { shape: Vec::new(), data: vec![value] });

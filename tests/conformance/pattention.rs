@@ -74,7 +74,7 @@ pub fn check(
 
     let mut session = session(model, &[Entry::Named(vec!["y".into()]), Entry::Grad], device, 1, 1);
     for (index, tensor) in places {
-        session.write(Storage::Parameter(index), tensor);
+        session.write(Storage::Parameter(index), tensor).expect("it is written");
     }
     let run = |session: &mut dyn tfc_runtime::device::Session, entry: &str| {
         session.run(entry, &[], std::slice::from_ref(&unused)).expect("the entry runs")

@@ -2,3 +2,5 @@
 
 mod assembler;
 mod ptx;
+#[cfg(target_os = "linux")]
+mod runtime;

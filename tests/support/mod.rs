@@ -1,5 +1,7 @@
 //! What tests of more than one stage share: from the text of a spec to a session on a device.
 
+#[cfg(target_os = "linux")]
+pub mod fake_cuda;
 pub mod torch;
 
 use std::path::PathBuf;
@@ -127,16 +129,15 @@ pub fn write_parameters(session: &mut dyn Session, model: &Model) {
         let shape: Vec<usize> = parameter.shape.iter().map(|size| size.eval(&model.stage_sizes(0)) as usize).collect();
         let number = |j: usize| ((j * 37 + i * 101) % 199) as f64 / 199.0 - 0.5;
         let data = (0..shape.iter().product()).map(number).collect();
-        session.write(Storage::Parameter(i as u32), &HostTensor::F64 { shape, data });
+        session.write(Storage::Parameter(i as u32), &HostTensor::F64 { shape, data }).expect("it is written");
     }
 }
 
 pub fn write_scales(session: &mut dyn Session, model: &Model, sizes: &SizeValues) {
     for (i, scale) in model.scales.iter().enumerate() {
-        session.write(
-            Storage::Scale(i as u32),
-            &HostTensor::F64 { shape: Vec::new(), data: vec![scale.rule.eval(sizes)] },
-        );
+        session
+            .write(Storage::Scale(i as u32), &HostTensor::F64 { shape: Vec::new(), data: vec![scale.rule.eval(sizes)] })
+            .expect("it is written");
     }
 }
 

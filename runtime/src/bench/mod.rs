@@ -11,6 +11,7 @@ mod training;
 
 pub use decoding::Decoding;
 pub use forward::Forward;
+pub(crate) use inputs::RandomInputs;
 pub use times::{Times, repeat};
 pub use training::Training;
 
@@ -55,13 +56,13 @@ impl Work<'_> {
 }
 
 /// A session with parameters and scales as at the start of a run that begins with this stage.
-fn begin(model: &Model, session: &mut dyn Session, stage: usize, micro_batch: u64) -> Result<State> {
+pub(crate) fn begin(model: &Model, session: &mut dyn Session, stage: usize, micro_batch: u64) -> Result<State> {
     let sizes = sizes_at(model, micro_batch, &model.experiment.stages[stage].tokens);
     session.resize(&sizes)?;
-    init::initialize(model, model.experiment.seed, session);
+    init::initialize(model, model.experiment.seed, session)?;
     let mut state = State::new(model, &sizes, PlanState::of(micro_batch));
     state.stage = StageState::new(stage, &model.experiment.stages[stage].name);
-    grow::scales::write(session, &state);
+    grow::scales::write(session, &state)?;
     Ok(state)
 }
 

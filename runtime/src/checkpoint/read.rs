@@ -24,7 +24,7 @@ struct Wanted {
 pub fn load(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Session, state: &State) -> Result<()> {
     load_for_use(checkpoint, compiled, session, state)?;
     if state.done.steps == 0 && !checkpoint.join(OPTIMIZER).exists() {
-        zero_moments(&compiled.model, session);
+        zero_moments(&compiled.model, session)?;
     } else {
         load_moments(checkpoint, compiled, session)?;
     }
@@ -48,7 +48,7 @@ pub fn load_for_use(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Se
         return Err(Failure::broken(checkpoint, "has another number of scales than the model"));
     }
     for (i, scale) in state.scales.iter().enumerate() {
-        session.write(Storage::Scale(i as u32), &HostTensor::scalar(scale.value));
+        session.write(Storage::Scale(i as u32), &HostTensor::scalar(scale.value))?;
     }
     Ok(())
 }
@@ -70,11 +70,15 @@ pub fn load_weights(path: &Path, compiled: &Compiled, session: &mut dyn Session)
 }
 
 /// The moments of what no update has seen.
-pub fn zero_moments(model: &Model, session: &mut dyn Session) {
+///
+/// # Errors
+/// The device gave up.
+pub fn zero_moments(model: &Model, session: &mut dyn Session) -> Result<()> {
     for i in 0..model.parameters.len() as u32 {
-        session.zero(Storage::FirstMoment(i));
-        session.zero(Storage::SecondMoment(i));
+        session.zero(Storage::FirstMoment(i))?;
+        session.zero(Storage::SecondMoment(i))?;
     }
+    Ok(())
 }
 
 /// Fills the moments alone.
@@ -93,7 +97,7 @@ fn load_tensors(path: &Path, wanted: &[Wanted], session: &mut dyn Session) -> Re
     let file = TensorFile::open(path)?;
     verify(path, &file, wanted)?;
     for Wanted { name, shape, storage } in wanted {
-        session.write(*storage, &tensor(&file, name, shape)?);
+        session.write(*storage, &tensor(&file, name, shape)?)?;
     }
     Ok(())
 }

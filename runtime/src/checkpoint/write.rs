@@ -30,7 +30,7 @@ pub fn write(
         moments.push((first, Storage::FirstMoment(i), shape.clone()));
         moments.push((second, Storage::SecondMoment(i), shape));
     }
-    let dtype = dtype(session, &parameters);
+    let dtype = dtype(session, &parameters)?;
     write_folder(path, |folder| {
         tensors(&folder.join(MODEL), dtype, session, &parameters)?;
         tensors(&folder.join(OPTIMIZER), dtype, session, &moments)?;
@@ -93,11 +93,11 @@ pub fn notes() -> BTreeMap<String, String> {
 }
 
 /// The numbers that the session hands out, seen on its smallest parameter.
-fn dtype(session: &dyn Session, parameters: &[(String, Storage, Vec<usize>)]) -> Dtype {
+fn dtype(session: &dyn Session, parameters: &[(String, Storage, Vec<usize>)]) -> Result<Dtype> {
     let smallest = parameters.iter().min_by_key(|(_, _, shape)| shape.iter().product::<usize>());
-    match smallest.map(|(_, storage, _)| session.read(*storage)) {
-        Some(HostTensor::F64 { .. }) => Dtype::F64,
-        Some(HostTensor::F32 { .. } | HostTensor::I32 { .. }) | None => Dtype::F32,
+    match smallest.map(|(_, storage, _)| session.read(*storage)).transpose()? {
+        Some(HostTensor::F64 { .. }) => Ok(Dtype::F64),
+        Some(HostTensor::F32 { .. } | HostTensor::I32 { .. }) | None => Ok(Dtype::F32),
     }
 }
 
@@ -111,7 +111,7 @@ fn tensors(path: &Path, dtype: Dtype, session: &dyn Session, tensors: &[(String,
     // Copied only where it must be: a copy of the largest tensor counts at the peak of a training's memory.
     write_tensors(path, &notes(), &entries, |i| match session.bytes(tensors[i].1) {
         Some(bytes) => Ok(Cow::Borrowed(bytes)),
-        None => match session.read(tensors[i].1) {
+        None => match session.read(tensors[i].1)? {
             HostTensor::F32 { data, .. } => Ok(Cow::Owned(bytemuck::cast_slice(&data).to_vec())),
             HostTensor::F64 { data, .. } => Ok(Cow::Owned(bytemuck::cast_slice(&data).to_vec())),
             HostTensor::I32 { .. } => {

@@ -1,9 +1,10 @@
 //! The CPU: kernels run on a pool of threads.
 
-use super::engine::{Engine, Span};
-use super::host::HostSession;
+use super::engine::{Memory, Span};
+use super::host_memory::HostMemory;
 use super::launch::Launch;
-use super::memory::Memory;
+use super::on_host::HostEngine;
+use super::planned::PlanSession;
 use super::pool::Pool;
 use crate::{Failure, Result};
 use std::sync::Arc;
@@ -15,10 +16,10 @@ pub struct Cpu {
     code: Loaded,
     pool: Pool,
     /// One per thread, as large as the greediest kernel asks.
-    scratch: Vec<Memory>,
+    scratch: Vec<HostMemory>,
 }
 
-pub type CpuSession = HostSession<Cpu>;
+pub type CpuSession = PlanSession<Cpu>;
 
 /// A launch and its work items.
 pub struct CpuLaunch {
@@ -35,12 +36,12 @@ impl CpuSession {
         let loaded = backend.load(code).map_err(|e| Failure::new(crate::Kind::Machine, e.to_string()))?;
         let pool = Pool::new(threads);
         let scratch_bytes = code.functions.iter().map(|f| f.scratch_bytes).max().unwrap_or(0);
-        let scratch = (0..pool.threads()).map(|_| Memory::new(scratch_bytes)).collect::<Result<_>>()?;
-        HostSession::on(Cpu { compiled: Arc::clone(&compiled), code: loaded, pool, scratch }, compiled)
+        let scratch = (0..pool.threads()).map(|_| HostMemory::new(scratch_bytes)).collect::<Result<_>>()?;
+        PlanSession::on(Cpu { compiled: Arc::clone(&compiled), code: loaded, pool, scratch }, compiled)
     }
 }
 
-impl Engine for Cpu {
+impl HostEngine for Cpu {
     type Launch = CpuLaunch;
 
     fn prepare(&self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> CpuLaunch {
@@ -49,7 +50,7 @@ impl Engine for Cpu {
             address: self.code.addresses[kernel],
             buffers: arguments.iter().map(|argument| argument.start).collect(),
             sizes,
-            scratch: self.scratch.iter().map(Memory::address).collect(),
+            scratch: self.scratch.iter().map(HostMemory::address).collect(),
         };
         CpuLaunch { launch: Arc::new(launch), extent }
     }
@@ -61,6 +62,6 @@ impl Engine for Cpu {
     }
 
     fn bytes(&self) -> usize {
-        self.scratch.iter().map(Memory::len).sum()
+        self.scratch.iter().map(HostMemory::len).sum()
     }
 }

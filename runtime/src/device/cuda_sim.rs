@@ -1,7 +1,8 @@
 //! Sessions on a simulated device: plans run launch by launch, each with the checker on if its code was made so.
 
-use super::engine::{Engine, Span};
-use super::host::HostSession;
+use super::engine::Span;
+use super::on_host::HostEngine;
+use super::planned::PlanSession;
 use crate::{Failure, Kind, Result};
 use std::sync::Arc;
 use tfc_compiler::compiled::Compiled;
@@ -18,7 +19,7 @@ pub struct CudaSim {
     launches: u64,
 }
 
-pub type CudaSimSession = HostSession<CudaSim>;
+pub type CudaSimSession = PlanSession<CudaSim>;
 
 pub struct SimulatedLaunch {
     kernel: usize,
@@ -34,11 +35,11 @@ impl CudaSimSession {
     pub fn new(compiled: Arc<Compiled>, program: SimulatedProgram) -> Result<CudaSimSession> {
         let SimulatedProgram { simulation, loaded, geometries } = program;
         let simulator = Simulator::new(simulation, loaded);
-        HostSession::on(CudaSim { compiled: Arc::clone(&compiled), simulator, geometries, launches: 0 }, compiled)
+        PlanSession::on(CudaSim { compiled: Arc::clone(&compiled), simulator, geometries, launches: 0 }, compiled)
     }
 }
 
-impl Engine for CudaSim {
+impl HostEngine for CudaSim {
     type Launch = SimulatedLaunch;
 
     fn prepare(&self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> SimulatedLaunch {

@@ -1,14 +1,36 @@
-//! What runs launches of kernels on tensors in the host's memory: the CPU, or a simulated device.
+//! What runs launches of kernels, and the memory that they work on: a processor, a simulated GPU, a GPU.
 
 use crate::Result;
+use std::ops::Range;
 
 pub trait Engine {
+    type Memory: Memory;
     /// One launch of one kernel, at hand with all that it needs.
     type Launch;
+    /// The operations of a whole call, to be repeated as one.
+    type Recording;
+    /// Memory on its way to the host.
+    type Download: Download;
 
-    /// Of the kernel of this number in the program.
-    fn prepare(&self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> Self::Launch;
+    /// Zeros, which can become as many bytes as `room` where they are.
+    ///
+    /// # Errors
+    /// There is too little memory.
+    fn allocate(&self, bytes: usize, room: usize) -> Result<Self::Memory>;
 
+    /// Memory for tensors of other shapes: what both shapes have, and zeros.
+    ///
+    /// # Errors
+    /// There is too little memory for all of them.
+    fn grow(&self, growths: &[Growth<Self::Memory>]) -> Result<Vec<Self::Memory>> {
+        growths.iter().map(|growth| growth.done_with(|bytes, room| self.allocate(bytes, room))).collect()
+    }
+
+    /// Of the kernel of this number in the program; `label` says what is computed.
+    fn prepare(&self, kernel: usize, label: &str, arguments: &[Span], sizes: Vec<i64>) -> Self::Launch;
+
+    /// Runs a launch, or lets it run after all that was asked for before.
+    ///
     /// # Errors
     /// The device gave up.
     ///
@@ -16,8 +38,119 @@ pub trait Engine {
     /// The launch's arguments are as large as its kernel reads and writes at its sizes, and nothing else accesses what it writes.
     unsafe fn run(&mut self, launch: &Self::Launch) -> Result<()>;
 
+    /// Zeroes a span, in the same order.
+    ///
+    /// # Errors
+    /// The device gave up.
+    ///
+    /// # Safety
+    /// The span lies in memory of this engine that nothing else accesses.
+    unsafe fn zero(&mut self, span: &Span) -> Result<()>;
+
+    /// Whether all f32 of a span are finite, when everything before has been done.
+    ///
+    /// # Errors
+    /// The device gave up.
+    ///
+    /// # Safety
+    /// The span lies in memory of this engine.
+    unsafe fn is_finite(&self, span: &Span) -> Result<bool>;
+
+    /// Writes down what `operations` asks for instead of doing it; nothing, and it asks for nothing, where operations are cheap to ask for.
+    ///
+    /// # Errors
+    /// The device gave up.
+    fn record(&mut self, operations: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<Option<Self::Recording>>;
+
+    /// Does what was recorded.
+    ///
+    /// # Errors
+    /// The device gave up.
+    ///
+    /// # Safety
+    /// As of each operation.
+    unsafe fn repeat(&mut self, recording: &Self::Recording) -> Result<()>;
+
+    /// Lets memory be copied to the host after all that was asked for before.
+    ///
+    /// # Errors
+    /// The device gave up.
+    fn download(&self, memories: &[Self::Memory]) -> Result<Self::Download>;
+
     /// What it needs beside tensors.
     fn bytes(&self) -> usize;
+}
+
+/// Memory of an engine. What is written and read is in order with the engine's launches.
+pub trait Memory {
+    /// For kernels; the host may not be able to go there.
+    fn address(&self) -> *mut u8;
+
+    fn len(&self) -> usize;
+
+    fn room(&self) -> usize;
+
+    /// Uses more or less of the room, of which new bytes are zero.
+    ///
+    /// # Errors
+    /// The device gave up.
+    ///
+    /// # Panics
+    /// There is no room for it.
+    fn resize(&mut self, bytes: usize) -> Result<()>;
+
+    /// Writes all of it: `fill` is given one part after the other, each with the bytes that it replaces.
+    ///
+    /// # Errors
+    /// The device gave up.
+    fn write(&mut self, fill: &mut dyn FnMut(Range<usize>, &mut [u8])) -> Result<()>;
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// The device gave up.
+    fn read(&self, into: &mut [u8]) -> Result<()>;
+
+    /// # Errors
+    /// The device gave up.
+    fn zero(&mut self) -> Result<()>;
+
+    /// Copies runs of bytes: their places in `from`, their places here, their lengths.
+    ///
+    /// # Errors
+    /// The device gave up.
+    fn copy(&mut self, from: &Self, runs: &mut dyn Iterator<Item = (usize, usize, usize)>) -> Result<()>;
+
+    /// Where the host reads it as it lies.
+    fn on_host(&self) -> Option<&[u8]>;
+}
+
+pub trait Download {
+    /// Waits for what was asked for until the download, and hands over the bytes of each memory.
+    ///
+    /// # Errors
+    /// The device gave up on something that was asked for before.
+    fn finish(self) -> Result<Vec<Vec<u8>>>;
+}
+
+/// A tensor of elements of four bytes, and another shape that it is to have.
+pub struct Growth<'a, M> {
+    pub from: &'a M,
+    pub from_shape: &'a [usize],
+    pub to_shape: &'a [usize],
+    /// The bytes that it will take in the end.
+    pub room: usize,
+}
+
+impl<M: Memory> Growth<'_, M> {
+    pub fn done_with(&self, allocate: impl Fn(usize, usize) -> Result<M>) -> Result<M> {
+        let mut grown = allocate(4 * self.to_shape.iter().product::<usize>(), self.room)?;
+        if self.from.len() > 0 {
+            let runs = super::overlap::runs(self.from_shape, self.to_shape);
+            grown.copy(self.from, &mut runs.into_iter().map(|(from, to, count)| (4 * from, 4 * to, 4 * count)))?;
+        }
+        Ok(grown)
+    }
 }
 
 /// Elements of four bytes, from where an argument starts to the end of its buffer.

@@ -4,14 +4,16 @@
 //! of the rest; the trainer speaks to it in host tensors and names of entries, and knows nothing else of the device.
 
 mod cpu;
+mod cuda;
 mod cuda_sim;
 mod engine;
 mod files;
-mod host;
+mod host_memory;
 mod laps;
 mod launch;
-mod memory;
+mod on_host;
 mod overlap;
+mod planned;
 mod pool;
 mod prepared;
 mod reference;
@@ -19,10 +21,12 @@ mod storages;
 mod tables;
 
 pub use cpu::CpuSession;
+pub use cuda::{CudaSession, Gpu};
 pub use cuda_sim::CudaSimSession;
 pub use files::{read_tensor, write_named};
+pub use host_memory::readable;
 pub use laps::CallProfile;
-pub use memory::readable;
+
 pub use reference::ReferenceSession;
 
 use crate::failure::Failure;
@@ -44,6 +48,14 @@ pub enum HostTensor {
 /// A named tensor handed to or by a call.
 pub type Named = (String, HostTensor);
 
+/// An entry that was started on a session.
+pub enum Call {
+    /// What it has handed back.
+    Done(Vec<Named>),
+    /// The device is at it; a number of the session's.
+    Running(u64),
+}
+
 /// One compiled model on one device. Every call leaves the session usable, also after an error.
 pub trait Session {
     /// Sets the sizes: lays out the arena anew and resizes every storage whose size has changed, keeping the leading part of
@@ -59,22 +71,45 @@ pub trait Session {
     fn set_precision(&mut self, precision: Precision);
 
     /// Writes a whole storage; its shape must be the present one.
-    fn write(&mut self, storage: Storage, tensor: &HostTensor);
+    ///
+    /// # Errors
+    /// The device gave up.
+    fn write(&mut self, storage: Storage, tensor: &HostTensor) -> Result<(), Failure>;
 
     /// A copy of a whole storage.
-    fn read(&self, storage: Storage) -> HostTensor;
+    ///
+    /// # Errors
+    /// The device gave up.
+    fn read(&self, storage: Storage) -> Result<HostTensor, Failure>;
 
-    /// A whole storage where it lies, for a device whose numbers are those of the host: f32, little-endian.
+    /// A whole storage where it lies, for a device whose memory and numbers are those of the host: f32, little-endian.
     fn bytes(&self, _: Storage) -> Option<&[u8]> {
         None
     }
 
     /// Zeroes a storage.
-    fn zero(&mut self, storage: Storage);
+    ///
+    /// # Errors
+    /// The device gave up.
+    fn zero(&mut self, storage: Storage) -> Result<(), Failure>;
 
     /// Runs an entry: inputs by name, outputs by name in the entry's order. The batch and the sequence follow from `sizes` that
     /// [`Session::resize`] set; symbols of the call (batch, sequence, capacity) may be overridden by `call` without moving storages.
     fn run(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Result<Vec<Named>, Failure>;
+
+    /// As [`Session::run`], but its outputs are had with [`Session::finish`]: a device that works by itself goes on meanwhile, and the
+    /// next call may be started before.
+    fn start(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Result<Call, Failure> {
+        self.run(entry, call, inputs).map(Call::Done)
+    }
+
+    /// The outputs of a call that was started on this session.
+    fn finish(&mut self, call: Call) -> Result<Vec<Named>, Failure> {
+        match call {
+            Call::Done(outputs) => Ok(outputs),
+            Call::Running(_) => panic!("bug in tfc: a call is finished on another session than it was started on"),
+        }
+    }
 
     /// The first operation of the entry whose result is not finite although its operands were, in words with its place in the
     /// spec: what went wrong where a loss came out as NaN. Runs the entry once more, slowly.

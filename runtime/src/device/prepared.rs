@@ -1,8 +1,7 @@
 //! A plan at given sizes: every launch with its addresses and numbers, so that a call evaluates nothing.
 
-use super::engine::{Engine, Span};
+use super::engine::{Engine, Memory, Span};
 use super::laps::Laps;
-use super::memory::Memory;
 use super::storages::Storages;
 use super::{shape_at, tables};
 use crate::Result;
@@ -13,13 +12,16 @@ use tfc_compiler::size::{Size, SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 
 /// Good for as long as what it was made of stays where it is: the engine's code, arena and storages.
-pub struct Prepared<L> {
+pub struct Prepared<E: Engine> {
     pub sizes: SizeValues,
-    pub inputs: Vec<Memory>,
-    pub outputs: Vec<Memory>,
-    tables: Vec<Memory>,
+    pub inputs: Vec<E::Memory>,
+    pub outputs: Vec<E::Memory>,
+    tables: Vec<E::Memory>,
     /// Chunks one after the other.
-    steps: Vec<Step<L>>,
+    steps: Vec<Step<E::Launch>>,
+    /// Whether it has run; what runs twice is worth recording.
+    has_run: bool,
+    recording: Option<E::Recording>,
 }
 
 enum Step<L> {
@@ -32,38 +34,48 @@ pub struct Ready<L> {
     /// What is computed, in the graph's words.
     pub label: String,
     /// The f32 that it writes to, to the ends of their buffers.
-    written: Vec<Span>,
+    pub written: Vec<Span>,
 }
 
 /// What plans run on.
-pub struct Ground<'a, E> {
+pub struct Ground<'a, E: Engine> {
     pub kernels: &'a [Kernel],
     pub engine: &'a E,
-    pub storages: &'a Storages,
-    pub arena: &'a Memory,
+    pub storages: &'a Storages<E::Memory>,
+    pub arena: &'a E::Memory,
 }
 
-impl<L> Prepared<L> {
-    pub fn new<E: Engine<Launch = L>>(
-        plan: &Plan,
-        layout: &Layout,
-        sizes: &SizeValues,
-        ground: &Ground<E>,
-    ) -> Result<Prepared<L>> {
-        let memory = |shape| Memory::new(4 * shape_at(shape, sizes).iter().product::<usize>());
+/// Sees each launch when it has been asked for, and may end the call.
+pub type Inspect<'a, E> = dyn FnMut(&mut E, &Ready<<E as Engine>::Launch>) -> Result<bool> + 'a;
+
+impl<E: Engine> Prepared<E> {
+    pub fn new(plan: &Plan, layout: &Layout, sizes: &SizeValues, ground: &Ground<E>) -> Result<Prepared<E>> {
+        let memory = |shape| {
+            let bytes = 4 * shape_at(shape, sizes).iter().product::<usize>();
+            ground.engine.allocate(bytes, bytes)
+        };
+        let table = |table| {
+            let values = tables::compute(table, sizes);
+            let bytes: &[u8] = bytemuck::cast_slice(&values);
+            let mut memory = ground.engine.allocate(bytes.len(), bytes.len())?;
+            memory.write(&mut |place, part| part.copy_from_slice(&bytes[place]))?;
+            Ok(memory)
+        };
         let mut prepared = Prepared {
             sizes: sizes.clone(),
             inputs: plan.inputs.iter().map(|input| memory(&input.ty.shape)).collect::<Result<_>>()?,
             outputs: plan.outputs.iter().map(|output| memory(&output.shape)).collect::<Result<_>>()?,
-            tables: plan.tables.iter().map(|table| tables::compute(table, sizes)).collect::<Result<_>>()?,
+            tables: plan.tables.iter().map(table).collect::<Result<_>>()?,
             steps: Vec::new(),
+            has_run: false,
+            recording: None,
         };
         let buffers = (0..plan.buffers.len()).map(|buffer| prepared.place(plan, layout, buffer, ground)).collect();
         Preparation { plan, ground, buffers, steps: &mut prepared.steps }.steps(&plan.steps, &mut sizes.clone());
         Ok(prepared)
     }
 
-    fn place<E>(&self, plan: &Plan, layout: &Layout, buffer: usize, ground: &Ground<E>) -> *mut u8 {
+    fn place(&self, plan: &Plan, layout: &Layout, buffer: usize, ground: &Ground<E>) -> *mut u8 {
         match &plan.buffers[buffer].place {
             Place::Arena { .. } => {
                 let Spot { lender, offset } =
@@ -81,51 +93,55 @@ impl<L> Prepared<L> {
         }
     }
 
-    /// Runs the steps. `inspect` sees each launch when it has run, and may end the call.
+    /// Runs all steps: at first one by one, then as they were recorded, which is the same.
     ///
     /// # Errors
     /// The engine gave up.
     ///
     /// # Safety
     /// What the plan was prepared on is where it was, and nobody else uses it.
-    pub unsafe fn run<E: Engine<Launch = L>>(
-        &self,
-        engine: &mut E,
-        laps: &mut Laps,
-        inspect: &mut dyn FnMut(&Ready<L>) -> bool,
-    ) -> Result<()> {
+    pub unsafe fn run(&mut self, engine: &mut E, laps: &mut Laps) -> Result<()> {
+        if self.has_run && self.recording.is_none() {
+            // SAFETY: as the caller promises.
+            let mut steps =
+                |engine: &mut E| unsafe { self.run_one_by_one(engine, &mut Laps::default(), &mut |_, _| Ok(true)) };
+            self.recording = engine.record(&mut steps)?;
+        }
+        self.has_run = true;
+        match &self.recording {
+            // SAFETY: as the caller promises.
+            Some(recording) => unsafe { engine.repeat(recording) },
+            // SAFETY: as the caller promises.
+            None => unsafe { self.run_one_by_one(engine, laps, &mut |_, _| Ok(true)) },
+        }
+    }
+
+    /// Runs one step after the other.
+    ///
+    /// # Errors
+    /// The engine gave up.
+    ///
+    /// # Safety
+    /// As of [`Prepared::run`].
+    pub unsafe fn run_one_by_one(&self, engine: &mut E, laps: &mut Laps, inspect: &mut Inspect<'_, E>) -> Result<()> {
         for step in &self.steps {
             match step {
                 Step::Launch(ready) => {
                     // SAFETY: as the caller promises; the kernel's operands and sizes are those of the verified plan.
                     unsafe { engine.run(&ready.launch)? };
                     laps.lap();
-                    if !inspect(ready) {
+                    if !inspect(engine, ready)? {
                         return Ok(());
                     }
                 }
-                Step::Zero(Span { start, elements }) => {
+                Step::Zero(span) => {
                     // SAFETY: the buffer is that large at these sizes; the caller promises that it is there and not used by others.
-                    unsafe { std::ptr::write_bytes(*start, 0, 4 * elements) };
+                    unsafe { engine.zero(span)? };
                     laps.lap();
                 }
             }
         }
         Ok(())
-    }
-}
-
-impl<L> Ready<L> {
-    /// Whether all that the launch has written are numbers.
-    ///
-    /// # Safety
-    /// As for [`Prepared::run`], during which this is called.
-    pub unsafe fn wrote_numbers(&self) -> bool {
-        self.written.iter().all(|span| {
-            // SAFETY: the buffer is that large, and its memory was zeroed when it was made, so every element is a number.
-            let written = unsafe { std::slice::from_raw_parts(span.start.cast::<f32>(), span.elements) };
-            written.iter().all(|x| x.is_finite())
-        })
     }
 }
 
@@ -169,7 +185,7 @@ impl<E: Engine> Preparation<'_, E> {
         Ready {
             label: launch.label.clone(),
             written: written.map(|(argument, _)| *argument).collect(),
-            launch: self.ground.engine.prepare(launch.kernel as usize, &arguments, numbers),
+            launch: self.ground.engine.prepare(launch.kernel as usize, &launch.label, &arguments, numbers),
         }
     }
 

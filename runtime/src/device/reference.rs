@@ -65,20 +65,22 @@ impl Session for ReferenceSession {
 
     fn set_precision(&mut self, _: Precision) {}
 
-    fn write(&mut self, storage: Storage, tensor: &HostTensor) {
+    fn write(&mut self, storage: Storage, tensor: &HostTensor) -> Result<()> {
         let shape = shape_at(&self.types[&storage].shape, &self.sizes);
         assert_eq!(tensor.shape(), shape, "bug in tfc: {storage:?} is written with another shape");
         self.memory.set(storage, to_tensor(tensor));
+        Ok(())
     }
 
-    fn read(&self, storage: Storage) -> HostTensor {
+    fn read(&self, storage: Storage) -> Result<HostTensor> {
         let tensor = self.memory.find(storage);
-        to_host(tensor.unwrap_or_else(|| panic!("bug in tfc: {storage:?} was read before any resize")))
+        Ok(to_host(tensor.unwrap_or_else(|| panic!("bug in tfc: {storage:?} was read before any resize"))))
     }
 
-    fn zero(&mut self, storage: Storage) {
+    fn zero(&mut self, storage: Storage) -> Result<()> {
         let ty = &self.types[&storage];
         self.memory.set(storage, Tensor::zeros(ty.dtype, shape_at(&ty.shape, &self.sizes)));
+        Ok(())
     }
 
     fn run(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Result<Vec<Named>> {

@@ -167,21 +167,23 @@ impl Session for FakeSession {
 
     fn set_precision(&mut self, _: Precision) {}
 
-    fn write(&mut self, storage: Storage, tensor: &HostTensor) {
+    fn write(&mut self, storage: Storage, tensor: &HostTensor) -> Result<()> {
         assert_eq!(tensor.shape(), self.shape(storage, &self.sizes), "{storage:?}");
         if matches!(storage, Storage::Rows(..) | Storage::Scale(_)) {
             self.writes.push(storage);
         }
         self.tensors.insert(storage, f32_tensor(tensor.shape().to_vec(), tensor.to_f64()));
+        Ok(())
     }
 
-    fn read(&self, storage: Storage) -> HostTensor {
-        self.tensors[&storage].clone()
+    fn read(&self, storage: Storage) -> Result<HostTensor> {
+        Ok(self.tensors[&storage].clone())
     }
 
-    fn zero(&mut self, storage: Storage) {
+    fn zero(&mut self, storage: Storage) -> Result<()> {
         let zeros = vec![0.0; self.numbers(storage).len()];
         self.put(storage, zeros);
+        Ok(())
     }
 
     fn run(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Result<Vec<Named>> {

@@ -80,18 +80,18 @@ pub fn grow(compiled: &Compiled, session: &mut dyn Session, state: &mut State, i
     }
 
     state.seed = stage.seed;
-    shrink::shrink(model, session, state, &after);
+    shrink::shrink(model, session, state, &after)?;
     session.resize(&after)?;
     if !growth.keep_optimizer {
-        reset_optimizer(model, session, state);
+        reset_optimizer(model, session, state)?;
     }
     match &growth.init {
-        GrowthInit::New { keys, values } => new_rows::draw(model, session, state, &before, [keys, values]),
-        GrowthInit::Split { noise } => split::split(model, session, state, &before, *noise),
+        GrowthInit::New { keys, values } => new_rows::draw(model, session, state, &before, [keys, values])?,
+        GrowthInit::Split { noise } => split::split(model, session, state, &before, *noise)?,
     }
     extend_lineages(state, model, index, growth, [&before, &after]);
     scales::at_growth(model, session, state, growth.scale);
-    scales::write(session, state);
+    scales::write(session, state)?;
     state.tokens = tokens_by_path(model, &after);
     if grows(model, stage, &before) {
         state.last_growth = Some(index);
@@ -107,11 +107,12 @@ fn grows(model: &Model, stage: &Stage, before: &SizeValues) -> bool {
     model.token_axes.iter().zip(&stage.tokens).any(|(axis, n)| *n > before.get(axis.symbol))
 }
 
-fn reset_optimizer(model: &Model, session: &mut dyn Session, state: &mut State) {
-    zero_moments(model, session);
+fn reset_optimizer(model: &Model, session: &mut dyn Session, state: &mut State) -> Result<()> {
+    zero_moments(model, session)?;
     for segment in state.rows.iter_mut().flat_map(Lineage::segments_mut) {
         segment.updates = 0;
     }
+    Ok(())
 }
 
 /// Adds the new rows to the segments. Copies made by splitting have the moments of their originals, so they go on with their

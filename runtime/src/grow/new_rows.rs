@@ -3,19 +3,22 @@
 use crate::checkpoint::State;
 use crate::device::{Session, shape_at};
 use crate::random::{Purpose, Stream};
-use crate::{init, rows};
+use crate::{Result, init, rows};
 use tfc_compiler::model::{Init, Model, Role};
 use tfc_compiler::size::SizeValues;
 use tfc_compiler::storage::Storage;
 
 /// Draws the rows that `before` did not have. Their numbers come from the growth stream of the parameter at the present step.
+///
+/// # Errors
+/// The device gave up.
 pub fn draw(
     model: &Model,
     session: &mut dyn Session,
     state: &State,
     before: &SizeValues,
     [keys, values]: [&Option<Init>; 2],
-) {
+) -> Result<()> {
     for (i, parameter) in model.parameters.iter().enumerate() {
         let shape = shape_at(&parameter.shape, session.sizes());
         let grown = rows::grown(parameter, &shape, before);
@@ -43,10 +46,11 @@ pub fn draw(
         init::draw(init, session.sizes(), &stream, first.layout, rows, &mut drawn);
 
         let storage = Storage::Parameter(i as u32);
-        let mut tensor = session.read(storage);
+        let mut tensor = session.read(storage)?;
         for axis in &grown {
             axis.new.clone().flat_map(|row| axis.layout.pieces(row)).for_each(|piece| tensor.put(piece, &drawn));
         }
-        session.write(storage, &tensor);
+        session.write(storage, &tensor)?;
     }
+    Ok(())
 }

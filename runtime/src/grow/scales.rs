@@ -1,5 +1,6 @@
 //! The multipliers τ as state: their rule at the start, kept or retuned at growth, on their way from step to step.
 
+use crate::Result;
 use crate::checkpoint::{Ramp, ScaleState, State};
 use crate::device::{HostTensor, Session};
 use tfc_compiler::model::{Model, ScalePolicy};
@@ -29,20 +30,26 @@ pub fn at_growth(model: &Model, session: &dyn Session, state: &mut State, policy
 }
 
 /// Moves the scales that are on their way to where they belong for the next update.
-pub fn step(model: &Model, session: &mut dyn Session, state: &mut State) {
+///
+/// # Errors
+/// The device gave up.
+pub fn step(model: &Model, session: &mut dyn Session, state: &mut State) -> Result<()> {
     for (i, (scale, definition)) in state.scales.iter_mut().zip(&model.scales).enumerate() {
         if scale.ramp.is_some() {
             advance(scale, definition.rule.eval(session.sizes()), state.done.steps);
-            session.write(Storage::Scale(i as u32), &HostTensor::scalar(scale.value));
+            session.write(Storage::Scale(i as u32), &HostTensor::scalar(scale.value))?;
         }
     }
+    Ok(())
 }
 
 /// Writes all scales.
-pub fn write(session: &mut dyn Session, state: &State) {
-    for (i, scale) in state.scales.iter().enumerate() {
-        session.write(Storage::Scale(i as u32), &HostTensor::scalar(scale.value));
-    }
+///
+/// # Errors
+/// The device gave up.
+pub fn write(session: &mut dyn Session, state: &State) -> Result<()> {
+    let mut scales = state.scales.iter().enumerate();
+    scales.try_for_each(|(i, scale)| session.write(Storage::Scale(i as u32), &HostTensor::scalar(scale.value)))
 }
 
 /// On the straight line where it stands after `steps` updates of the run; at the rule, and free, where it ends.

@@ -3,6 +3,7 @@
 //! A token weighs what it can add to its layers' outputs: the sum over the layers that use the axis of the product of the norms
 //! of its rows (‖key‖ · ‖value‖ in a Pattention). All parameters of an axis keep the same tokens, in the order they had.
 
+use crate::Result;
 use crate::checkpoint::State;
 use crate::device::{HostTensor, Session, shape_at};
 use crate::rows::Layout;
@@ -12,24 +13,28 @@ use tfc_compiler::size::SizeValues;
 use tfc_compiler::storage::Storage;
 
 /// Moves the rows that stay to the front, wherever `after` has fewer than there are, and takes the others out of the segments.
-pub fn shrink(model: &Model, session: &mut dyn Session, state: &mut State, after: &SizeValues) {
+///
+/// # Errors
+/// The device gave up.
+pub fn shrink(model: &Model, session: &mut dyn Session, state: &mut State, after: &SizeValues) -> Result<()> {
     for (axis, token_axis) in model.token_axes.iter().enumerate() {
         let [now, then] = [session.sizes(), after].map(|sizes| sizes.get(token_axis.symbol).max(0) as usize);
         if then < now {
-            let kept = most_important(&importance(model, session, axis, now), then);
-            keep(model, session, state, axis, &kept);
+            let kept = most_important(&importance(model, session, axis, now)?, then);
+            keep(model, session, state, axis, &kept)?;
         }
     }
+    Ok(())
 }
 
 /// The weight of each token of an axis.
-fn importance(model: &Model, session: &dyn Session, axis: usize, tokens: usize) -> Vec<f64> {
+fn importance(model: &Model, session: &dyn Session, axis: usize, tokens: usize) -> Result<Vec<f64>> {
     // By layer instance, the product of the norms so far.
     let mut layers: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for (i, _, layout) in parameters(model, session, axis) {
         let path = &model.parameters[i].path;
         let layer = path.rsplit_once('.').map_or("", |(layer, _)| layer);
-        let numbers = session.read(Storage::Parameter(i as u32)).to_f64();
+        let numbers = session.read(Storage::Parameter(i as u32))?.to_f64();
         let products = layers.entry(layer).or_insert_with(|| vec![1.0; tokens]);
         for (row, product) in products.iter_mut().enumerate() {
             *product *= layout.pieces(row).flatten().map(|place| numbers[place].powi(2)).sum::<f64>().sqrt();
@@ -39,7 +44,7 @@ fn importance(model: &Model, session: &dyn Session, axis: usize, tokens: usize) 
     for products in layers.values() {
         sums.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
     }
-    sums
+    Ok(sums)
 }
 
 /// The `count` largest, in ascending order of their index; of equals the first.
@@ -51,15 +56,15 @@ fn most_important(weights: &[f64], count: usize) -> Vec<usize> {
     order
 }
 
-fn keep(model: &Model, session: &mut dyn Session, state: &mut State, axis: usize, kept: &[usize]) {
+fn keep(model: &Model, session: &mut dyn Session, state: &mut State, axis: usize, kept: &[usize]) -> Result<()> {
     for (i, which, layout) in parameters(model, session, axis) {
         for storage in [Storage::Parameter, Storage::FirstMoment, Storage::SecondMoment].map(|of| of(i as u32)) {
-            let mut numbers = session.read(storage).to_f64();
+            let mut numbers = session.read(storage)?.to_f64();
             for (to, from) in kept.iter().enumerate() {
                 layout.copy(&mut numbers, *from, to);
             }
             let shape = shape_at(&model.parameters[i].shape, session.sizes());
-            session.write(storage, &HostTensor::F64 { shape, data: numbers });
+            session.write(storage, &HostTensor::F64 { shape, data: numbers })?;
         }
         let mut end = 0;
         for segment in &mut state.rows[i].axes[which] {
@@ -69,6 +74,7 @@ fn keep(model: &Model, session: &mut dyn Session, state: &mut State, axis: usize
         }
         state.rows[i].axes[which].retain(|segment| segment.rows > 0);
     }
+    Ok(())
 }
 
 /// The parameters whose rows are the tokens of an axis, with which of their growing axes has them.

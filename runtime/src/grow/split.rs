@@ -27,7 +27,10 @@ pub fn check(model: &Model, before: &SizeValues, after: &SizeValues) -> Result<(
 }
 
 /// Fills the rows that `before` did not have with copies of those it had.
-pub fn split(model: &Model, session: &mut dyn Session, state: &State, before: &SizeValues, noise: f64) {
+///
+/// # Errors
+/// The device gave up.
+pub fn split(model: &Model, session: &mut dyn Session, state: &State, before: &SizeValues, noise: f64) -> Result<()> {
     for (i, parameter) in model.parameters.iter().enumerate() {
         let shape = shape_at(&parameter.shape, session.sizes());
         let grown = rows::grown(parameter, &shape, before);
@@ -38,7 +41,7 @@ pub fn split(model: &Model, session: &mut dyn Session, state: &State, before: &S
         let share: f64 = grown.iter().map(|axis| axis.new.start as f64 / axis.layout.rows as f64).product();
         let [weight, gradient] = if parameter.role == Role::Values { [share, 1.0] } else { [1.0, share] };
         let mut change = |storage, factor: f64, noise: f64| {
-            let mut numbers = session.read(storage).to_f64();
+            let mut numbers = session.read(storage)?.to_f64();
             numbers.iter_mut().for_each(|x| *x *= factor);
             for GrownAxis { layout, new } in &grown {
                 new.clone().for_each(|row| layout.copy(&mut numbers, row % new.start, row));
@@ -47,13 +50,14 @@ pub fn split(model: &Model, session: &mut dyn Session, state: &State, before: &S
                 let stream = Stream::new(state.seed, Purpose::Growth, &parameter.path, state.done.steps);
                 grown.iter().for_each(|axis| disturb(&mut numbers, axis, &stream, noise));
             }
-            session.write(storage, &HostTensor::F64 { shape: shape.clone(), data: numbers });
+            session.write(storage, &HostTensor::F64 { shape: shape.clone(), data: numbers })
         };
         let key_noise = if parameter.role == Role::Keys { noise } else { 0.0 };
-        change(Storage::Parameter(i), weight, key_noise);
-        change(Storage::FirstMoment(i), gradient, 0.0);
-        change(Storage::SecondMoment(i), gradient * gradient, 0.0);
+        change(Storage::Parameter(i), weight, key_noise)?;
+        change(Storage::FirstMoment(i), gradient, 0.0)?;
+        change(Storage::SecondMoment(i), gradient * gradient, 0.0)?;
     }
+    Ok(())
 }
 
 fn disturb(numbers: &mut [f64], GrownAxis { layout, new }: &GrownAxis, stream: &Stream, noise: f64) {

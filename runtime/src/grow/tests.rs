@@ -25,13 +25,13 @@ fn grown_up(n: i64, then: i64, growth: Growth) -> (Compiled, FakeSession, State)
             let name = format!("{storage:?} {}", parameter.path);
             let mut numbers = vec![0f32; shape.iter().product()];
             Stream::new(1, Purpose::Sampling, &name, 0).fill_uniform(0, 1.0, &mut numbers);
-            session.write(storage, &HostTensor::F32 { shape, data: numbers });
+            session.write(storage, &HostTensor::F32 { shape, data: numbers }).unwrap();
         }
     }
     let mut state = State::new(&compiled.model, &sizes, PlanState::of(3));
     state.done.steps = 40;
     state.rows.iter_mut().for_each(|lineage| lineage.axes[0][0].updates = 40);
-    scales::write(&mut session, &state);
+    scales::write(&mut session, &state).unwrap();
     (compiled, session, state)
 }
 
@@ -171,7 +171,7 @@ fn shrinking_keeps_what_weighs_most() {
     let (compiled, mut session, mut state) = grown_up(4, 2, fake::zero_keys());
     let write = |session: &mut FakeSession, of: fn(u32) -> Storage, i: usize, width: usize, rows: &[f64]| {
         let numbers = rows.iter().flat_map(|x| vec![*x; width]).collect();
-        session.write(of(i as u32), &HostTensor::F64 { shape: vec![rows.len(), width], data: numbers });
+        session.write(of(i as u32), &HostTensor::F64 { shape: vec![rows.len(), width], data: numbers }).unwrap();
     };
     // Weights ∝ |key · value|: 6, 1, 8, 8 of the products below; the first of equals would win.
     write(&mut session, Storage::Parameter, KEYS, 3, &[3.0, -1.0, 4.0, 2.0]);
@@ -198,7 +198,7 @@ fn a_scale_goes_to_its_rule_at_once_or_in_a_straight_line() {
         grow(&compiled, &mut session, &mut state, 1).unwrap();
         let mut values = vec![session.numbers(Storage::Scale(0))[0]];
         for _ in 0..6 {
-            scales::step(&compiled.model, &mut session, &mut state);
+            scales::step(&compiled.model, &mut session, &mut state).unwrap();
             values.push(session.numbers(Storage::Scale(0))[0]);
             state.done.steps += 1;
         }
@@ -268,8 +268,9 @@ fn the_row_states_are_as_long_as_the_rows() {
     let (compiled, mut session, mut state) = grown_up(4, 7, fake::zero_keys());
     grow(&compiled, &mut session, &mut state, 1).unwrap();
     let recipe = compiled.model.experiment.stages[1].train.as_ref().unwrap();
-    let mut states = rows::RowStates::write(&compiled.model, &state.rows, state.last_growth, recipe, &mut session);
-    states.before_update(&compiled.model, &state.rows, &mut session);
+    let mut states =
+        rows::RowStates::write(&compiled.model, &state.rows, state.last_growth, recipe, &mut session).unwrap();
+    states.before_update(&compiled.model, &state.rows, &mut session).unwrap();
     let corrections = session.numbers(Storage::Rows(KEYS as u32, RowState::FirstCorrection));
     let [old, new] = [41, 1].map(|t| f64::from((1.0 - 0.9f64.powi(t)) as f32));
     assert!(corrections.iter().zip([old, old, old, old, new, new, new]).all(|(a, b)| (a - b).abs() < 1e-7));

@@ -1,6 +1,7 @@
 //! The row states of a session: what the rules of a stage say, and the bias corrections, which change from step to step.
 
 use super::{Age, Lineage, Segment, Treatment, treatment};
+use crate::Result;
 use crate::device::{HostTensor, Session, shape_at};
 use tfc_compiler::model::{Model, TrainRecipe};
 use tfc_compiler::storage::{RowState, Storage};
@@ -17,13 +18,16 @@ pub struct RowStates {
 
 impl RowStates {
     /// Applies the rules of `recipe` and writes what they say.
+    ///
+    /// # Errors
+    /// The device gave up.
     pub fn write(
         model: &Model,
         lineages: &[Lineage],
         last_growth: Option<usize>,
         recipe: &TrainRecipe,
         session: &mut dyn Session,
-    ) -> RowStates {
+    ) -> Result<RowStates> {
         let treatments_of = |(index, lineage): (usize, &Lineage)| {
             let parameter = &model.parameters[index];
             let age = |segment: &Segment| Age::of(segment, parameter, last_growth);
@@ -35,17 +39,20 @@ impl RowStates {
         for (index, lineage) in lineages.iter().enumerate() {
             let mut put = |state, of: fn(&Treatment) -> f64| {
                 let values = each(&states.treatments[index], of);
-                states.put(model, lineage, index, state, &values, session);
+                states.put(model, lineage, index, state, &values, session)
             };
-            put(RowState::Trainable, |treatment| f64::from(u8::from(treatment.trainable)));
-            put(RowState::LearningRate, |treatment| treatment.lr);
-            put(RowState::Decay, |treatment| treatment.decay);
+            put(RowState::Trainable, |treatment| f64::from(u8::from(treatment.trainable)))?;
+            put(RowState::LearningRate, |treatment| treatment.lr)?;
+            put(RowState::Decay, |treatment| treatment.decay)?;
         }
-        states
+        Ok(states)
     }
 
     /// Writes the bias corrections of the coming update. Frozen rows get those they would have, never the 0 of no update.
-    pub fn before_update(&mut self, model: &Model, lineages: &[Lineage], session: &mut dyn Session) {
+    ///
+    /// # Errors
+    /// The device gave up.
+    pub fn before_update(&mut self, model: &Model, lineages: &[Lineage], session: &mut dyn Session) -> Result<()> {
         for (index, lineage) in lineages.iter().enumerate() {
             let correction = |updates| self.betas.map(|beta| 1.0 - libm::pow(beta, updates as f64));
             let now = lineage.of_segments(|segment| correction(segment.updates + 1));
@@ -54,10 +61,11 @@ impl RowStates {
             }
             for (which, state) in [RowState::FirstCorrection, RowState::SecondCorrection].into_iter().enumerate() {
                 let values = each(&now, |corrections| corrections[which]);
-                self.put(model, lineage, index, state, &values, session);
+                self.put(model, lineage, index, state, &values, session)?;
             }
             self.corrections[index] = now;
         }
+        Ok(())
     }
 
     /// Counts the update for the rows that had a part in it.
@@ -78,7 +86,7 @@ impl RowStates {
         state: RowState,
         values: &[Vec<f64>],
         session: &mut dyn Session,
-    ) {
+    ) -> Result<()> {
         let repeated = |(segment, value): (&Segment, &f64)| {
             std::iter::repeat_n((segment.birth, *value), segment.rows as usize).collect::<Vec<_>>()
         };
@@ -93,7 +101,7 @@ impl RowStates {
         let elements = axes.reduce(crossed).unwrap_or_default();
         let shape = shape_at(&model.row_shape(index), session.sizes());
         let data = elements.into_iter().map(|(_, value)| value).collect();
-        session.write(Storage::Rows(index as u32, state), &HostTensor::F64 { shape, data });
+        session.write(Storage::Rows(index as u32, state), &HostTensor::F64 { shape, data })
     }
 }
 

@@ -40,7 +40,7 @@ impl Grown {
     }
 
     fn write(&mut self, recipe: &TrainRecipe, last_growth: Option<usize>) -> RowStates {
-        RowStates::write(&self.model, &self.lineages, last_growth, recipe, &mut self.session)
+        RowStates::write(&self.model, &self.lineages, last_growth, recipe, &mut self.session).unwrap()
     }
 
     fn state(&self, parameter: usize, state: RowState) -> Vec<f64> {
@@ -92,7 +92,7 @@ fn corrections_count_from_the_birth_of_each_row() {
     let mut grown = Grown::new();
     let mut states = grown.write(&recipe(Vec::new()), Some(1));
     for step in 1..=3 {
-        states.before_update(&grown.model, &grown.lineages, &mut grown.session);
+        states.before_update(&grown.model, &grown.lineages, &mut grown.session).unwrap();
         let corrected = |beta: f64, t: i32| f64::from((1.0 - beta.powi(t)) as f32);
         let close = |a: Vec<f64>, b: [f64; 3]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-7);
         let first = [corrected(0.9, 40 + step), corrected(0.9, 40 + step), corrected(0.9, step)];
@@ -111,7 +111,7 @@ fn a_frozen_row_does_not_count_and_is_never_divided_by_zero() {
     let freeze_new = Rule { freeze: Some(true), ..rule(&[KEYS], Rows::New) };
     let mut states = grown.write(&recipe(vec![freeze_new]), Some(1));
     for _ in 0..5 {
-        states.before_update(&grown.model, &grown.lineages, &mut grown.session);
+        states.before_update(&grown.model, &grown.lineages, &mut grown.session).unwrap();
         states.after_update(&mut grown.lineages);
     }
     let updates = |lineage: &Lineage| lineage.axes[0].iter().map(|segment| segment.updates).collect::<Vec<_>>();
@@ -128,7 +128,7 @@ fn only_corrections_that_changed_are_written() {
     let mut last_write = 0;
     for step in 1..=800 {
         grown.session.writes.clear();
-        states.before_update(&grown.model, &grown.lineages, &mut grown.session);
+        states.before_update(&grown.model, &grown.lineages, &mut grown.session).unwrap();
         states.after_update(&mut grown.lineages);
         if !grown.session.writes.is_empty() {
             last_write = step;

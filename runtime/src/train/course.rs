@@ -46,8 +46,8 @@ impl<'a> Course<'a> {
         let micro_batch = micro_batch(recipe.batch, state.micro_batch());
         session.resize(&sizes_at(model, micro_batch, &stage.tokens))?;
         session.set_precision(recipe.precision);
-        grow::scales::write(session, state);
-        let rows = RowStates::write(model, &state.rows, state.last_growth, recipe, session);
+        grow::scales::write(session, state)?;
+        let rows = RowStates::write(model, &state.rows, state.last_growth, recipe, session)?;
         let length = length(&stage.end, each(index));
         Ok(Course { stage, recipe, data, micro_batch, each: each(index), length, curve, rows })
     }

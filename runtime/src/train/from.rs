@@ -13,7 +13,7 @@ pub fn load(path: &str, compiled: &Compiled, session: &mut dyn Session, state: &
     let checkpoint = locate(Path::new(path))?;
     let model = &compiled.model;
     load_parameters(&checkpoint, compiled, session)?;
-    zero_moments(model, session);
+    zero_moments(model, session)?;
     let sizes = session.sizes().clone();
     state.tokens = crate::sizes::tokens_by_path(model, &sizes);
     state.rows = rows::lineages(model, &sizes, state.done.steps, state.stage.index);
@@ -24,7 +24,7 @@ pub fn load(path: &str, compiled: &Compiled, session: &mut dyn Session, state: &
         take_over(&checkpoint, compiled, session, state)?;
     }
     // What is measured where the next stage grows is measured with them.
-    grow::scales::write(session, state);
+    grow::scales::write(session, state)?;
     Ok(())
 }
 

@@ -34,7 +34,7 @@ impl<'a> Run<'a> {
         let mut state = State::new(model, &sizes, setup.plan.clone());
         match &first.from {
             Some(path) => from::load(path, setup.compiled, setup.session, &mut state)?,
-            None => init::initialize(model, model.experiment.seed, setup.session),
+            None => init::initialize(model, model.experiment.seed, setup.session)?,
         }
         Ok(Run { setup, state, accept: true })
     }

@@ -28,7 +28,7 @@ impl Update<'_, '_> {
     /// everything as it is where the norm is not finite.
     pub fn run(mut self) -> Result<Step> {
         let start = Instant::now();
-        grow::scales::step(&self.compiled.model, self.session, self.state);
+        grow::scales::step(&self.compiled.model, self.session, self.state)?;
         let loss = self.gradient()?;
         let learning_rate = self.course.learning_rate(self.state);
         let gradient_norm = self.optimize(learning_rate)?;
@@ -48,15 +48,21 @@ impl Update<'_, '_> {
 
     /// Fills the session's gradients for the next batch and gives its loss.
     fn gradient(&mut self) -> Result<f64> {
-        let mut loss = 0.0;
+        let mut calls = Vec::new();
         for (first, rows) in micro_batches(self.course.recipe.batch, self.course.micro_batch) {
             let share = self.share(first, rows)?;
             let inputs = self.inputs(first, rows, share)?;
             // The first writes what the others add to: nothing is zeroed, and no memory read for it.
             let entry = if first == 0 { "gradient" } else { "add_gradient" };
-            let outputs = self.session.run(entry, &[(Symbol::BATCH, rows as i64)], &inputs)?;
-            let part = call::scalar(&outputs, "loss")?;
+            let call = self.session.start(entry, &[(Symbol::BATCH, rows as i64)], &inputs)?;
+            calls.push((first, rows, share, call));
+        }
+        // Not before: a device goes on while the next micro-batch is prepared.
+        let mut loss = 0.0;
+        for (first, rows, share, call) in calls {
+            let part = call::scalar(&self.session.finish(call)?, "loss")?;
             if !part.is_finite() {
+                let inputs = self.inputs(first, rows, share)?;
                 let place = self.session.first_non_finite("gradient", &[(Symbol::BATCH, rows as i64)], &inputs);
                 return Err(self.not_finite("loss", part, place));
             }
@@ -67,7 +73,7 @@ impl Update<'_, '_> {
 
     /// The optimizer's step; gives the norm of the gradient.
     fn optimize(&mut self, learning_rate: f64) -> Result<f64> {
-        self.course.rows.before_update(&self.compiled.model, &self.state.rows, self.session);
+        self.course.rows.before_update(&self.compiled.model, &self.state.rows, self.session)?;
         let optimizer = &self.course.recipe.optimizer;
         let numbers = [
             ("learning_rate", learning_rate),

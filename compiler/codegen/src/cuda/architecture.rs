@@ -65,6 +65,14 @@ impl Architecture {
         Architecture::ALL.into_iter().find(|architecture| architecture.name == name)
     }
 
+    /// The newest whose code a GPU of a compute capability runs.
+    pub fn newest_for([major, minor]: [i32; 2]) -> Option<Architecture> {
+        let number = |architecture: &Architecture| architecture.name.trim_start_matches("sm_").parse::<i32>().ok();
+        Architecture::ALL
+            .into_iter()
+            .rfind(|architecture| number(architecture).is_some_and(|n| n <= 10 * major + minor))
+    }
+
     /// Products of two numbers, each added to a sum, in a cycle.
     pub fn products(self, multiplicand: Multiplicand) -> f64 {
         match multiplicand {
@@ -81,5 +89,21 @@ impl Architecture {
         let (level, relocation, model) = (OptimizationLevel::Aggressive, RelocMode::Default, CodeModel::Default);
         let machine = target.create_target_machine(&triple, self.name, self.ptx, level, relocation, model);
         machine.ok_or_else(|| BackendError(format!("LLVM has no code generator for {}", self.name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Architecture;
+
+    #[test]
+    fn a_gpu_gets_the_newest_code_that_it_runs() {
+        let name = |capability| Architecture::newest_for(capability).map(|architecture| architecture.name);
+        assert_eq!(name([7, 5]), None);
+        assert_eq!(name([8, 0]), Some("sm_80"));
+        assert_eq!(name([8, 9]), Some("sm_80"));
+        assert_eq!(name([9, 0]), Some("sm_90"));
+        assert_eq!(name([10, 3]), Some("sm_100"));
+        assert_eq!(name([12, 0]), Some("sm_100"));
     }
 }

@@ -9,6 +9,7 @@ mod backend;
 mod intrinsics;
 mod kernels;
 mod lower;
+mod program;
 
 pub use architecture::Architecture;
 pub use backend::CudaBackend;

@@ -175,7 +175,7 @@ fn micro_batches_are_one_batch() {
         let (said, session) = reference(&compiled, &path, &options(micro_batch, Some(6)));
         said.outcome.unwrap();
         let parameters: Vec<f64> = (0..compiled.model.parameters.len() as u32)
-            .flat_map(|i| session.read(Storage::Parameter(i)).to_f64())
+            .flat_map(|i| session.read(Storage::Parameter(i)).unwrap().to_f64())
             .collect();
         (said.losses, parameters)
     });

@@ -1,25 +1,29 @@
-//! `tfc doctor`: what this machine offers, what is missing and how to get it.
+//! `tfc doctor`: what this machine offers, what is missing and how to get it; with `--cuda`, whether a GPU computes what it should.
+
+mod gpu;
 
 use crate::arguments::{Doctor, Format};
 use crate::console::Console;
 use crate::memory;
 use crate::stop::Outcome;
 use serde_json::json;
-use std::path::Path;
 use tfc_codegen::{CpuBackend, Host};
 use tfc_compiler::executable::Backend;
 use tfc_runtime::code_cache::{CodeCache, VARIABLE};
-use tfc_runtime::device::readable;
+use tfc_runtime::device::{Gpu, readable};
 
 /// One thing looked at.
 struct Finding {
     what: &'static str,
     found: String,
     /// How to get it, where it is missing.
-    way_out: Option<&'static str>,
+    way_out: Option<String>,
 }
 
 pub fn run(command: &Doctor, console: &Console) -> Outcome {
+    if let Some(number) = command.cuda {
+        return gpu::check(number, command.format, console);
+    }
     let findings = findings();
     let text = match command.format {
         Format::Text => findings.iter().map(line).collect(),
@@ -57,22 +61,16 @@ fn compiled_code() -> String {
     }
 }
 
-/// The driver's library, where the dynamic linker looks.
+/// The first GPU, with its driver.
 fn cuda() -> Finding {
-    let folders =
-        ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/cuda/lib64"];
-    let driver = folders.iter().map(|folder| Path::new(folder).join("libcuda.so.1")).find(|path| path.exists());
-    match driver {
-        Some(path) => Finding { what: "CUDA driver", found: path.display().to_string(), way_out: None },
-        None => Finding {
-            what: "CUDA driver",
-            found: "none".into(),
-            way_out: Some("models run on the CPU; for an NVIDIA GPU install its driver"),
-        },
-    }
+    let (found, way_out) = match Gpu::find(0) {
+        Ok(gpu) => (gpu.to_string(), None),
+        Err(failure) => ("none".to_string(), Some(failure.message)),
+    };
+    Finding { what: "NVIDIA GPU", found, way_out }
 }
 
 fn line(finding: &Finding) -> String {
-    let way_out = finding.way_out.map_or(String::new(), |way_out| format!(" ({way_out})"));
+    let way_out = finding.way_out.as_ref().map_or(String::new(), |way_out| format!(" ({way_out})"));
     format!("{:<16}{}{way_out}\n", finding.what, finding.found)
 }

@@ -1,0 +1,47 @@
+//! Work that was asked for and is yet to be done.
+
+use crate::module::Entry;
+
+#[derive(Clone, Debug)]
+pub enum Work {
+    Fill { to: u64, bytes: usize, value: u8 },
+    Copy { from: u64, to: u64, bytes: usize },
+    Upload { from: Source, to: u64 },
+    Download { from: u64, to: usize, bytes: usize },
+    Launch(Turn),
+    Record(u64),
+}
+
+/// Of the host.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Read when the copy is done.
+    Pinned { start: usize, bytes: usize },
+    /// What memory that is not pinned held when the copy was asked for.
+    Taken(Vec<u8>),
+}
+
+#[derive(Clone, Debug)]
+pub struct Turn {
+    pub entry: Entry,
+    pub words: Vec<u64>,
+    pub blocks: u32,
+    pub threads: u32,
+    pub shared_bytes: u32,
+}
+
+#[derive(Default)]
+pub struct Stream {
+    pub queue: std::collections::VecDeque<Work>,
+    /// What was asked for since a capture began.
+    pub capture: Option<Vec<Work>>,
+}
+
+impl Stream {
+    pub fn ask(&mut self, work: Work) {
+        match &mut self.capture {
+            Some(captured) => captured.push(work),
+            None => self.queue.push_back(work),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Memory of the host for tensors: aligned for the widest vectors, zeroed, and refused in one sentence where there is too little.
+
+use super::engine::{Download, Growth, Memory};
+use crate::{Failure, Kind, Result};
+use memmap2::MmapMut;
+use std::num::NonZero;
+use std::ops::Range;
+
+/// Pages of zeros, which the machine provides as they are touched. There may be room for more than is used: addresses, no memory.
+pub struct HostMemory {
+    pages: MmapMut,
+    bytes: usize,
+    /// The most bytes that were in use at once: what lies behind them is zero still.
+    touched: usize,
+}
+
+/// From here on large pages are asked for: a matrix of a few megabytes stands on more small ones than the processor keeps addresses of.
+#[cfg(target_os = "linux")]
+const LARGE: usize = 2 << 20;
+
+impl HostMemory {
+    pub fn new(bytes: usize) -> Result<HostMemory> {
+        HostMemory::with_room(bytes, bytes)
+    }
+
+    /// Memory that can become as large as `room` where it is.
+    pub fn with_room(bytes: usize, room: usize) -> Result<HostMemory> {
+        let refused = |_| {
+            let message = format!(
+                "the machine has no {} of memory left; a smaller batch or model needs less",
+                readable(bytes as u64)
+            );
+            Failure::new(Kind::Machine, message)
+        };
+        // No system maps nothing.
+        let room = room.max(bytes).max(1);
+        let pages = MmapMut::map_anon(room).map_err(refused)?;
+        let memory = HostMemory { pages, bytes, touched: bytes };
+        memory.ask_for_large_pages();
+        Ok(memory)
+    }
+
+    /// As many as are full: a last one would take memory for room that is not used.
+    fn ask_for_large_pages(&self) {
+        #[cfg(target_os = "linux")]
+        if self.bytes >= LARGE {
+            let whole = if self.room() > self.bytes { self.bytes / LARGE * LARGE } else { self.bytes };
+            // Not every kernel has them; without, all is only a little slower.
+            let _ = self.pages.advise_range(memmap2::Advice::HugePage, 0, whole);
+        }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.pages[..self.bytes]
+    }
+
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.pages[..self.bytes]
+    }
+}
+
+impl Memory for HostMemory {
+    fn address(&self) -> *mut u8 {
+        self.pages.as_ptr().cast_mut()
+    }
+
+    fn len(&self) -> usize {
+        self.bytes
+    }
+
+    fn room(&self) -> usize {
+        self.pages.len()
+    }
+
+    fn resize(&mut self, bytes: usize) -> Result<()> {
+        let stale = self.bytes..bytes.min(self.touched);
+        if !stale.is_empty() {
+            self.pages[stale].fill(0);
+        }
+        assert!(bytes <= self.room(), "bug in tfc: there is no room for {bytes} bytes");
+        self.bytes = bytes;
+        self.touched = self.touched.max(bytes);
+        self.ask_for_large_pages();
+        Ok(())
+    }
+
+    fn write(&mut self, fill: &mut dyn FnMut(Range<usize>, &mut [u8])) -> Result<()> {
+        fill(0..self.bytes, self.bytes_mut());
+        Ok(())
+    }
+
+    fn read(&self, into: &mut [u8]) -> Result<()> {
+        into.copy_from_slice(self.bytes());
+        Ok(())
+    }
+
+    fn zero(&mut self) -> Result<()> {
+        self.bytes_mut().fill(0);
+        Ok(())
+    }
+
+    fn copy(&mut self, from: &HostMemory, runs: &mut dyn Iterator<Item = (usize, usize, usize)>) -> Result<()> {
+        for (start, place, count) in runs {
+            self.bytes_mut()[place..place + count].copy_from_slice(&from.bytes()[start..start + count]);
+        }
+        Ok(())
+    }
+
+    fn on_host(&self) -> Option<&[u8]> {
+        Some(self.bytes())
+    }
+}
+
+/// Most of the time goes into the kernel's zeroing of new memory: threads share it.
+pub fn grow(growths: &[Growth<HostMemory>]) -> Result<Vec<HostMemory>> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = |part: usize| {
+        let of_part = growths.iter().skip(part).step_by(threads);
+        of_part.map(|growth| growth.done_with(HostMemory::with_room)).collect::<Result<Vec<_>>>()
+    };
+    let shares: Vec<Result<Vec<_>>> = std::thread::scope(|scope| {
+        let growing: Vec<_> = (0..threads).map(|part| scope.spawn(move || share(part))).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        growing.into_iter().map(join).collect()
+    });
+    let mut shares: Vec<_> = shares.into_iter().map(|share| Ok(share?.into_iter())).collect::<Result<_>>()?;
+    let next = |i: usize| shares[i % threads].next().expect("bug in tfc: a share is too small");
+    Ok((0..growths.len()).map(next).collect())
+}
+
+/// What the host has need not be waited for.
+pub struct Copied(Vec<Vec<u8>>);
+
+impl Copied {
+    pub fn of(memories: &[HostMemory]) -> Copied {
+        Copied(memories.iter().map(|memory| memory.bytes().to_vec()).collect())
+    }
+}
+
+impl Download for Copied {
+    fn finish(self) -> Result<Vec<Vec<u8>>> {
+        Ok(self.0)
+    }
+}
+
+/// `1.5 GiB`
+pub fn readable(bytes: u64) -> String {
+    let units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut size = bytes as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < units.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} bytes") } else { format!("{size:.1} {}", units[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HostMemory, Memory};
+
+    #[test]
+    fn what_was_given_up_comes_back_as_zeros() {
+        let mut memory = HostMemory::with_room(4, 12).unwrap();
+        memory.bytes_mut().fill(7);
+        memory.resize(2).unwrap();
+        assert_eq!(memory.bytes(), [7, 7]);
+        memory.resize(8).unwrap();
+        assert_eq!(memory.bytes(), [7, 7, 0, 0, 0, 0, 0, 0]);
+    }
+}

@@ -1,0 +1,74 @@
+//! Engines on the host's memory, which are done with a launch when it returns.
+
+use super::engine::{Engine, Growth, Span};
+use super::host_memory::{self, Copied, HostMemory};
+use crate::Result;
+use std::convert::Infallible;
+
+/// What is left to say of such an engine; see [`Engine`].
+pub trait HostEngine {
+    type Launch;
+
+    fn prepare(&self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> Self::Launch;
+
+    /// # Errors
+    /// The device gave up.
+    ///
+    /// # Safety
+    /// As of [`Engine::run`].
+    unsafe fn run(&mut self, launch: &Self::Launch) -> Result<()>;
+
+    fn bytes(&self) -> usize;
+}
+
+impl<E: HostEngine> Engine for E {
+    type Memory = HostMemory;
+    type Launch = E::Launch;
+    type Recording = Infallible;
+    type Download = Copied;
+
+    fn allocate(&self, bytes: usize, room: usize) -> Result<HostMemory> {
+        HostMemory::with_room(bytes, room)
+    }
+
+    fn grow(&self, growths: &[Growth<HostMemory>]) -> Result<Vec<HostMemory>> {
+        host_memory::grow(growths)
+    }
+
+    fn prepare(&self, kernel: usize, _: &str, arguments: &[Span], sizes: Vec<i64>) -> E::Launch {
+        HostEngine::prepare(self, kernel, arguments, sizes)
+    }
+
+    unsafe fn run(&mut self, launch: &E::Launch) -> Result<()> {
+        // SAFETY: as the caller promises.
+        unsafe { HostEngine::run(self, launch) }
+    }
+
+    unsafe fn zero(&mut self, span: &Span) -> Result<()> {
+        // SAFETY: the caller promises that the span is there and not used by others.
+        unsafe { std::ptr::write_bytes(span.start, 0, 4 * span.elements) };
+        Ok(())
+    }
+
+    unsafe fn is_finite(&self, span: &Span) -> Result<bool> {
+        // SAFETY: the caller promises that the span is there; its memory was zeroed when it was made, so every element is a number.
+        let numbers = unsafe { std::slice::from_raw_parts(span.start.cast::<f32>(), span.elements) };
+        Ok(numbers.iter().all(|x| x.is_finite()))
+    }
+
+    fn record(&mut self, _: &mut dyn FnMut(&mut E) -> Result<()>) -> Result<Option<Infallible>> {
+        Ok(None)
+    }
+
+    unsafe fn repeat(&mut self, recording: &Infallible) -> Result<()> {
+        match *recording {}
+    }
+
+    fn download(&self, memories: &[HostMemory]) -> Result<Copied> {
+        Ok(Copied::of(memories))
+    }
+
+    fn bytes(&self) -> usize {
+        HostEngine::bytes(self)
+    }
+}

@@ -1,0 +1,122 @@
+//! Commands on NVIDIA's GPUs: what goes wrong where there is none that serves, by a driver that says so (runtime/fake_cuda).
+
+use super::{Done, Workplace};
+use crate::support::fake_cuda::library;
+use tfc_fake_cuda::VARIABLE;
+
+/// The command where the dynamic linker finds the fake driver first.
+fn run(workplace: &Workplace, device: &str, arguments: &[&str]) -> Done {
+    let driver = workplace.path("driver");
+    if !driver.exists() {
+        std::fs::create_dir(&driver).expect("the folder can be made");
+        std::os::unix::fs::symlink(library(), driver.join("libcuda.so")).expect("the link can be made");
+    }
+    let mut command = workplace.command(arguments);
+    command.env("LD_LIBRARY_PATH", &driver).env(VARIABLE, device);
+    Done::of(command.output().expect("the command starts"))
+}
+
+#[track_caller]
+fn refused(device: &str, name: &str, message: &str) {
+    let workplace = Workplace::new();
+    let done = run(&workplace, device, &["train", "tiny.tfm", "--device", name]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""), "{}", done.stderr);
+    assert_eq!(done.stderr, format!("error: {message}\n"));
+    assert!(!workplace.path("runs").exists(), "a run has begun");
+}
+
+/// On a machine with a driver there is nothing to see.
+#[test]
+fn no_driver() {
+    if tfc_runtime::device::Gpu::find(0).is_ok() {
+        return;
+    }
+    let said = Workplace::new().fail(3, &["train", "tiny.tfm", "--device", "cuda"]);
+    let message = "there is no driver for NVIDIA's GPUs on this machine (no libcuda.so.1); install NVIDIA's driver, or leave `--device` out to use the processor";
+    assert_eq!(said, format!("error: {message}\n"));
+    assert_eq!(Workplace::new().fail(3, &["doctor", "--cuda"]), format!("error: {message}\n"));
+    assert!(Workplace::new().succeed(&["doctor"]).contains(&format!("NVIDIA GPU      none ({message})\n")));
+}
+
+#[test]
+fn the_doctor_knows_the_gpu() {
+    let workplace = Workplace::new();
+    let done = run(&workplace, "capability=90 driver=12080", &["doctor"]);
+    assert!(
+        done.stdout.contains("NVIDIA GPU      Fake GPU (cuda:0, sm_90), driver for CUDA 12.8\n"),
+        "{}",
+        done.stdout
+    );
+    let checked = run(&workplace, "", &["doctor", "--cuda"]);
+    assert_eq!((checked.code, checked.stdout.as_str()), (Some(3), ""), "nobody runs its kernels");
+    assert!(checked.stderr.starts_with("error: the GPU failed to run kernel_"), "{}", checked.stderr);
+}
+
+#[test]
+fn an_old_driver() {
+    let message =
+        "the GPU's driver is too old: it knows CUDA 11.4, and tfc needs 12.0; update it to version 525 or newer";
+    refused("driver=11040", "cuda", message);
+}
+
+#[test]
+fn no_device() {
+    let message = "the driver finds no GPU; see what `nvidia-smi` lists, and whether CUDA_VISIBLE_DEVICES hides it";
+    refused("devices=0", "cuda", message);
+}
+
+#[test]
+fn a_device_that_is_not_there() {
+    refused("", "cuda:1", "there is no GPU cuda:1 on this machine: only cuda:0");
+    refused("devices=4", "cuda:7", "there is no GPU cuda:7 on this machine: cuda:0 to cuda:3");
+}
+
+#[test]
+fn an_old_device() {
+    let message = "the GPU Fake GPU is an sm_75, and tfc needs sm_80 or newer: an A100, an RTX 30, or what came after";
+    refused("capability=75", "cuda", message);
+}
+
+#[test]
+fn names_of_devices() {
+    let workplace = Workplace::new();
+    for wrong in ["gpu", "cuda:", "cuda:x", "cuda:-1"] {
+        let said = workplace.fail(2, &["train", "tiny.tfm", "--device", wrong]);
+        assert!(said.contains("a device is cpu, cuda, cuda:1 and so on, cuda-sim or reference"), "{said}");
+    }
+}
+
+#[test]
+fn too_little_memory() {
+    let workplace = Workplace::new();
+    // Memory for a plan is what is free, so that what cannot be is said before anything is asked of the device.
+    let planned = run(&workplace, "memory=100000", &["train", "tiny.tfm", "--device", "cuda"]);
+    assert_eq!(planned.code, Some(3));
+    assert!(planned.stderr.contains("this training needs at least"), "{}", planned.stderr);
+    let arguments = ["train", "tiny.tfm", "--device", "cuda", "--memory", "1GiB", "--out", "other"];
+    let refused = run(&workplace, "memory=100000", &arguments);
+    assert_eq!(refused.code, Some(3));
+    assert!(
+        refused.stderr.contains("of memory left: ") && refused.stderr.contains(" of 97.7 KiB are free"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn a_launch_that_fails_names_its_kernel() {
+    let workplace = Workplace::new();
+    let refused = run(&workplace, "", &["train", "tiny.tfm", "--device", "cuda"]);
+    let reason = "too many resources requested for launch (CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES)";
+    assert_eq!(refused.code, Some(3));
+    assert!(refused.stderr.contains("\nerror: the GPU failed to run kernel_"), "{}", refused.stderr);
+    assert!(refused.stderr.contains(", which computes ") && refused.stderr.contains(reason), "{}", refused.stderr);
+
+    // One that goes wrong on the device is found out later, without its name.
+    let arguments = ["train", "tiny.tfm", "--device", "cuda", "--out", "other"];
+    let failed = run(&workplace, "kernels=faulty", &arguments);
+    let message = "the GPU gave up on a kernel: an illegal memory access was encountered (CUDA_ERROR_ILLEGAL_ADDRESS); \
+                   the same command with CUDA_LAUNCH_BLOCKING=1 in its environment names the kernel";
+    assert_eq!(failed.code, Some(3));
+    assert!(failed.stderr.ends_with(&format!("\nerror: {message}\n")), "{}", failed.stderr);
+}
