@@ -3,16 +3,21 @@
 use super::{Done, Workplace};
 use crate::support::fake_cuda::library;
 use tfc_fake_cuda::VARIABLE;
+use tfc_runtime::device::Gpu;
 
 /// The command where the dynamic linker finds the fake driver first.
 fn run(workplace: &Workplace, device: &str, arguments: &[&str]) -> Done {
+    run_with(workplace, &[(VARIABLE, device)], arguments)
+}
+
+fn run_with(workplace: &Workplace, variables: &[(&str, &str)], arguments: &[&str]) -> Done {
     let driver = workplace.path("driver");
     if !driver.exists() {
         std::fs::create_dir(&driver).expect("the folder can be made");
         std::os::unix::fs::symlink(library(), driver.join("libcuda.so")).expect("the link can be made");
     }
     let mut command = workplace.command(arguments);
-    command.env("LD_LIBRARY_PATH", &driver).env(VARIABLE, device);
+    command.env("LD_LIBRARY_PATH", &driver).envs(variables.iter().copied());
     Done::of(command.output().expect("the command starts"))
 }
 
@@ -28,7 +33,7 @@ fn refused(device: &str, name: &str, message: &str) {
 /// On a machine with a driver there is nothing to see.
 #[test]
 fn no_driver() {
-    if tfc_runtime::device::Gpu::find(0).is_ok() {
+    if Gpu::find(0).map_or_else(|failure| !failure.message.starts_with("there is no driver"), |_| true) {
         return;
     }
     let said = Workplace::new().fail(3, &["train", "tiny.tfm", "--device", "cuda"]);
@@ -119,4 +124,9 @@ fn a_launch_that_fails_names_its_kernel() {
                    the same command with CUDA_LAUNCH_BLOCKING=1 in its environment names the kernel";
     assert_eq!(failed.code, Some(3));
     assert!(failed.stderr.ends_with(&format!("\nerror: {message}\n")), "{}", failed.stderr);
+
+    let arguments = ["train", "tiny.tfm", "--device", "cuda", "--out", "waiting"];
+    let named = run_with(&workplace, &[(VARIABLE, "kernels=faulty"), ("CUDA_LAUNCH_BLOCKING", "1")], &arguments);
+    assert_eq!(named.code, Some(3));
+    assert!(named.stderr.contains("\nerror: the GPU failed to run kernel_"), "{}", named.stderr);
 }

@@ -11,7 +11,7 @@ use tfc_runtime::device::{CudaSimSession, HostTensor, Session};
 
 #[test]
 fn it_computes_what_the_reference_device_computes() {
-    let checks = conformance::check(&mut |compiled| Ok(Box::new(open(Arc::clone(compiled))))).expect("it runs");
+    let checks = conformance::check(&mut |compiled| Ok(Box::new(open(Arc::clone(compiled), false)))).expect("it runs");
     assert!(checks.iter().all(Check::passes), "{checks:#?}");
     assert_clean();
 }
@@ -20,12 +20,12 @@ fn it_computes_what_the_reference_device_computes() {
 #[test]
 fn it_computes_what_the_simulated_device_computes_to_the_bit() {
     let compiled = Arc::new(conformance::compiled(Precision::Bf16));
-    let program = cuda_sim::program(&CudaBackend::new(Architecture::BASELINE), &compiled.program.kernels, true);
+    let program = cuda_sim::program(&CudaBackend::new(Architecture::BASELINE), &compiled.program.kernels, false);
     let program = program.expect("kernels compile");
     let mut simulated = CudaSimSession::new(Arc::clone(&compiled), program).expect("there is memory");
     let want = conformance::trial(&compiled, &mut simulated).expect("it runs");
 
-    let mut session = open(Arc::clone(&compiled));
+    let mut session = open(Arc::clone(&compiled), true);
     let got = conformance::trial(&compiled, &mut session).expect("it runs");
     for ((what, want), (_, got)) in want.iter().zip(&got) {
         assert!(want.iter().zip(got).all(|(want, got)| want.to_bits() == got.to_bits()), "{what}");
@@ -40,7 +40,7 @@ fn it_computes_what_the_simulated_device_computes_to_the_bit() {
 #[test]
 fn a_growth_without_memory_changes_nothing() {
     let compiled = Arc::new(conformance::compiled(Precision::F32));
-    let mut session = open(Arc::clone(&compiled));
+    let mut session = open(Arc::clone(&compiled), false);
     let small = compiled.model.stage_sizes(0).with(Symbol::BATCH, 1);
     session.resize(&small).expect("there is memory");
     // `middle`, the one that grows along its second axis: it cannot grow where it stands.
@@ -71,7 +71,7 @@ fn a_growth_without_memory_changes_nothing() {
 #[test]
 fn the_first_result_that_is_not_finite_is_found() {
     let compiled = Arc::new(conformance::compiled(Precision::F32));
-    let mut session = open(Arc::clone(&compiled));
+    let mut session = open(Arc::clone(&compiled), false);
     let sizes = compiled.model.stage_sizes(0).with(Symbol::BATCH, 1).with(Symbol::SEQUENCE, 13);
     session.resize(&sizes).expect("there is memory");
     let ids = HostTensor::I32 { shape: vec![1, 14], data: (0..14).collect() };

@@ -1,4 +1,4 @@
-//! The fake driver (runtime/fake_cuda) in this process, in place of NVIDIA's; its kernels run on the simulated device, with the checker on.
+//! The fake driver (runtime/fake_cuda) in this process, in place of NVIDIA's; its kernels run on the simulated device.
 
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -40,12 +40,13 @@ thread_local! {
     static KERNELS: RefCell<Option<Kernels>> = const { RefCell::new(None) };
 }
 
-/// A session of the runtime that a GPU has. The one that was opened before must be gone.
-pub fn open(compiled: Arc<Compiled>) -> CudaSession {
+/// A session of the runtime that a GPU has; where kernels are `checked`, they may access no more than the allocations that they are given.
+/// The session that was opened before must be gone.
+pub fn open(compiled: Arc<Compiled>, checked: bool) -> CudaSession {
     LazyLock::force(&DRIVER);
     let backend = CudaBackend::new(Architecture::BASELINE);
     let kernels = &compiled.program.kernels;
-    let simulated = cuda_sim::program(&backend, kernels, true).expect("kernels compile");
+    let simulated = cuda_sim::program(&backend, kernels, checked).expect("kernels compile");
     let names = simulated.simulation.kernels.iter().map(|kernel| kernel.name.clone()).collect();
     let simulator = Simulator::new(simulated.simulation, simulated.loaded);
     KERNELS.set(Some(Kernels { simulator, compiled: Arc::clone(&compiled), names, launches: 0 }));

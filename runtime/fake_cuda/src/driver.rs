@@ -442,7 +442,7 @@ impl Driver {
             Work::Fill { to, bytes, value } => self.memory.range(to, bytes).map(|memory| memory.fill(value)),
             Work::Copy { from, to, bytes } => {
                 let taken = self.memory.range(from, bytes).map(|memory| memory.to_vec());
-                taken.and_then(|taken| Some(self.memory.range(to, bytes)?.copy_from_slice(&taken)))
+                taken.and_then(|taken| self.put(to, &taken))
             }
             Work::Upload { from, to } => {
                 let bytes = match from {
@@ -452,7 +452,7 @@ impl Driver {
                         unsafe { std::slice::from_raw_parts(start as *const u8, bytes) }.to_vec()
                     }),
                 };
-                bytes.and_then(|bytes| Some(self.memory.range(to, bytes.len())?.copy_from_slice(&bytes)))
+                bytes.and_then(|bytes| self.put(to, &bytes))
             }
             Work::Download { from, to, bytes } => self.memory.range(from, bytes).map(|memory| {
                 // SAFETY: the program that asked for the copy vouches for the memory until it has waited for it.
@@ -471,6 +471,10 @@ impl Driver {
             self.broken = Some(Refusal::IllegalAddress);
             Refusal::IllegalAddress
         })
+    }
+
+    fn put(&mut self, to: u64, bytes: &[u8]) -> Option<()> {
+        self.memory.range(to, bytes.len()).map(|memory| memory.copy_from_slice(bytes))
     }
 
     fn run(&mut self, turn: &Turn) -> Option<()> {

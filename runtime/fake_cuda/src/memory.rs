@@ -114,7 +114,11 @@ mod tests {
         assert_eq!(memory.range(first, 100).map(|bytes| bytes.len()), Some(100));
         assert!(memory.range(first, 101).is_none() && memory.range(first - 1, 1).is_none());
         assert!(memory.range(first + 100, 1).is_none() && memory.range(second + 4, 5).is_none());
-        assert!(memory.rest(second).is_some_and(|bytes| bytes == [0xff; 8] && bytes.as_ptr() as usize % 256 == 0));
+        assert!(
+            memory
+                .rest(second)
+                .is_some_and(|bytes| bytes == [0xff; 8] && (bytes.as_ptr() as usize).is_multiple_of(256))
+        );
         assert!(memory.free(first) && !memory.free(first) && memory.range(first, 1).is_none());
         assert!(memory.allocate(100) > second);
     }

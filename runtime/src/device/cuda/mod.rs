@@ -28,7 +28,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::executable::{Geometry, GpuProgram};
-use trouble::{gave_up, refused, words};
+use trouble::{gave_up, is_of_a_kernel, refused, words};
 
 /// Where it is set and not 0, each launch is waited for, so that one that fails is named: what the variable means to CUDA's own runtime.
 const BLOCKING: &str = "CUDA_LAUNCH_BLOCKING";
@@ -137,6 +137,10 @@ impl Engine for Cuda {
         }
         // SAFETY: the caller's promise.
         unsafe { self.launch(launch) }.map_err(|error| {
+            // Another may be meant that ran before, unless each is waited for.
+            if is_of_a_kernel(error) && !self.is_blocking {
+                return gave_up(error);
+            }
             let kernel = &self.functions[launch.kernel].name;
             let what = format!("the GPU failed to run {kernel}, which computes {}", launch.label);
             Failure::new(Kind::Machine, format!("{what}: {}", words(error)))
@@ -144,11 +148,17 @@ impl Engine for Cuda {
     }
 
     unsafe fn zero(&mut self, span: &Span) -> Result<()> {
+        if span.elements == 0 {
+            return Ok(());
+        }
         // SAFETY: the caller's promise.
         unsafe { self.access.context.zero(span.start as u64, 4 * span.elements).map_err(gave_up) }
     }
 
     unsafe fn is_finite(&self, span: &Span) -> Result<bool> {
+        if span.elements == 0 {
+            return Ok(true);
+        }
         let mut numbers = vec![0_f32; span.elements];
         let bytes = bytemuck::cast_slice_mut(&mut numbers);
         // SAFETY: the caller's promise; the numbers are there until the copy is done.

@@ -18,8 +18,26 @@ pub fn words(error: DriverError) -> String {
     }
 }
 
+/// Whether it is about a kernel that ran earlier, whatever call of the driver says so.
+pub fn is_of_a_kernel(error: DriverError) -> bool {
+    matches!(
+        error.0,
+        CUresult::CUDA_ERROR_ILLEGAL_ADDRESS
+            | CUresult::CUDA_ERROR_LAUNCH_TIMEOUT
+            | CUresult::CUDA_ERROR_HARDWARE_STACK_ERROR
+            | CUresult::CUDA_ERROR_ILLEGAL_INSTRUCTION
+            | CUresult::CUDA_ERROR_MISALIGNED_ADDRESS
+            | CUresult::CUDA_ERROR_INVALID_ADDRESS_SPACE
+            | CUresult::CUDA_ERROR_INVALID_PC
+            | CUresult::CUDA_ERROR_LAUNCH_FAILED
+    )
+}
+
 /// The driver could not do `what`.
 pub fn refused(what: &str, error: DriverError) -> Failure {
+    if is_of_a_kernel(error) {
+        return kernel_failed(error);
+    }
     Failure::new(Kind::Machine, format!("the GPU's driver cannot {what}: {}", words(error)))
 }
 
@@ -91,8 +109,12 @@ pub fn no_memory(context: &driver::Context, bytes: usize, error: DriverError) ->
     Failure::new(Kind::Machine, message)
 }
 
-/// Something that was asked for earlier went wrong on the device.
+/// Work could not be asked for, or something that was asked for earlier went wrong.
 pub fn gave_up(error: DriverError) -> Failure {
+    refused("go on", error)
+}
+
+fn kernel_failed(error: DriverError) -> Failure {
     let way_out = "the same command with CUDA_LAUNCH_BLOCKING=1 in its environment names the kernel";
     Failure::new(Kind::Machine, format!("the GPU gave up on a kernel: {}; {way_out}", words(error)))
 }
