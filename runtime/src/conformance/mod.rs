@@ -44,11 +44,14 @@ impl Check {
 /// What a device made of the model: names and numbers, in the order of computation.
 pub type Trial = Vec<(String, Vec<f64>)>;
 
+/// Opens a session on the device that is looked at.
+pub type Open<'a> = dyn FnMut(&Arc<Compiled>) -> Result<Box<dyn Session>> + 'a;
+
 /// Compares a device with the reference device, in both precisions.
 ///
 /// # Errors
 /// The device gave up.
-pub fn check(open: &mut dyn FnMut(&Arc<Compiled>) -> Result<Box<dyn Session>>) -> Result<Vec<Check>> {
+pub fn check(open: &mut Open<'_>) -> Result<Vec<Check>> {
     let mut checks = Vec::new();
     for precision in [Precision::F32, Precision::Bf16] {
         let compiled = Arc::new(compiled(precision));
