@@ -23,11 +23,17 @@ ROWS = [
     ("tiny train f32", "tiny", "train", "f32", 16),
     ("tiny train bf16", "tiny", "train", "bf16", 16),
     ("tiny forward f32", "tiny", "forward", "f32", 16),
+    ("tiny forward bf16", "tiny", "forward", "bf16", 16),
     ("tiny decode f32", "tiny", "decode", "f32", 1),
+    ("tiny decode bf16", "tiny", "decode", "bf16", 1),
     ("small124 train f32", "small124", "train", "f32", 1),
     ("small124 train bf16", "small124", "train", "bf16", 1),
+    ("small124 train f32, batch 2", "small124", "train", "f32", 2),
+    ("small124 train bf16, batch 2", "small124", "train", "bf16", 2),
     ("small124 forward f32", "small124", "forward", "f32", 1),
+    ("small124 forward bf16", "small124", "forward", "bf16", 1),
     ("small124 decode f32", "small124", "decode", "f32", 1),
+    ("small124 decode bf16", "small124", "decode", "bf16", 1),
 ]
 # The marks in docs/performance.md.
 BEGIN, END = "<!-- results of scripts/bench.py -->", "<!-- end of results -->"

@@ -6,7 +6,6 @@ use crate::stop::Stop;
 use crate::{session, spec};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tfc_compiler::compile::compile_without;
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::model::Model;
 use tfc_compiler::optimization::Disabled;
@@ -50,7 +49,7 @@ impl Opened {
             tfc_compiler::lower::can_decode(&model)
                 .map_err(|(why, _)| Failure::mistake(format!("this model generates nothing: {why}")))?;
         }
-        let compiled = Arc::new(compile_without(model, &entries, disabled));
+        let compiled = Arc::new(session::compile(model, &entries, device.device, disabled));
         let mut session = session::open(&compiled, device)?;
         let state = State::read(&path.join("state.json"))?;
         session.resize(&state.sizes(&compiled.model, 1)?)?;

@@ -4,12 +4,22 @@ use crate::arguments::{CompilerArguments, DeviceArguments, DeviceName};
 use crate::memory;
 use std::sync::Arc;
 use tfc_codegen::{Architecture, CpuBackend, CudaBackend, cuda_sim};
-use tfc_compiler::compiled::Compiled;
+use tfc_compiler::compile::{compile_for_inference, compile_without};
+use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::executable::BackendError;
+use tfc_compiler::model::Model;
 use tfc_compiler::optimization::Disabled;
 use tfc_runtime::code_cache::CodeCache;
 use tfc_runtime::device::{CpuSession, CudaSession, CudaSimSession, Gpu, ReferenceSession, Session};
 use tfc_runtime::{Failure, Kind, Result};
+
+/// Compiles entries that train nothing. Only the CPU reads weights in another form than training's.
+pub fn compile(model: Model, entries: &[Entry], device: DeviceName, disabled: &Disabled) -> Compiled {
+    match device {
+        DeviceName::Cpu => compile_for_inference(model, entries, disabled),
+        DeviceName::Cuda(_) | DeviceName::CudaSim | DeviceName::Reference => compile_without(model, entries, disabled),
+    }
+}
 
 /// Where sessions are opened.
 pub enum Device {

@@ -6,7 +6,7 @@ use crate::stop::Stop;
 use crate::{memory, session, spec, stage};
 use std::sync::Arc;
 use std::time::Instant;
-use tfc_compiler::compile::{compile_without, lowered};
+use tfc_compiler::compile::{compile_for_inference, lowered};
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
@@ -48,7 +48,7 @@ impl Workload {
                 let (compiled, plan) = memory::compile_training(model, &entries, &disabled, budget, None)?;
                 (compiled, Some(plan))
             }
-            What::Forward | What::Decode => (compile_without(model, &entries, &disabled), None),
+            What::Forward | What::Decode => (compile_for_inference(model, &entries, &disabled), None),
         };
         let compiled = Arc::new(compiled);
         let session = session::on_cpu(&compiled, threads)?;

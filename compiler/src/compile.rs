@@ -4,7 +4,7 @@ use crate::compiled::{Compiled, Entry};
 use crate::graph::{Graph, Type};
 use crate::lower::lower;
 use crate::model::Model;
-use crate::optimization::Disabled;
+use crate::optimization::{Disabled, Optimization};
 use crate::passes;
 use crate::plan::{Program, compile_entry};
 use crate::precision::Precision;
@@ -21,11 +21,29 @@ pub fn compile_without(model: Model, entries: &[Entry], disabled: &Disabled) -> 
     compile_recomputing(model, entries, disabled, &[])
 }
 
+/// As [`compile_without`], for sessions that train nothing: weights stand in memory as products read them. Only for devices that know them so.
+pub fn compile_for_inference(model: Model, entries: &[Entry], disabled: &Disabled) -> Compiled {
+    let options = Options { disabled, recomputed: &[], reads_weights: !disabled.has(Optimization::Weights) };
+    compile_with(model, entries, options)
+}
+
 /// As [`compile_without`]; the backward part of a training computes again what has one of the roles `recomputed` ([`crate::budget`] finds them).
-/// The entries are compiled side by side and put together in their order.
 pub fn compile_recomputing(model: Model, entries: &[Entry], disabled: &Disabled, recomputed: &[String]) -> Compiled {
+    compile_with(model, entries, Options { disabled, recomputed, reads_weights: false })
+}
+
+#[derive(Clone, Copy)]
+struct Options<'a> {
+    disabled: &'a Disabled,
+    recomputed: &'a [String],
+    /// Whether weights are read in the place of parameters.
+    reads_weights: bool,
+}
+
+/// The entries are compiled side by side and put together in their order.
+fn compile_with(model: Model, entries: &[Entry], options: Options) -> Compiled {
     let parts: Vec<Part> = std::thread::scope(|scope| {
-        let part = |entry| part(&model, entry, disabled, recomputed);
+        let part = |entry| part(&model, entry, options);
         let compiling: Vec<_> = entries.iter().map(|entry| scope.spawn(move || part(entry))).collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, Part>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -51,26 +69,33 @@ struct Part {
     caches: Vec<Type>,
 }
 
-fn part(model: &Model, entry: &Entry, disabled: &Disabled, recomputed: &[String]) -> Part {
+fn part(model: &Model, entry: &Entry, Options { disabled, recomputed, reads_weights }: Options) -> Part {
     let (graph, caches) = lower(model, entry);
     let graph = passes::optimize(&graph, &disabled.names(), |_, _| {});
     let graph = match entry {
         Entry::Gradient | Entry::AddGradient => recompute(&graph, recomputed, disabled),
         Entry::Update | Entry::Evaluate | Entry::Decode | Entry::Named(_) | Entry::Grad => graph,
     };
-    let plans = precisions(model, entry).into_iter().map(|precision| compile_entry(&graph, precision, disabled));
-    Part { plans: plans.collect(), graph, caches }
+    let plan = |precision| match reads_weights {
+        true => compile_entry(&passes::weights(&graph, precision), precision, disabled),
+        false => compile_entry(&graph, precision, disabled),
+    };
+    let measures = !reads_weights && measures_growth(model, entry);
+    Part { plans: precisions(model, measures).into_iter().map(plan).collect(), graph, caches }
 }
 
 /// Those of the stages; f32 besides, where it is measured what growth does to the function.
-fn precisions(model: &Model, entry: &Entry) -> BTreeSet<Precision> {
-    let stages = &model.experiment.stages;
-    let measures = match entry {
-        Entry::Evaluate | Entry::Named(_) => stages.iter().any(|stage| stage.growth.is_some()),
-        Entry::Gradient | Entry::AddGradient | Entry::Update | Entry::Decode | Entry::Grad => false,
-    };
-    let of_stages = (0..stages.len().max(1)).map(|stage| model.stage_precision(stage));
+fn precisions(model: &Model, measures: bool) -> BTreeSet<Precision> {
+    let of_stages = (0..model.experiment.stages.len().max(1)).map(|stage| model.stage_precision(stage));
     of_stages.chain(measures.then_some(Precision::F32)).collect()
+}
+
+/// Whether a training calls the entry to find out what growth does.
+fn measures_growth(model: &Model, entry: &Entry) -> bool {
+    match entry {
+        Entry::Evaluate | Entry::Named(_) => model.experiment.stages.iter().any(|stage| stage.growth.is_some()),
+        Entry::Gradient | Entry::AddGradient | Entry::Update | Entry::Decode | Entry::Grad => false,
+    }
 }
 
 /// The graph of an entry as it comes from lowering, before any pass.

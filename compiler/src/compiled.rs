@@ -2,9 +2,10 @@
 
 use crate::graph::{Graph, Type};
 use crate::model::{Model, Parameter};
-use crate::plan::Program;
+use crate::plan::{Buffer, Place, Program};
 use crate::size::Size;
-use crate::storage::{RowState, Storage};
+use crate::storage::{RowState, Storage, WeightForm};
+use std::collections::BTreeSet;
 
 /// The inputs that entries have beside the model's, which may therefore not be called so.
 pub const OWN_INPUTS: [&str; 5] = ["loss_weight", "position", "positions", "seed", "step_seed"];
@@ -90,7 +91,21 @@ impl Compiled {
         let scalar = Type::f32(Vec::new());
         all.extend((0..self.model.scales.len()).map(|i| (Storage::Scale(i as u32), scalar.clone())));
         all.extend(self.caches.iter().enumerate().map(|(i, ty)| (Storage::Cache(i as u32), ty.clone())));
+        all.extend(self.weights().into_iter().map(|(i, form)| {
+            let shape = form.shape(&self.model.parameters[i as usize].shape);
+            (Storage::Weight(i, form), Type { dtype: form.precision.dtype(), shape })
+        }));
         all
+    }
+
+    /// The weights that plans read.
+    fn weights(&self) -> BTreeSet<(u32, WeightForm)> {
+        let buffers = self.program.plans.iter().flat_map(|plan| &plan.buffers);
+        let weight = |buffer: &Buffer| match buffer.place {
+            Place::Storage(Storage::Weight(i, form)) => Some((i, form)),
+            Place::Storage(_) | Place::Arena { .. } => None,
+        };
+        buffers.filter_map(weight).collect()
     }
 }
 

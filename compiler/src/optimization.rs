@@ -29,10 +29,14 @@ pub enum Optimization {
     Groups,
     /// Computing parts of the forward pass again for the backward pass, where memory is short.
     Checkpointing,
+    /// Products with few rows on matrices as they are stored, without packing them.
+    FewRows,
+    /// Weights stored as products read them, where nothing trains: rounded already, and rows along what is added up.
+    Weights,
 }
 
 impl Optimization {
-    pub const ALL: [Optimization; 11] = [
+    pub const ALL: [Optimization; 13] = [
         Optimization::Vocabulary,
         Optimization::Dce,
         Optimization::Cse,
@@ -44,6 +48,8 @@ impl Optimization {
         Optimization::Takeover,
         Optimization::Groups,
         Optimization::Checkpointing,
+        Optimization::FewRows,
+        Optimization::Weights,
     ];
 
     pub fn name(self) -> &'static str {
@@ -59,6 +65,8 @@ impl Optimization {
             Optimization::Takeover => "takeover",
             Optimization::Groups => "groups",
             Optimization::Checkpointing => "checkpointing",
+            Optimization::FewRows => "few_rows",
+            Optimization::Weights => "weights",
         }
     }
 }
@@ -108,7 +116,7 @@ mod tests {
             named("expand").unwrap_err(),
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
-        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, checkpointing";
+        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, checkpointing, few_rows, weights";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {
             assert_eq!(named(optimization.name()).unwrap().names(), [optimization.name()]);

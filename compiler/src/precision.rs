@@ -1,6 +1,10 @@
 //! In what the operands of matrix products are multiplied.
 
-/// The precision of a stage. It is about operands of products alone: weights, moments, gradients, sums and everything between two products are f32.
+use crate::graph::DType;
+
+/// The precision of a stage. It is about operands of products alone: moments, gradients, sums and everything between two products are f32, and the
+/// weights that training works on. Where nothing trains, weights are stored as they are multiplied ([`crate::passes::weights`]), tables that rows
+/// are looked up in among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Precision {
     F32,
@@ -16,6 +20,14 @@ impl Precision {
         match self {
             Precision::F32 => "f32",
             Precision::Bf16 => "bf16",
+        }
+    }
+
+    /// What stores an operand as it is multiplied.
+    pub fn dtype(self) -> DType {
+        match self {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::BF16,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The tensors that outlive one call of an entry, and the ones that cross its border: all that a graph may load and store by name.
 
+use crate::precision::Precision;
+
 /// A tensor outside a graph's own values. Everything else a graph computes lives in the plan's arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Storage {
@@ -19,8 +21,35 @@ pub enum Storage {
     Scale(u32),
     /// Keys or values of one attention's cache, `[batch, capacity, kv_heads, channels]`: index into the decode graph's caches.
     Cache(u32),
+    /// A parameter as products and lookups read it where nothing trains: index into `Model::parameters`, and in what form. Whoever writes the
+    /// parameter writes its weights.
+    Weight(u32, WeightForm),
     /// A constant computed from the sizes alone: index into `Plan::tables`.
     Table(u32),
+}
+
+/// How a weight differs from its parameter, a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WeightForm {
+    /// What its numbers are rounded to, and stored as.
+    pub precision: Precision,
+    /// Whether its rows are the parameter's columns.
+    pub transposed: bool,
+}
+
+impl WeightForm {
+    /// A weight's shape from that of its parameter, or the other way round.
+    pub fn shape<T: Clone>(self, shape: &[T]) -> Vec<T> {
+        if self.transposed { shape.iter().rev().cloned().collect() } else { shape.to_vec() }
+    }
+}
+
+/// `bf16.transposed`
+impl std::fmt::Display for WeightForm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.precision.name())?;
+        if self.transposed { f.write_str(".transposed") } else { Ok(()) }
+    }
 }
 
 /// What the optimizer knows about each row of a parameter; f32, refreshed by the trainer when it changes.
@@ -57,7 +86,7 @@ impl RowState {
     }
 }
 
-/// `parameter.3`, `rows.3.decay`: as graphs and plans print it.
+/// `parameter.3`, `rows.3.decay`, `weight.3.bf16`: as graphs and plans print it.
 impl std::fmt::Display for Storage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -70,6 +99,7 @@ impl std::fmt::Display for Storage {
             Storage::Rows(i, state) => write!(f, "rows.{i}.{}", state.name()),
             Storage::Scale(i) => write!(f, "scale.{i}"),
             Storage::Cache(i) => write!(f, "cache.{i}"),
+            Storage::Weight(i, form) => write!(f, "weight.{i}.{form}"),
             Storage::Table(i) => write!(f, "table.{i}"),
         }
     }

@@ -6,7 +6,7 @@ use crate::stop::{Outcome, Stop};
 use crate::{session, spec, stage};
 use std::fmt::Write;
 use tfc_codegen::{Architecture, CpuBackend, CudaBackend, Processor};
-use tfc_compiler::compile::{compile_without, lowered};
+use tfc_compiler::compile::{compile_for_inference, compile_without, lowered};
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::executable::{Backend, EmitStage};
 use tfc_compiler::graph;
@@ -21,7 +21,11 @@ pub fn run(command: &Compile, console: &Console) -> Outcome {
     let spec = spec::load(&command.spec.spec, &command.spec.sets, console)?;
     stage::find(&spec.model, command.stage.as_deref())?;
     let entries = entries(&spec.model, command.entry)?;
-    let compiled = compile_without(spec.model.clone(), &entries, &disabled);
+    let compile = match (command.entry, command.target.starts_with("cuda")) {
+        (EntryKind::Train, _) | (_, true) => compile_without,
+        (EntryKind::Eval | EntryKind::Generate, false) => compile_for_inference,
+    };
+    let compiled = compile(spec.model.clone(), &entries, &disabled);
     let mut texts = Vec::new();
     for stage in &command.emit {
         texts.push((*stage, text(*stage, &command.spec.spec, &spec.model, &entries, &compiled, backend.as_ref())?));

@@ -22,7 +22,11 @@ pub fn run(command: &Run, console: &Console) -> Outcome {
     let stage = stage::find(&model, command.stage.as_deref())?;
     let entry = entry(&model, &command.entry)?;
     let disabled = session::disabled(&command.compiler)?;
-    let compiled = Arc::new(compile_without(model, std::slice::from_ref(&entry), &disabled));
+    let entries = std::slice::from_ref(&entry);
+    let compiled = Arc::new(match entry {
+        Entry::Grad => compile_without(model, entries, &disabled),
+        _ => session::compile(model, entries, command.device.device, &disabled),
+    });
     let mut inputs = read_inputs(&command.inputs, &compiled)?;
     let sizes = sizes(&compiled, stage, &inputs)?;
     place(&compiled, &sizes, &mut inputs)?;

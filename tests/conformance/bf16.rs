@@ -10,7 +10,7 @@ use tfc_runtime::device::HostTensor;
 /// Between the ids and the logits stand 13 products one behind the other: three Pattentions of two
 /// products each in both blocks, and the unembedding. Each adds the roundings of its two operands, at most 2⁻⁹ of each, and the norms between
 /// them keep errors from growing.
-const FORWARD: f64 = 13.0 * 2.0 / 512.0;
+pub const FORWARD: f64 = 13.0 * 2.0 / 512.0;
 /// A gradient has come the same way back.
 const BACKWARD: f64 = 2.0 * FORWARD;
 

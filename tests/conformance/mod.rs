@@ -9,6 +9,7 @@ mod growth;
 mod language_model;
 mod pattention;
 pub mod portable;
+mod weights;
 
 pub use language_model::{golden_name, ids, shorter, spec};
 

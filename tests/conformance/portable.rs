@@ -3,9 +3,11 @@
 
 use crate::support::{Device, assert_close, largest, model, session, session_on, write_parameters};
 use tfc_codegen::{CpuBackend, Processor};
-use tfc_compiler::compile::compile;
+use tfc_compiler::compile::{compile, compile_for_inference};
 use tfc_compiler::compiled::Entry;
 use tfc_compiler::executable::{Backend, EmitStage};
+use tfc_compiler::kernel::{Kernel, Operand};
+use tfc_compiler::optimization::Disabled;
 use tfc_runtime::device::{HostTensor, Session};
 
 /// A small language model with everything that a training step has.
@@ -81,6 +83,20 @@ fn code_for_narrower_registers_gives_the_numbers_of_the_reference() {
     for ((name, want), (_, got)) in want.iter().zip(&got) {
         let want = want.to_f64();
         assert_close(name, &got.to_f64(), &want, largest(&want), 2e-5);
+    }
+}
+
+/// Weights in bf16 are f32 in registers there.
+#[test]
+fn inference_in_bf16_is_compiled_for_each_processor() {
+    let text = SPEC.replace("batch = 4", "batch = 4  precision = bf16");
+    let entries = [Entry::Named(vec!["logits".into()]), Entry::Decode];
+    let compiled = compile_for_inference(model(&text, &[]), &entries, &Disabled::default());
+    let is_narrow = |kernel: &Kernel| kernel.operands.contains(&Operand::READ_BF16);
+    assert!(compiled.program.kernels.iter().any(is_narrow), "no kernel reads bf16");
+    for processor in ["x86-64-v3", "x86-64-v4", "aarch64"] {
+        let code = backend(processor).emit(&compiled.program.kernels).expect("the kernels compile");
+        assert!(code.target.contains(processor), "{}", code.target);
     }
 }
 

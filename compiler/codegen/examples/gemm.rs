@@ -86,6 +86,7 @@ fn kernel(precision: Precision, transposed: [bool; 2], mut epilogue: Program, up
         precision,
         transpose_a: transposed[0],
         transpose_b: transposed[1],
+        few_rows: false,
         prologue_a: None,
         prologue_b: None,
         epilogue,

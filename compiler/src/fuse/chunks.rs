@@ -86,18 +86,19 @@ fn depends(graph: &Graph, node: NodeId, on: NodeId) -> bool {
     false
 }
 
-struct ChunkShape {
+struct ChunkShape<'a> {
     /// Of the whole.
     rows: Size,
     width: Size,
     classes: Size,
+    w: &'a Type,
 }
 
-impl ChunkShape {
-    fn new(graph: &Graph, h: Value, w: Value) -> ChunkShape {
+impl<'a> ChunkShape<'a> {
+    fn new(graph: &'a Graph, h: Value, w: Value) -> ChunkShape<'a> {
         let (width, rows) = graph.ty(h).shape.split_last().expect("bug in tfc: h has a width");
-        let classes = graph.ty(w).shape[0].clone();
-        ChunkShape { rows: Size::product(rows), width: width.clone(), classes }
+        let w = graph.ty(w);
+        ChunkShape { rows: Size::product(rows), width: width.clone(), classes: w.shape[0].clone(), w }
     }
 
     fn chunks(&self, body: Graph, reads: Vec<Option<Size>>, writes: Vec<Option<Size>>) -> Chunks {
@@ -175,7 +176,7 @@ impl ChunkShape {
     fn inputs(&self, b: &mut Builder) -> [Value; 3] {
         let rows = Size::symbol(Symbol::CHUNK_ROWS);
         let h = b.input("h", Type::f32(vec![rows.clone(), self.width.clone()]));
-        let w = b.input("w", Type::f32(vec![self.classes.clone(), self.width.clone()]));
+        let w = b.input("w", self.w.clone());
         [h, w, b.input("labels", Type::i32(vec![rows]))]
     }
 

@@ -52,7 +52,7 @@ fn tensor(ty: &Type, sizes: &SizeValues, storage: Storage) -> Tensor {
     };
     let noise = noise(stream, &shape);
     match ty.dtype {
-        DType::F32 => noise,
+        DType::F32 | DType::BF16 => noise,
         DType::I32 => ids(&shape, &noise.floats().iter().map(|x| ((x + 1.0) * 2.5) as i32).collect::<Vec<_>>()),
     }
 }

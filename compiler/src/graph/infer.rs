@@ -80,6 +80,7 @@ pub fn infer(op: &Op, operands: &[&Type]) -> Result<Vec<Type>, String> {
         Op::Embed => {
             let [ids, table] = take(operands)?;
             integer(ids)?;
+            real(table)?;
             require(table.rank() == 2, || "the table of an embedding has two axes".into())?;
             Ok(vec![Type::f32([ids.shape.as_slice(), &table.shape[1..]].concat())])
         }
@@ -198,6 +199,11 @@ fn float(x: &Type) -> Result<(), String> {
     require(x.dtype == DType::F32, || "takes f32".into())
 }
 
+/// An operand that may be stored as it is multiplied.
+fn real(x: &Type) -> Result<(), String> {
+    require(x.dtype != DType::I32, || "takes f32 or bf16".into())
+}
+
 fn integer(x: &Type) -> Result<(), String> {
     require(x.dtype == DType::I32, || "takes i32".into())
 }
@@ -242,7 +248,7 @@ fn concat(operands: &[&Type], axis: usize) -> Result<Vec<Type>, String> {
 
 fn matmul(a: &Type, b: &Type, transpose_a: bool, transpose_b: bool) -> Result<Vec<Type>, String> {
     float(a)?;
-    float(b)?;
+    real(b)?;
     require(a.rank() >= 2 && b.rank() >= 2, || "a matrix has two axes".into())?;
     let (outer_a, a) = a.shape.split_at(a.rank() - 2);
     let (outer_b, b) = b.shape.split_at(b.rank() - 2);
@@ -280,5 +286,6 @@ fn loss_row(x: &Type, labels: &Type) -> Result<Type, String> {
 }
 
 fn vocabulary(h: &Type, w: &Type) -> Result<(), String> {
+    real(w)?;
     require(w.rank() == 2 && h.shape.last() == w.shape.last(), || "w is [classes, width of h]".into())
 }

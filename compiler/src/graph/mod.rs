@@ -54,6 +54,8 @@ pub struct Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DType {
     F32,
+    /// Of a [`Storage::Weight`] alone: what is computed is f32.
+    BF16,
     I32,
 }
 
@@ -61,7 +63,16 @@ impl DType {
     pub fn name(self) -> &'static str {
         match self {
             DType::F32 => "f32",
+            DType::BF16 => "bf16",
             DType::I32 => "i32",
+        }
+    }
+
+    /// Of one number.
+    pub fn bytes(self) -> usize {
+        match self {
+            DType::F32 | DType::I32 => 4,
+            DType::BF16 => 2,
         }
     }
 }

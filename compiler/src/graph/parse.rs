@@ -3,9 +3,10 @@
 //! Any text gets an answer: a graph that [`verify()`] accepts, or the first line that is wrong and why.
 
 use super::{AttentionMask, Builder, DType, Graph, Input, Node, NodeId, Op, Origin, Reduction, Type, Value, verify};
+use crate::precision::Precision;
 use crate::scalar::{Binary, Unary};
 use crate::size::{Size, Symbols};
-use crate::storage::{RowState, Storage};
+use crate::storage::{RowState, Storage, WeightForm};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -140,7 +141,7 @@ impl Reader {
     fn ty(&self, text: &str) -> Parsed<Type> {
         let (dtype, shape) = text.split_once('[').ok_or_else(|| format!("`{text}` is no type"))?;
         let shape = shape.strip_suffix(']').ok_or_else(|| format!("`{text}` is no type"))?;
-        let dtype = [DType::F32, DType::I32].into_iter().find(|d| d.name() == dtype);
+        let dtype = [DType::F32, DType::BF16, DType::I32].into_iter().find(|d| d.name() == dtype);
         let dtype = dtype.ok_or_else(|| format!("`{text}` is no type"))?;
         let shape = split(shape).into_iter().map(|text| size(text, &self.symbols)).collect::<Parsed<Vec<Size>>>()?;
         Ok(Type { dtype, shape })
@@ -253,7 +254,7 @@ fn source(text: &str) -> Parsed<Op> {
     }
 }
 
-/// `parameter.3` or `rows.3.decay`
+/// `parameter.3`, `rows.3.decay` or `weight.3.bf16.transposed`
 fn storage(text: &str) -> Parsed<Storage> {
     let unknown = || format!("`{text}` is no storage");
     let (kind, index) = text.split_once('.').ok_or_else(unknown)?;
@@ -261,6 +262,16 @@ fn storage(text: &str) -> Parsed<Storage> {
         let (index, state) = index.split_once('.').ok_or_else(unknown)?;
         let state = RowState::ALL.into_iter().find(|s| s.name() == state).ok_or_else(unknown)?;
         return Ok(Storage::Rows(number(index)?, state));
+    }
+    if kind == "weight" {
+        let (index, form) = index.split_once('.').ok_or_else(unknown)?;
+        let (precision, transposed) = match form.strip_suffix(".transposed") {
+            Some(precision) => (precision, true),
+            None => (form, false),
+        };
+        let precision = [Precision::F32, Precision::Bf16].into_iter().find(|p| p.name() == precision);
+        let form = WeightForm { precision: precision.ok_or_else(unknown)?, transposed };
+        return Ok(Storage::Weight(number(index)?, form));
     }
     let index = number(index)?;
     match kind {

@@ -167,7 +167,7 @@ fn writable(storage: Storage) -> bool {
         | Storage::FirstMoment(_)
         | Storage::SecondMoment(_)
         | Storage::Cache(_) => true,
-        Storage::Input(_) | Storage::Rows(..) | Storage::Scale(_) | Storage::Table(_) => false,
+        Storage::Input(_) | Storage::Rows(..) | Storage::Scale(_) | Storage::Weight(..) | Storage::Table(_) => false,
     }
 }
 

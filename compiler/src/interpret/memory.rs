@@ -1,7 +1,8 @@
 //! The tensors outside a graph, by the names that it knows them by.
 
 use super::{Data, Tensor};
-use crate::storage::Storage;
+use crate::storage::{Storage, WeightForm};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What loads read and outputs write. The inputs and outputs of one graph stand beside the tensors that all entries share.
@@ -19,6 +20,14 @@ impl Memory {
         self.tensors.get(&storage)
     }
 
+    /// As [`Memory::find`]; a weight is made of its parameter.
+    pub fn read(&self, storage: Storage) -> Option<Cow<'_, Tensor>> {
+        match storage {
+            Storage::Weight(i, form) => self.find(Storage::Parameter(i)).map(|tensor| Cow::Owned(weight(tensor, form))),
+            other => self.find(other).map(Cow::Borrowed),
+        }
+    }
+
     /// Adds to a tensor; one that is not there counts as zero.
     pub fn add(&mut self, storage: Storage, tensor: &Tensor) {
         match self.tensors.get_mut(&storage) {
@@ -32,11 +41,22 @@ impl Memory {
     }
 
     /// The tensor that a load names, which the caller of a graph must have set.
-    pub(super) fn get(&self, storage: Storage, shape: &[usize]) -> &Tensor {
-        let tensor = self.find(storage).unwrap_or_else(|| panic!("bug in tfc: {storage:?} was never set"));
+    pub(super) fn get(&self, storage: Storage, shape: &[usize]) -> Cow<'_, Tensor> {
+        let tensor = self.read(storage).unwrap_or_else(|| panic!("bug in tfc: {storage:?} was never set"));
         assert_eq!(tensor.shape, shape, "bug in tfc: {storage:?} has another shape than its load");
         tensor
     }
+}
+
+/// A matrix in another form: rounded, and its columns as rows.
+fn weight(parameter: &Tensor, form: WeightForm) -> Tensor {
+    let numbers = parameter.floats().iter().map(|x| form.precision.operand(*x)).collect::<Vec<f64>>();
+    let columns = parameter.width();
+    let place = |i: usize| match (form.transposed, numbers.len() / columns.max(1)) {
+        (true, rows) => i % rows * columns + i / rows,
+        (false, _) => i,
+    };
+    Tensor::f32(form.shape(&parameter.shape), (0..numbers.len()).map(|i| numbers[place(i)]).collect())
 }
 
 fn add_into(sum: &mut Tensor, tensor: &Tensor) {

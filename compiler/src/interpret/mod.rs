@@ -100,7 +100,7 @@ impl<'a> Run<'a> {
         let node = self.graph.node(id);
         let shapes: Vec<Vec<usize>> = node.types.iter().map(|ty| tensor::shape_at(&ty.shape, self.sizes)).collect();
         if let Op::Load(storage) = node.op {
-            return vec![Cow::Borrowed(self.memory.get(storage, &shapes[0]))];
+            return vec![self.memory.get(storage, &shapes[0])];
         }
         let operands: Vec<&Tensor> = self.graph.operands(id).into_iter().map(|v| self.value(v)).collect();
         apply::apply(node, &operands, shapes, self.sizes).into_iter().map(Cow::Owned).collect()

@@ -8,7 +8,7 @@ use crate::scalar::{Binary, Unary};
 pub(super) fn constant(number: f64, dtype: DType, shape: Vec<usize>) -> Tensor {
     let elements = shape.iter().product();
     match dtype {
-        DType::F32 => Tensor::f32(shape, vec![number; elements]),
+        DType::F32 | DType::BF16 => Tensor::f32(shape, vec![number; elements]),
         DType::I32 => Tensor::i32(shape, vec![number as i32; elements]),
     }
 }

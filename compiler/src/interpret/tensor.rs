@@ -34,7 +34,7 @@ impl Tensor {
     pub fn zeros(dtype: DType, shape: Vec<usize>) -> Tensor {
         let elements = shape.iter().product();
         match dtype {
-            DType::F32 => Tensor::f32(shape, vec![0.0; elements]),
+            DType::F32 | DType::BF16 => Tensor::f32(shape, vec![0.0; elements]),
             DType::I32 => Tensor::i32(shape, vec![0; elements]),
         }
     }

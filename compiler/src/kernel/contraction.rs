@@ -23,6 +23,8 @@ pub struct Contraction {
     pub transpose_a: bool,
     /// B is stored as `[n, k]` instead of `[k, n]`.
     pub transpose_b: bool,
+    /// Whether few rows of C are computed on the matrices as they are stored, which [`Contraction::can_have_few_rows`] must allow.
+    pub few_rows: bool,
     /// Applied to each element of A as it is loaded; `Given` is the element, as often as A is packed.
     pub prologue_a: Option<(Program, Register)>,
     pub prologue_b: Option<(Program, Register)>,
@@ -62,7 +64,7 @@ impl Contraction {
 
     pub fn extent(&self, sizes: &[i64]) -> i64 {
         let blocks = |size: i64, block: i64| (size + block - 1) / block;
-        match self.can_have_few_rows() && sizes[1] <= Self::FEW_ROWS {
+        match self.few_rows && sizes[1] <= Self::FEW_ROWS {
             true => sizes[0] * blocks(sizes[2], Self::FEW_COLUMNS),
             false => {
                 let [m, n] = [sizes[1], sizes[2]];
@@ -83,9 +85,10 @@ impl Contraction {
         self.prologue_a.is_some() && self.prologue_b.is_none()
     }
 
-    /// Whether few rows of C are computed without packing: A's rows must lie along k, and B must be used as it is stored,
-    /// neither computed nor rounded.
+    /// Whether few rows of C can be computed without packing: A's rows must lie along k, and B must not be computed; where it is rounded, its
+    /// rows must lie along k too.
     pub fn can_have_few_rows(&self) -> bool {
-        !self.transpose_a && self.prologue_b.is_none() && self.precision == Precision::F32
+        let as_stored = self.transpose_b || self.precision == Precision::F32;
+        !self.transpose_a && self.prologue_b.is_none() && as_stored
     }
 }

@@ -36,6 +36,7 @@ fn recomputing_product() -> Kernel {
         precision: Precision::F32,
         transpose_a: true,
         transpose_b: false,
+        few_rows: false,
         prologue_a: Some((prologue, s)),
         prologue_b: None,
         epilogue,

@@ -130,7 +130,7 @@ fn operands(kernel: &Kernel, how: &[&str], f: &mut Formatter<'_>) -> Result {
         };
         let dtype = match operand.dtype {
             DType::F32 => "",
-            DType::I32 => "i32",
+            DType::BF16 | DType::I32 => operand.dtype.name(),
         };
         let words: Vec<&str> = [access, dtype, how].into_iter().filter(|word| !word.is_empty()).collect();
         format!("#{i} {}", words.join(" "))

@@ -7,11 +7,13 @@
 //! 5. What is stored to an operand with [`Inner::Row`] is the same along the row.
 //! 6. `Reduce` stands only in row programs, `Given` only in contractions, `OuterIndex` only in row programs and column reductions, below
 //!    their rank, `Uniform` in no prologue.
-//! 7. The loads and stores of an operand of a contraction are those of one of its programs; A and B are loaded by none.
+//! 7. bf16 is only read: as B of a contraction in bf16, stored along k and not computed, or as the table of a gather.
+//! 8. The loads and stores of an operand of a contraction are those of one of its programs; A and B are loaded by none.
 
 use super::program::{Program, ProgramOp, Register};
 use super::{Access, Body, ColumnReduction, Contraction, ContractionAccess, Inner, Kernel, RowProgram};
 use crate::graph::DType;
+use crate::precision::Precision;
 
 impl Kernel {
     /// Every violation, in words; empty if there is none.
@@ -29,7 +31,24 @@ impl Kernel {
             Body::AttentionBackward(body) => count(self, 9 + usize::from(body.documents), &mut found),
             Body::CachedAttention(_) => count(self, 5, &mut found),
         }
+        narrow(self, &mut found);
         found
+    }
+}
+
+fn narrow(kernel: &Kernel, found: &mut Vec<String>) {
+    for (index, operand) in kernel.operands.iter().enumerate().filter(|(_, operand)| operand.dtype == DType::BF16) {
+        let fits = match &kernel.body {
+            Body::Contraction(body) => {
+                body.precision == Precision::Bf16 && body.transpose_b && body.prologue_b.is_none()
+            }
+            Body::Gather(_) => true,
+            Body::Rows(_) | Body::Columns(_) | Body::ScatterAdd(_) | Body::Rope(_) | Body::CacheWrite(_) => false,
+            Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => false,
+        };
+        if !fits || index != 1 || operand.access != Access::Read {
+            found.push(format!("#{index} cannot be bf16"));
+        }
     }
 }
 

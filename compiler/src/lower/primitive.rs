@@ -15,7 +15,7 @@ pub(super) fn lower(forward: &mut Forward, application: &Application, operands: 
     match &application.primitive {
         Primitive::Input(index) => match application.ty.dtype {
             DType::I32 if shape.len() == 2 => forward.ids(*index, false),
-            DType::I32 | DType::F32 => forward.input(*index),
+            DType::I32 | DType::F32 | DType::BF16 => forward.input(*index),
         },
         Primitive::Next(index) => forward.ids(*index, true),
         Primitive::Parameter(index) => forward.parameter(*index),

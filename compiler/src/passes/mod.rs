@@ -13,8 +13,10 @@ mod simplify;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
+mod weights;
 
 pub use vocabulary::vocabulary;
+pub use weights::weights;
 
 use crate::graph::{Graph, verify};
 

@@ -82,12 +82,14 @@ fn heads(batch: &Size, heads: &Size, channels: u32) -> Size {
 /// The bytes of all operands: those that are updated count twice.
 fn bytes(kernel: &Kernel, sizes: &[Size]) -> Size {
     let elements = elements(kernel, sizes);
-    let one = |(operand, elements): (&kernel::Operand, Size)| match operand.access {
-        Access::Read | Access::Write => elements,
-        Access::Update => elements * Size::constant(2),
+    let one = |(operand, elements): (&kernel::Operand, Size)| {
+        let times = match operand.access {
+            Access::Read | Access::Write => 1,
+            Access::Update => 2,
+        };
+        elements * Size::constant(times * operand.dtype.bytes() as i64)
     };
-    let all = kernel.operands.iter().zip(elements).map(one).fold(Size::default(), |sum, e| sum + e);
-    all * Size::constant(4)
+    kernel.operands.iter().zip(elements).map(one).fold(Size::default(), |sum, bytes| sum + bytes)
 }
 
 /// How many elements of each operand are touched.

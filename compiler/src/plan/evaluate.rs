@@ -53,8 +53,8 @@ fn stored(plan: &Plan, storage: Storage, sizes: &SizeValues, memory: &Memory, le
     if let Storage::Table(index) = storage {
         return table(&plan.tables[index as usize], sizes);
     }
-    match memory.find(storage).map(|tensor| &tensor.data) {
-        Some(Data::F32(data)) => data.clone(),
+    match memory.read(storage).map(|tensor| tensor.into_owned().data) {
+        Some(Data::F32(data)) => data,
         Some(Data::I32(data)) => data.iter().map(|x| f64::from(*x)).collect(),
         None => vec![0.0; length],
     }
@@ -78,7 +78,7 @@ fn table(table: &Table, sizes: &SizeValues) -> Vec<f64> {
 
 fn hand_back(plan: &Plan, storage: Storage, sizes: &SizeValues, memory: &mut Memory, cells: &[f64], dtype: DType) {
     let shape = match (storage, memory.find(storage)) {
-        (Storage::Table(_), _) => return,
+        (Storage::Table(_) | Storage::Weight(..), _) => return,
         (Storage::Output(index), _) => {
             plan.outputs[index as usize].shape.iter().map(|size| size.eval(sizes) as usize).collect()
         }
@@ -86,7 +86,7 @@ fn hand_back(plan: &Plan, storage: Storage, sizes: &SizeValues, memory: &mut Mem
         (_, None) => vec![cells.len()],
     };
     let tensor = match dtype {
-        DType::F32 => Tensor::f32(shape, cells.to_vec()),
+        DType::F32 | DType::BF16 => Tensor::f32(shape, cells.to_vec()),
         DType::I32 => Tensor::i32(shape, cells.iter().map(|x| *x as i32).collect()),
     };
     memory.set(storage, tensor);

@@ -62,8 +62,8 @@ pub fn layout(plan: &Plan, sizes: &SizeValues) -> Layout {
 /// What lends, the earliest first; then the arena.
 fn regions(plan: &Plan, sizes: &SizeValues) -> Vec<Region> {
     let lent = |lender: &Lender| {
-        let elements = plan.buffers[lender.buffer.0 as usize].elements.eval(sizes);
-        Region { lender: Some(*lender), bytes: elements.max(0).saturating_mul(4) as u64, placed: Vec::new() }
+        let bytes = plan.buffers[lender.buffer.0 as usize].bytes(sizes);
+        Region { lender: Some(*lender), bytes, placed: Vec::new() }
     };
     let arena = Region { lender: None, bytes: u64::MAX, placed: Vec::new() };
     plan.lenders.iter().map(lent).chain([arena]).collect()
@@ -99,9 +99,8 @@ fn pieces(plan: &Plan, sizes: &SizeValues) -> Vec<Piece> {
     let piece = |(buffer, description): (usize, &Buffer)| match description.place {
         Place::Storage(_) => None,
         Place::Arena { first, last } => {
-            let sizes = plan.sizes_at(first, sizes);
-            let elements = u64::try_from(description.elements.eval(&sizes)).expect("bug in tfc: a negative size");
-            let bytes = elements.saturating_mul(4).max(1).checked_next_multiple_of(ALIGNMENT).unwrap_or(u64::MAX);
+            let bytes = description.bytes(&plan.sizes_at(first, sizes));
+            let bytes = bytes.max(1).checked_next_multiple_of(ALIGNMENT).unwrap_or(u64::MAX);
             Some(Piece { buffer, bytes, first, last })
         }
     };

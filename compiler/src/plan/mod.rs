@@ -27,7 +27,7 @@ pub use verify::{verify, verify_at};
 use crate::graph::{DType, Input};
 use crate::kernel::Kernel;
 use crate::precision::Precision;
-use crate::size::{Size, Symbol, Symbols};
+use crate::size::{Size, SizeValues, Symbol, Symbols};
 use crate::storage::Storage;
 use tfc_grammar::span::Span;
 
@@ -41,6 +41,14 @@ pub struct Buffer {
     pub dtype: DType,
     pub elements: Size,
     pub place: Place,
+}
+
+impl Buffer {
+    /// At these sizes.
+    pub fn bytes(&self, sizes: &SizeValues) -> u64 {
+        let elements = u64::try_from(self.elements.eval(sizes)).expect("bug in tfc: a negative size");
+        elements.saturating_mul(self.dtype.bytes() as u64)
+    }
 }
 
 /// Where a buffer lives.

@@ -34,7 +34,8 @@ fn collect<'a>(program: &Program, plan: &'a Plan, steps: &'a [Step], sizes: &Siz
                 all.push(Operation { what: What::Launch(launch), flops, bytes });
             }
             Step::Zero(buffer) => {
-                let bytes = plan.buffers[buffer.0 as usize].elements.eval(sizes).saturating_mul(4);
+                let buffer_bytes = plan.buffers[buffer.0 as usize].bytes(sizes);
+                let bytes = i64::try_from(buffer_bytes).unwrap_or(i64::MAX);
                 all.push(Operation { what: What::Zero(*buffer), flops: 0, bytes });
             }
             Step::Chunks { rows, chunk, body } => {

@@ -118,6 +118,7 @@ impl<'a> Walk<'a> {
             | Storage::FirstMoment(_)
             | Storage::SecondMoment(_)
             | Storage::Rows(..)
+            | Storage::Weight(..)
             | Storage::Cache(_)
             | Storage::Table(_) => Fact { fresh: self.unknown(&place.ty.shape, "not a parameter"), ..Fact::same() },
         }

@@ -60,7 +60,7 @@ fn memory(graph: &Graph, sizes: &SizeValues) -> Memory {
         let stream = if let Storage::Parameter(i) = storage { i } else { 1000 };
         let noise = (0..shape.iter().product::<usize>()).map(|i| crate::random::uniform([3, 4], stream, i as u64));
         let tensor = match ty.dtype {
-            DType::F32 => Tensor::f32(shape, noise.map(|x| x - 0.5).collect()),
+            DType::F32 | DType::BF16 => Tensor::f32(shape, noise.map(|x| x - 0.5).collect()),
             DType::I32 => Tensor::i32(shape, noise.map(|x| (x * 31.0) as i32).collect()),
         };
         memory.set(storage, tensor);

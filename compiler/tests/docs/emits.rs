@@ -6,9 +6,10 @@
 use crate::page::{Block, blocks, files, read, root};
 use crate::verdict::Files;
 use tfc_compiler::check::Options;
-use tfc_compiler::compile::{compile, lowered};
+use tfc_compiler::compile::{compile, compile_for_inference, lowered};
 use tfc_compiler::compiled::Entry;
 use tfc_compiler::model::Model;
+use tfc_compiler::optimization::Disabled;
 
 #[test]
 fn what_is_printed_is_what_is_shown() {
@@ -46,7 +47,7 @@ fn emitted(stage: &str, model: Model) -> String {
     match stage {
         "graph" => lowered(&model, &Entry::Evaluate).to_string(),
         "grad" => compile(model, &[Entry::Evaluate]).graphs[0].to_string(),
-        "plan" => compile(model, &[Entry::Evaluate]).program.to_string(),
+        "plan" => compile_for_inference(model, &[Entry::Evaluate], &Disabled::default()).program.to_string(),
         other => panic!("no block shows `{other}`"),
     }
 }

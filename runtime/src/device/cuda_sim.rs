@@ -46,7 +46,7 @@ impl HostEngine for CudaSim {
         let operands = &self.compiled.program.kernels[kernel].operands;
         let buffers = arguments.iter().zip(operands).map(|(span, operand)| Argument::Buffer {
             address: span.start,
-            bytes: 4 * span.elements,
+            bytes: operand.dtype.bytes() * span.elements,
             writable: operand.access != Access::Read,
         });
         let blocks = self.geometries[kernel].blocks.evaluate(&sizes);

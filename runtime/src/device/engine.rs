@@ -133,9 +133,10 @@ pub trait Download {
     fn finish(self) -> Result<Vec<Vec<u8>>>;
 }
 
-/// A tensor of elements of four bytes, and another shape that it is to have.
+/// A tensor, and another shape that it is to have.
 pub struct Growth<'a, M> {
     pub from: &'a M,
+    pub element_bytes: usize,
     pub from_shape: &'a [usize],
     pub to_shape: &'a [usize],
     /// The bytes that it will take in the end.
@@ -144,16 +145,17 @@ pub struct Growth<'a, M> {
 
 impl<M: Memory> Growth<'_, M> {
     pub fn done_with(&self, allocate: impl Fn(usize, usize) -> Result<M>) -> Result<M> {
-        let mut grown = allocate(4 * self.to_shape.iter().product::<usize>(), self.room)?;
+        let size = self.element_bytes;
+        let mut grown = allocate(size * self.to_shape.iter().product::<usize>(), self.room)?;
         if self.from.len() > 0 {
             let runs = super::overlap::runs(self.from_shape, self.to_shape);
-            grown.copy(self.from, &mut runs.into_iter().map(|(from, to, count)| (4 * from, 4 * to, 4 * count)))?;
+            grown.copy(self.from, &mut runs.into_iter().map(|(from, to, count)| (size * from, size * to, size * count)))?;
         }
         Ok(grown)
     }
 }
 
-/// Elements of four bytes, from where an argument starts to the end of its buffer.
+/// Elements from where an argument starts to the end of its buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
     pub start: *mut u8,

@@ -19,6 +19,7 @@ mod prepared;
 mod reference;
 mod storages;
 mod tables;
+mod weights;
 
 pub use cpu::CpuSession;
 pub use cuda::{CudaSession, Gpu};

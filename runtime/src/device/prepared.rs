@@ -190,9 +190,13 @@ impl<E: Engine> Preparation<'_, E> {
     }
 
     fn rest(&self, argument: &Argument, sizes: &SizeValues) -> Span {
-        let buffer = argument.buffer.0 as usize;
+        let place = argument.buffer.0 as usize;
+        let buffer = &self.plan.buffers[place];
         let offset = argument.offset.eval(sizes) as usize;
-        let elements = self.plan.buffers[buffer].elements.eval(sizes) as usize;
-        Span { start: self.buffers[buffer].wrapping_add(4 * offset), elements: elements.saturating_sub(offset) }
+        let elements = buffer.elements.eval(sizes) as usize;
+        Span {
+            start: self.buffers[place].wrapping_add(buffer.dtype.bytes() * offset),
+            elements: elements.saturating_sub(offset),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The storages of a session: named memory that follows the sizes.
 
 use super::engine::{Engine, Growth, Memory};
-use super::{HostTensor, shape_at};
+use super::{HostTensor, shape_at, weights};
 use crate::Result;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use tfc_compiler::compiled::Compiled;
 use tfc_compiler::graph::{DType, Type};
 use tfc_compiler::plan::Place;
 use tfc_compiler::size::SizeValues;
-use tfc_compiler::storage::Storage;
+use tfc_compiler::storage::{Storage, WeightForm};
 
 pub struct Storages<M> {
     /// Of every storage of the model.
@@ -42,7 +42,7 @@ impl<M: Memory> Storages<M> {
         let stages: Vec<SizeValues> = (0..model.experiment.stages.len()).map(|i| model.stage_sizes(i)).collect();
         let tensor = |ty: Type| -> Result<Tensor<M>> {
             let memory = engine.allocate(0, 0)?;
-            let bytes = |sizes: &SizeValues| 4 * shape_at(&ty.shape, sizes).iter().product::<usize>();
+            let bytes = |sizes: &SizeValues| bytes_at(&shape_at(&ty.shape, sizes), ty.dtype);
             let largest = stages.iter().map(bytes).max().unwrap_or(0);
             Ok(Tensor { shape: vec![0; ty.rank()], ty, memory, largest })
         };
@@ -85,31 +85,39 @@ impl<M: Memory> Storages<M> {
         self.tensors.get(&storage)?.memory.on_host()
     }
 
-    /// Zeros where no entry uses the storage.
+    /// A parameter of which there is only a weight comes from that. Zeros where no entry uses the storage.
     pub fn read(&self, storage: Storage, sizes: &SizeValues) -> Result<HostTensor> {
-        match self.tensors.get(&storage) {
-            Some(tensor) => {
-                let mut bytes = vec![0; tensor.memory.len()];
-                tensor.memory.read(&mut bytes)?;
-                Ok(to_host(&bytes, &tensor.ty, sizes))
-            }
-            None => {
-                let ty = self.types.get(&storage).unwrap_or_else(|| panic!("bug in tfc: the model has no {storage:?}"));
-                let shape = shape_at(&ty.shape, sizes);
-                Ok(HostTensor::F32 { data: vec![0.0; shape.iter().product()], shape })
-            }
+        if let Some(tensor) = self.tensors.get(&storage) {
+            return Ok(to_host(&tensor.bytes()?, &tensor.ty, sizes));
+        }
+        let ty = self.types.get(&storage).unwrap_or_else(|| panic!("bug in tfc: the model has no {storage:?}"));
+        let shape = shape_at(&ty.shape, sizes);
+        match self.tensors.iter().find_map(|(kept, tensor)| Some((weight_of(storage, *kept)?, tensor))) {
+            Some((form, tensor)) => Ok(weights::read(form, &tensor.bytes()?, shape)),
+            None => Ok(HostTensor::F32 { data: vec![0.0; shape.iter().product()], shape }),
         }
     }
 
-    /// Nothing happens where no entry uses the storage.
+    /// With a parameter, its weights. Nothing happens where no entry uses the storage.
     pub fn write(&mut self, storage: Storage, host: &HostTensor) -> Result<()> {
+        for (kept, tensor) in &mut self.tensors {
+            if let Some(form) = weight_of(storage, *kept) {
+                let shape = form.shape(host.shape());
+                assert_eq!(shape, tensor.shape, "bug in tfc: {kept:?} is written with another shape");
+                let mut weight = vec![0; tensor.memory.len()];
+                weights::write(form, host, &mut weight);
+                tensor.memory.write(&mut |place, bytes| bytes.copy_from_slice(&weight[place]))?;
+            }
+        }
         let Some(tensor) = self.tensors.get_mut(&storage) else { return Ok(()) };
         assert_eq!(host.shape(), tensor.shape, "bug in tfc: {storage:?} is written with another shape");
         fill(&mut tensor.memory, host, tensor.ty.dtype)
     }
 
     pub fn zero(&mut self, storage: Storage) -> Result<()> {
-        self.tensors.get_mut(&storage).map_or(Ok(()), |tensor| tensor.memory.zero())
+        let of_it = |kept: Storage| kept == storage || weight_of(storage, kept).is_some();
+        let mut tensors = self.tensors.iter_mut().filter(|(kept, _)| of_it(**kept));
+        tensors.try_for_each(|(_, tensor)| tensor.memory.zero())
     }
 
     pub fn bytes(&self) -> u64 {
@@ -123,22 +131,45 @@ impl<M: Memory> Storages<M> {
 
 impl<M: Memory> Tensor<M> {
     fn changes_to(&self, shape: &[usize]) -> bool {
-        self.shape != shape || self.memory.len() != 4 * shape.iter().product::<usize>()
+        self.shape != shape || self.memory.len() != self.bytes_of(shape)
     }
 
     /// Whether only rows come or go, and the memory has room for them.
     fn has_room_for(&self, shape: &[usize]) -> bool {
-        shape.get(1..) == self.shape.get(1..) && 4 * shape.iter().product::<usize>() <= self.memory.room()
+        shape.get(1..) == self.shape.get(1..) && self.bytes_of(shape) <= self.memory.room()
     }
 
     fn resize(&mut self, shape: Vec<usize>) -> Result<()> {
-        self.memory.resize(4 * shape.iter().product::<usize>())?;
+        self.memory.resize(self.bytes_of(&shape))?;
         self.shape = shape;
         Ok(())
     }
 
     fn growth<'a>(&'a self, shape: &'a [usize]) -> Growth<'a, M> {
-        Growth { from: &self.memory, from_shape: &self.shape, to_shape: shape, room: self.largest }
+        let element_bytes = self.ty.dtype.bytes();
+        Growth { from: &self.memory, element_bytes, from_shape: &self.shape, to_shape: shape, room: self.largest }
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; self.memory.len()];
+        self.memory.read(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn bytes_of(&self, shape: &[usize]) -> usize {
+        bytes_at(shape, self.ty.dtype)
+    }
+}
+
+fn bytes_at(shape: &[usize], dtype: DType) -> usize {
+    dtype.bytes() * shape.iter().product::<usize>()
+}
+
+/// The form of `kept` if it is a weight of the parameter `storage`.
+fn weight_of(storage: Storage, kept: Storage) -> Option<WeightForm> {
+    match (storage, kept) {
+        (Storage::Parameter(i), Storage::Weight(j, form)) if i == j => Some(form),
+        _ => None,
     }
 }
 
@@ -158,6 +189,7 @@ fn convert(host: &HostTensor, dtype: DType, elements: Range<usize>, bytes: &mut 
         (HostTensor::I32 { .. }, DType::F32) | (HostTensor::F32 { .. } | HostTensor::F64 { .. }, DType::I32) => {
             panic!("bug in tfc: a tensor of another type was handed to a device")
         }
+        (_, DType::BF16) => panic!("bug in tfc: a weight is written as its parameter"),
     }
 }
 
@@ -166,6 +198,7 @@ pub fn to_host(bytes: &[u8], ty: &Type, sizes: &SizeValues) -> HostTensor {
     match ty.dtype {
         DType::F32 => HostTensor::F32 { shape, data: words(bytes).map(f32::from_ne_bytes).collect() },
         DType::I32 => HostTensor::I32 { shape, data: words(bytes).map(i32::from_ne_bytes).collect() },
+        DType::BF16 => panic!("bug in tfc: a weight is read as its parameter"),
     }
 }
 

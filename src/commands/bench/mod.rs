@@ -8,11 +8,14 @@ use crate::stop::Outcome;
 use crate::workload::Workload;
 use crate::{memory, session};
 use report::{Bandwidth, Report, Touched};
+use std::collections::BTreeSet;
 use tfc_codegen::{CpuBackend, Peak};
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::executable::{Backend, BackendError};
-use tfc_compiler::graph::{Op, Value};
-use tfc_compiler::size::{Size, SizeValues, Symbol};
+use tfc_compiler::kernel::Body;
+use tfc_compiler::plan::{self, Place, operations};
+use tfc_compiler::precision::Precision;
+use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 use tfc_runtime::bench::{Work, repeat};
 use tfc_runtime::device::Session;
@@ -28,7 +31,7 @@ pub fn run(command: &Bench, console: &Console) -> Outcome {
         What::Train | What::Forward => None,
         // Before the model is there, so that the buffer adds nothing to the peak of memory.
         What::Decode => {
-            let weights = weight_bytes(compiled, &compiled.model.stage_sizes(workload.stage));
+            let weights = weight_bytes(compiled, workload.precision(), &compiled.model.stage_sizes(workload.stage));
             Some((weights, peak.reading(threads, weights as usize)))
         }
     };
@@ -78,20 +81,22 @@ fn machine(error: BackendError) -> Failure {
     Failure::new(Kind::Machine, error.to_string())
 }
 
-/// The parameters that decoding a token reads as a whole: all but tables of which it looks up a row.
-fn weight_bytes(compiled: &Compiled, sizes: &SizeValues) -> u64 {
-    let Some(graph) = compiled.graph("decode") else { return 0 };
-    let is_read = |parameter: usize| {
-        let load = |node| *graph.op(Value { node, result: 0 }) == Op::Load(Storage::Parameter(parameter as u32));
-        let loads: Vec<_> = graph.ids().filter(|node| load(*node)).collect();
-        let uses = |user| {
-            let operands = graph.operands(user);
-            operands.iter().any(|operand| loads.contains(&operand.node))
-        };
-        graph.ids().any(|user| graph.node(user).op != Op::Embed && uses(user))
-    };
-    let parameters = compiled.model.parameters.iter().enumerate().filter(|(index, _)| is_read(*index));
-    parameters.map(|(_, parameter)| 4 * Size::product(&parameter.shape).eval(sizes) as u64).sum()
+/// The weights that decoding a token reads as a whole, as they are stored: all but tables of which it looks up a row.
+fn weight_bytes(compiled: &Compiled, precision: Precision, sizes: &SizeValues) -> u64 {
+    let program = &compiled.program;
+    let Some(plan) = program.plan("decode", precision).map(|index| &program.plans[index]) else { return 0 };
+    let sizes = sizes.clone().with(Symbol::BATCH, 1).with(Symbol::SEQUENCE, 1);
+    let mut read = BTreeSet::new();
+    for operation in operations(program, plan, &sizes) {
+        if let plan::What::Launch(launch) = operation.what
+            && !matches!(program.kernels[launch.kernel as usize].body, Body::Gather(_))
+        {
+            read.extend(launch.arguments.iter().map(|argument| argument.buffer));
+        }
+    }
+    let buffers = read.into_iter().map(|buffer| &plan.buffers[buffer.0 as usize]);
+    let is_weight = |place: &Place| matches!(place, Place::Storage(Storage::Parameter(_) | Storage::Weight(..)));
+    buffers.filter(|buffer| is_weight(&buffer.place)).map(|buffer| buffer.bytes(&sizes)).sum()
 }
 
 /// Keys and values at so many positions.

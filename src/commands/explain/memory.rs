@@ -43,7 +43,7 @@ pub fn of(
         let plan = &compiled.program.plans[*plan];
         for buffer in &plan.buffers {
             if let Place::Storage(storage) = buffer.place {
-                storages.insert(storage, 4 * buffer.elements.eval(sizes) as u64);
+                storages.insert(storage, buffer.bytes(sizes));
             }
         }
         arenas.push(arena(plan, sizes));
@@ -60,8 +60,7 @@ fn arena(plan: &Plan, sizes: &SizeValues) -> Arena {
     let alive = |step: u32| {
         plan.buffers.iter().filter_map(move |buffer| match buffer.place {
             Place::Arena { first, last } if (first..=last).contains(&step) => {
-                let bytes = 4 * buffer.elements.eval(&plan.sizes_at(first, sizes)) as u64;
-                Some((buffer, bytes))
+                Some((buffer, buffer.bytes(&plan.sizes_at(first, sizes))))
             }
             Place::Arena { .. } | Place::Storage(_) => None,
         })
@@ -99,7 +98,7 @@ fn kind(storage: Storage) -> &'static str {
     match storage {
         Storage::Input(_) => "inputs",
         Storage::Output(_) => "outputs",
-        Storage::Parameter(_) => "weights",
+        Storage::Parameter(_) | Storage::Weight(..) => "weights",
         Storage::Gradient(_) => "gradients",
         Storage::FirstMoment(_) => "first moments",
         Storage::SecondMoment(_) => "second moments",

@@ -1,7 +1,9 @@
 //! What the panels hold.
 
-use crate::mlir::{Index, Lanes, Pointer, Vector};
+use super::Stored;
+use crate::mlir::{Index, Lanes, Vector};
 use crate::vectors::Vectors;
+use tfc_compiler::graph::DType;
 use tfc_compiler::precision::Precision;
 
 /// The numbers in a lane of a panel, which always has the size of an f32.
@@ -45,17 +47,23 @@ impl Numbers {
         depth.ceiling_division(self.step())
     }
 
-    /// A register of steps from f32 that lie side by side: from `k` on, all or `there` of them.
-    pub fn along<'f>(self, row: Pointer<'f>, k: Index<'f>, there: Option<Index<'f>>) -> Vector<'f> {
-        let width = k.function().vectors().width as i64;
-        let load = |after: i64| {
-            let lanes = there.map_or(Lanes::All, |there| Lanes::Some((there - after).lanes()));
-            row.load_lanes(k + after, lanes)
-        };
+    /// A register of steps from elements that lie side by side: from `k` on, all or `there` of them, at least one.
+    pub fn along<'f>(self, row: Stored<'f>, k: Index<'f>, there: Option<Index<'f>>) -> Vector<'f> {
+        let lanes = |after: i64| there.map_or(Lanes::All, |there| Lanes::Some((there - after).lanes()));
+        match (row.dtype, self) {
+            (DType::BF16, Numbers::Bf16Pairs) => row.pointer.load_bf16_pairs(k, there),
+            (DType::BF16, Numbers::F32 | Numbers::Bf16) => row.pointer.load_bf16_lanes(k, lanes(0)),
+            (DType::F32 | DType::I32, _) => self.rounded(|after| row.pointer.load_lanes(k + after, lanes(after))),
+        }
+    }
+
+    /// A register of steps, `f32(i)` giving a register of the f32 that lie i from the first.
+    pub fn rounded<'f>(self, f32: impl Fn(i64) -> Vector<'f>) -> Vector<'f> {
+        let first = f32(0);
         match self {
-            Numbers::F32 => load(0),
-            Numbers::Bf16 => load(0).rounded_to_bf16(),
-            Numbers::Bf16Pairs => load(0).paired_with_neighbours(load(width)),
+            Numbers::F32 => first,
+            Numbers::Bf16 => first.rounded_to_bf16(),
+            Numbers::Bf16Pairs => first.paired_with_neighbours(f32(first.function().vectors().width as i64)),
         }
     }
 

@@ -1,12 +1,13 @@
 //! Copying a block of a matrix into panels.
 
-use super::{Layout, Numbers};
+use super::{Layout, Numbers, Stored};
 use crate::mlir::{Function, Index, Lanes, Pointer, transpose};
+use tfc_compiler::graph::DType;
 
 /// A block to be packed: where its first element is, the distance of its stored rows, its lanes (at least one) and how many k.
 #[derive(Clone, Copy)]
 pub struct Block<'f> {
-    pub source: Pointer<'f>,
+    pub source: Stored<'f>,
     pub leading: Index<'f>,
     pub lanes: Index<'f>,
     pub depth: Index<'f>,
@@ -14,15 +15,30 @@ pub struct Block<'f> {
 
 /// Packs a matrix whose stored rows are lanes: k runs along them.
 pub fn pack_rows<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
-    let name = format!("pack_rows_{}_{}", layout.numbers.name(), layout.lanes);
-    f.call(&name, &[block.source, destination], &[block.leading, block.lanes, block.depth], |f, pointers, indices| {
-        let (&[source, destination], &[leading, lanes, depth]) = (pointers, indices) else { return };
-        f.each(f.index(0), lanes, layout.lanes, |first| {
-            let panel = destination.at(first / layout.lanes * layout.distance(depth));
-            let block = Block { source: source.at(first * leading), leading, lanes: lanes - first, depth };
-            pack_panel(f, layout, block, panel);
-        });
-    });
+    let dtype = block.source.dtype;
+    let name = format!("pack_rows_{}{}_{}", layout.numbers.name(), from(dtype), layout.lanes);
+    f.call(
+        &name,
+        &[block.source.pointer, destination],
+        &[block.leading, block.lanes, block.depth],
+        |f, pointers, indices| {
+            let (&[pointer, destination], &[leading, lanes, depth]) = (pointers, indices) else { return };
+            let source = Stored { pointer, dtype };
+            f.each(f.index(0), lanes, layout.lanes, |first| {
+                let panel = destination.at(first / layout.lanes * layout.distance(depth));
+                let block = Block { source: source.at(first * leading), leading, lanes: lanes - first, depth };
+                pack_panel(f, layout, block, panel);
+            });
+        },
+    );
+}
+
+/// Told apart in the names of helpers.
+fn from(dtype: DType) -> &'static str {
+    match dtype {
+        DType::F32 | DType::I32 => "",
+        DType::BF16 => "_from_bf16",
+    }
 }
 
 /// The same for the first panel alone.
@@ -45,9 +61,11 @@ pub fn pack_group<'f>(
     pitch: Index<'f>,
 ) {
     let Block { source, leading, lanes, depth } = block;
-    let name = format!("pack_group_{}", numbers.name());
-    f.call(&name, &[source, destination], &[leading, lanes, depth, pitch], |f, pointers, indices| {
-        let (&[source, destination], &[leading, lanes, depth, pitch]) = (pointers, indices) else { return };
+    let dtype = source.dtype;
+    let name = format!("pack_group_{}{}", numbers.name(), from(dtype));
+    f.call(&name, &[source.pointer, destination], &[leading, lanes, depth, pitch], |f, pointers, indices| {
+        let (&[pointer, destination], &[leading, lanes, depth, pitch]) = (pointers, indices) else { return };
+        let source = Stored { pointer, dtype };
         let width = f.vectors().width as i64;
         let row = |r: i64| source.at(f.index(r).or_at_most(lanes - 1) * leading);
         let rows: Vec<_> = (0..width).map(row).collect();
@@ -69,10 +87,11 @@ const AHEAD: i64 = 8;
 /// f32 of a cache line.
 const LINE: i64 = 16;
 
-/// Packs a matrix whose stored rows are k: lanes lie side by side. Rows of the matrix are read through before the next are begun.
+/// Packs a matrix of f32 whose stored rows are k: lanes lie side by side. Rows of the matrix are read through before the next are begun.
 pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
     let name = format!("pack_columns_{}_{}", layout.numbers.name(), layout.lanes);
-    f.call(&name, &[block.source, destination], &[block.leading, block.lanes, block.depth], |f, pointers, indices| {
+    let (sizes, pointers) = ([block.leading, block.lanes, block.depth], [block.source.pointer, destination]);
+    f.call(&name, &pointers, &sizes, |f, pointers, indices| {
         let (&[source, destination], &[leading, lanes, depth]) = (pointers, indices) else { return };
         let (distance, step) = (layout.distance(depth), layout.numbers.step());
         // Panels whose registers all lie within the row.

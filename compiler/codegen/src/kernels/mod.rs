@@ -29,7 +29,7 @@ pub fn emit(emission: &Emission, name: &str, kernel: &Kernel) {
         Body::Contraction(body) => contraction::emit(f, launch, kernel, body),
         Body::Rows(body) => rows::emit(f, launch, kernel, body),
         Body::Columns(body) => rows::emit_columns(f, launch, kernel, body),
-        Body::Gather(_) => moving::gather(f, launch),
+        Body::Gather(_) => moving::gather(f, launch, kernel),
         Body::ScatterAdd(_) => moving::scatter_add(f, launch, kernel),
         Body::Rope(body) => moving::rope(f, launch, kernel, body),
         Body::CacheWrite(_) => moving::cache_write(f, launch),

@@ -2,14 +2,22 @@
 
 use super::sizes::Sizes;
 use crate::mlir::{Function, Index, Launch, Pointer};
+use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Access, Kernel, Rope, ScatterAdd};
 
-pub fn gather<'f>(f: &'f Function<'f>, launch: Launch<'f>) {
+pub fn gather<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel) {
     let sizes = Sizes::new(launch);
     let [_rows, width] = [0; 2].map(|_| sizes.next());
     let [ids, table, out] = buffers(launch);
     f.each(launch.begin, launch.end, 1, |row| {
-        copy(f, table.at(ids.load_int(row).to_index() * width), out.at(row * width), width);
+        let place = ids.load_int(row).to_index() * width;
+        let out = out.at(row * width);
+        match kernel.operands[1].dtype {
+            DType::F32 | DType::I32 => copy(f, table.at(place), out, width),
+            DType::BF16 => f.strips(f.index(0), width, |i, lanes| {
+                out.store_lanes(i, table.load_bf16_lanes(place + i, lanes), lanes);
+            }),
+        }
     });
 }
 
@@ -88,7 +96,7 @@ fn copy<'f>(f: &'f Function<'f>, from: Pointer<'f>, to: Pointer<'f>, length: Ind
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{Trial, all_vectors, noise};
+    use crate::testing::{Trial, all_vectors, noise, stored};
     use tfc_compiler::kernel::{Body, CacheWrite, Gather, Kernel, Operand, Rope, ScatterAdd};
 
     /// Numbers in 0..classes.
@@ -98,13 +106,15 @@ mod tests {
 
     #[test]
     fn rows_are_gathered() {
-        let operands = vec![Operand::READ_I32, Operand::READ, Operand::WRITE];
-        let kernel = Kernel { body: Body::Gather(Gather), operands };
-        for vectors in all_vectors() {
-            let trial = Trial::new(&kernel, vectors);
-            for [rows, width, classes] in [[1, 1, 1], [7, 33, 5], [0, 4, 2], [20, 64, 100]] {
-                let buffers = [ids(rows, classes), noise(classes * width, 1), noise(rows * width, 2)];
-                trial.check(&buffers, &[rows, width], 0.0);
+        for table in [Operand::READ, Operand::READ_BF16] {
+            let kernel =
+                Kernel { body: Body::Gather(Gather), operands: vec![Operand::READ_I32, table, Operand::WRITE] };
+            for vectors in all_vectors() {
+                let trial = Trial::new(&kernel, vectors);
+                for [rows, width, classes] in [[1, 1, 1], [7, 33, 5], [0, 4, 2], [20, 64, 100]] {
+                    let table = stored(table.dtype, noise(classes * width, 1));
+                    trial.check(&[ids(rows, classes), table, noise(rows * width, 2)], &[rows, width], 0.0);
+                }
             }
         }
     }

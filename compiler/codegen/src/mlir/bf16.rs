@@ -1,10 +1,11 @@
-//! bf16: rounding to it, and products of pairs.
+//! bf16: rounding to it, reading it, and products of pairs.
 //!
 //! A pair of bf16 takes the place of an f32 in a register, so that pairs are moved, transposed and broadcast like f32; the first of a pair is the lower
 //! half. What makes and multiplies pairs exists only where [`crate::vectors::Vectors::bf16`] says so.
 
 use super::function::Function;
-use super::value::{BF16s, Bf16s, Kind, Value, Vector};
+use super::memory::Lanes;
+use super::value::{BF16s, Bf16s, I64, Index, Int16s, Ints, Kind, PairMask, Pointer, Value, Vector};
 use melior::ir::attribute::{DenseI32ArrayAttribute, StringAttribute};
 
 impl<'f> Vector<'f> {
@@ -47,6 +48,44 @@ impl<'f> Vector<'f> {
 
     fn as_bf16s(self) -> Bf16s<'f> {
         self.function.apply("vector.bitcast", &[self.raw], &[])
+    }
+}
+
+/// Offsets are in bf16.
+impl<'f> Pointer<'f> {
+    pub fn at_bf16(self, offset: Index<'f>) -> Pointer<'f> {
+        self.element(self.function.types().i16, offset)
+    }
+
+    /// A register of them, each as f32; 0 in the lanes that are left out, whose memory is not touched.
+    pub fn load_bf16_lanes(self, offset: Index<'f>, lanes: Lanes<'f>) -> Vector<'f> {
+        let from = self.at_bf16(offset);
+        let bits: Int16s = match lanes {
+            Lanes::All => from.read(2),
+            Lanes::Some(mask) => from.read_masked(mask, 2),
+        };
+        let bits: Ints = self.function.apply("arith.extui", &[bits.raw], &[]);
+        bits.shift_left(16).as_float()
+    }
+
+    /// A register of pairs that lie side by side: all of them, or of the first `there` bf16, at least one, and 0 for the rest, whose memory is not
+    /// touched.
+    pub fn load_bf16_pairs(self, offset: Index<'f>, there: Option<Index<'f>>) -> Vector<'f> {
+        let from = self.at_bf16(offset);
+        let pairs: Bf16s = match there {
+            None => from.read(2),
+            Some(there) => from.read_masked(there.first_of_pairs(), 2),
+        };
+        pairs.as_pairs()
+    }
+}
+
+impl<'f> Index<'f> {
+    /// The first `self` of a register of bf16, of which there are as many as bits in an i32.
+    fn first_of_pairs(self) -> PairMask<'f> {
+        let there = self.or_at_most(self.constant(32));
+        let above: Value<I64> = self.function.apply("arith.shli", &[self.constant(1).raw, there.raw], &[]);
+        self.function.apply("llvm.bitcast", &[(above - 1).to_int32().raw], &[])
     }
 }
 

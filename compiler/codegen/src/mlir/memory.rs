@@ -185,14 +185,23 @@ impl<'f> Pointer<'f> {
     }
 
     fn masked_alignment(self) -> [(&'static str, Attribute<'f>); 1] {
-        [("alignment", self.function.integer(self.function.ty::<I32>(), 4))]
+        self.aligned_to(4)
+    }
+
+    fn aligned_to(self, bytes: i64) -> [(&'static str, Attribute<'f>); 1] {
+        [("alignment", self.function.integer(self.function.ty::<I32>(), bytes))]
+    }
+
+    /// Where the mask says so; 0 elsewhere, where memory is not touched. `bytes` is the size of one number.
+    pub(super) fn read_masked<K: Kind, M: Kind>(self, mask: Value<'f, M>, bytes: i64) -> Value<'f, K> {
+        let zero: Value<K> = self.function.apply("llvm.mlir.zero", &[], &[]);
+        let operands = [self.raw, mask.raw, zero.raw];
+        self.function.apply("llvm.intr.masked.load", &operands, &self.aligned_to(bytes))
     }
 
     fn read_lanes<K: Number>(self, offset: Index<'f>, lanes: Lanes<'f>) -> Value<'f, K> {
         let Lanes::Some(mask) = lanes else { return self.at(offset).read(4) };
-        let zero = K::constant(self.function, K::Literal::default());
-        let operands = [self.at(offset).raw, mask.raw, zero.raw];
-        self.function.apply("llvm.intr.masked.load", &operands, &self.masked_alignment())
+        self.at(offset).read_masked(mask, 4)
     }
 
     fn write_lanes<K: Kind>(self, offset: Index<'f>, value: Value<'f, K>, lanes: Lanes<'f>) {

@@ -102,10 +102,14 @@ kinds! {
     SharedPtr, Shared: shared;
     /// One condition for each lane of a vector.
     I1s, Mask: i1s;
+    /// One condition for each of a register of bf16.
+    I1Pairs, PairMask: i1_pairs;
     /// One offset for each lane.
     I64s, Offsets: i64s;
     /// One address for each lane.
     Ptrs, Addresses: pointers;
+    /// The bits of a bf16 in each lane.
+    I16s, Int16s: i16s;
     /// A register of i32.
     I32s, Ints: i32s;
     /// A register of f32.

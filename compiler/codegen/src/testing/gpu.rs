@@ -77,6 +77,7 @@ impl GpuTrial {
     fn run(&self, buffers: &[Vec<f64>], sizes: &[i64], seed: u64) -> Vec<Vec<f32>> {
         let number = |x: &f64, dtype: DType| match dtype {
             DType::F32 => (*x as f32).to_bits(),
+            DType::BF16 => unreachable!("there is no code for it: see `geometry`"),
             DType::I32 => *x as i32 as u32,
         };
         let operands = &self.kernel.operands;
@@ -104,6 +105,7 @@ impl GpuTrial {
         }
         let value = |word: &u32, dtype: DType| match dtype {
             DType::F32 => f32::from_bits(*word),
+            DType::BF16 => unreachable!("there is no code for it: see `geometry`"),
             DType::I32 => *word as i32 as f32,
         };
         let numbers = |(words, dtype): (&Vec<u32>, DType)| words.iter().map(|word| value(word, dtype)).collect();

@@ -12,6 +12,7 @@ use gpu::GpuTrial;
 use std::ops::Range;
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Access, Kernel, evaluate_buffers};
+use tfc_compiler::precision::Precision;
 
 /// Every register width that this machine can run: each is another path through the emitters.
 pub fn all_vectors() -> Vec<Vectors> {
@@ -25,6 +26,7 @@ pub struct Jit(LoadedObjects);
 /// A buffer handed to a kernel.
 pub enum Buffer<'a> {
     F32(&'a mut [f32]),
+    BF16(&'a mut [u16]),
     I32(&'a mut [i32]),
 }
 
@@ -45,6 +47,7 @@ impl Jit {
             .iter_mut()
             .map(|b| match b {
                 Buffer::F32(slice) => slice.as_mut_ptr().cast(),
+                Buffer::BF16(slice) => slice.as_mut_ptr().cast(),
                 Buffer::I32(slice) => slice.as_mut_ptr().cast(),
             })
             .collect();
@@ -119,12 +122,15 @@ impl Trial {
     fn run(&self, buffers: &[Vec<f64>], sizes: &[i64], parts: impl Iterator<Item = Range<i64>>) -> Vec<Vec<f32>> {
         let mut floats: Vec<Vec<f32>> = buffers.iter().map(|b| b.iter().map(|x| *x as f32).collect()).collect();
         let mut integers: Vec<Vec<i32>> = buffers.iter().map(|b| b.iter().map(|x| *x as i32).collect()).collect();
+        let upper_half = |x: &f64| ((*x as f32).to_bits() >> 16) as u16;
+        let mut halves: Vec<Vec<u16>> = buffers.iter().map(|b| b.iter().map(upper_half).collect()).collect();
         for part in parts {
             let dtypes = self.kernel.operands.iter().map(|o| o.dtype);
             let mut arguments: Vec<Buffer> = dtypes
-                .zip(floats.iter_mut().zip(&mut integers))
-                .map(|(dtype, (f, i))| match dtype {
+                .zip(floats.iter_mut().zip(&mut integers).zip(&mut halves))
+                .map(|(dtype, ((f, i), h))| match dtype {
                     DType::F32 => Buffer::F32(f),
+                    DType::BF16 => Buffer::BF16(h),
                     DType::I32 => Buffer::I32(i),
                 })
                 .collect();
@@ -132,7 +138,7 @@ impl Trial {
         }
         let results = self.kernel.operands.iter().zip(floats.into_iter().zip(integers));
         results
-            .map(|(o, (f, i))| if o.dtype == DType::F32 { f } else { i.iter().map(|x| *x as f32).collect() })
+            .map(|(o, (f, i))| if o.dtype == DType::I32 { i.iter().map(|x| *x as f32).collect() } else { f })
             .collect()
     }
 }
@@ -142,6 +148,14 @@ pub fn truth(kernel: &Kernel, buffers: &[Vec<f64>], sizes: &[i64]) -> Vec<Vec<f6
     let mut truth = buffers.to_vec();
     evaluate_buffers(kernel, sizes, &mut truth);
     truth
+}
+
+/// What a buffer of a type makes of numbers.
+pub fn stored(dtype: DType, numbers: Vec<f64>) -> Vec<f64> {
+    match dtype {
+        DType::F32 | DType::I32 => numbers,
+        DType::BF16 => numbers.into_iter().map(|x| Precision::Bf16.operand(x)).collect(),
+    }
 }
 
 /// Numbers in [−1, 1), all f32: the same for the same seed.

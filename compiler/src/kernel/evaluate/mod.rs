@@ -144,7 +144,7 @@ fn norm(values: &[f64]) -> f64 {
 /// What stays of a value that is stored to an operand.
 fn stored(dtype: DType, value: f64) -> f64 {
     match dtype {
-        DType::F32 => value,
+        DType::F32 | DType::BF16 => value,
         DType::I32 => value.trunc(),
     }
 }

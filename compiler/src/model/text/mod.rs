@@ -5,7 +5,7 @@ mod stages;
 use super::{
     Application, Constant, ConstantValue, Init, InputKind, Model, ModelInput, Parameter, Primitive, Role, ValueType,
 };
-use crate::graph::{AttentionMask, DType};
+use crate::graph::AttentionMask;
 use crate::size::Size;
 use std::fmt;
 
@@ -102,11 +102,7 @@ impl Model {
     }
 
     fn value_type(&self, ty: &ValueType) -> String {
-        let dtype = match ty.dtype {
-            DType::F32 => "f32",
-            DType::I32 => "i32",
-        };
-        format!("{dtype}{}", self.shape_text(&ty.shape))
+        format!("{}{}", ty.dtype.name(), self.shape_text(&ty.shape))
     }
 
     fn primitive(&self, primitive: &Primitive) -> String {

@@ -2,6 +2,7 @@
 
 mod chunked_loss;
 mod effects;
+mod weights;
 
 use super::*;
 use crate::graph::arbitrary::{Style, call, graphs};

@@ -3,6 +3,7 @@
 use super::{Bound, Emitter, Scope};
 use crate::fuse::{ContractionWork, Task};
 use crate::kernel::{Body, Contraction, ContractionAccess};
+use crate::optimization::Optimization;
 use crate::plan::Step;
 use crate::size::Size;
 
@@ -28,16 +29,18 @@ impl Emitter<'_> {
             }
         }
         sizes.extend(task.numbers.iter().cloned());
-        let body = Contraction {
+        let mut body = Contraction {
             precision: self.plan.precision,
             transpose_a: work.transpose_a,
             transpose_b: work.transpose_b,
+            few_rows: false,
             prologue_a: work.prologue_a.clone(),
             prologue_b: work.prologue_b.clone(),
             epilogue: work.epilogue.clone(),
             stores: stored.into_iter().map(|operand| (operand, work.result)).collect(),
             access,
         };
+        body.few_rows = body.can_have_few_rows() && !self.disabled.has(Optimization::FewRows);
         Step::Launch(self.launch(scope, task, Body::Contraction(body), bound, sizes))
     }
 }

@@ -45,7 +45,7 @@ pub fn of_storage(storage: Storage, plan: &Plan) -> String {
         Storage::Input(i) => input(i),
         Storage::Output(i) => output(i),
         Storage::Parameter(_) | Storage::Gradient(_) | Storage::FirstMoment(_) | Storage::SecondMoment(_) => None,
-        Storage::Rows(..) | Storage::Scale(_) | Storage::Cache(_) | Storage::Table(_) => None,
+        Storage::Rows(..) | Storage::Scale(_) | Storage::Cache(_) | Storage::Weight(..) | Storage::Table(_) => None,
     };
     known.unwrap_or_else(|| storage.to_string())
 }

@@ -85,6 +85,7 @@ impl Taken for F32 {
         match dtype {
             DType::F32 => from.load(column),
             DType::I32 => from.load_int(column).to_float(),
+            DType::BF16 => unreachable!("no program loads bf16: see `check`"),
         }
     }
 
@@ -92,6 +93,7 @@ impl Taken for F32 {
         match dtype {
             DType::F32 => to.store(column, value),
             DType::I32 => to.store_int(column, value.truncate()),
+            DType::BF16 => unreachable!("nothing stores bf16: see `check`"),
         }
     }
 
@@ -111,6 +113,7 @@ impl Taken for F32s {
         match dtype {
             DType::F32 => from.load_aligned(column),
             DType::I32 => from.load_aligned::<<F32s as Float>::Bits>(column).to_float(),
+            DType::BF16 => unreachable!("no program loads bf16: see `check`"),
         }
     }
 
@@ -118,6 +121,7 @@ impl Taken for F32s {
         match dtype {
             DType::F32 => to.store_aligned(column, value),
             DType::I32 => to.store_aligned(column, value.truncate()),
+            DType::BF16 => unreachable!("nothing stores bf16: see `check`"),
         }
     }
 

@@ -10,6 +10,7 @@ mod slice;
 use super::architecture::Architecture;
 use crate::mlir::{Emission, Signature};
 use tfc_compiler::executable::{BackendError, Geometry};
+use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Access, Body, Kernel};
 
 /// Refuses what is not well-formed and what there is no code for.
@@ -23,6 +24,9 @@ pub fn geometry(architecture: Architecture, kernel: &Kernel) -> Result<Geometry,
         let what = format!("{body} of heads with {channels} channels");
         Err(BackendError(format!("there is no CUDA code for {what} yet; --target cpu has it")))
     };
+    if kernel.operands.iter().any(|operand| operand.dtype == DType::BF16) {
+        return Err(BackendError("there is no CUDA code for weights in bf16 yet; --target cpu has it".into()));
+    }
     match &kernel.body {
         Body::Rows(body) => Ok(rows::geometry(body)),
         Body::Columns(body) => Ok(rows::column_geometry(body)),

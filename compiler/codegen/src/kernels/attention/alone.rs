@@ -2,7 +2,7 @@
 
 use super::KEYS;
 use super::softmax::LOWEST;
-use crate::gemm::{Few, round_up};
+use crate::gemm::{Few, Numbers, round_up};
 use crate::kernels::scratch::Scratch;
 use crate::math::exp2_of_softmax;
 use crate::mlir::{Function, Index, Lanes, Pointer, Vector};
@@ -51,10 +51,11 @@ pub fn attend<'f>(
         AttentionMask::Window(width) => (position + (1 - i64::from(width))).or_at_least(zero),
     };
     let alone = Few {
+        numbers: Numbers::F32,
         a: head.query,
         a_leading: zero,
         rows: f.index(1),
-        b: head.keys,
+        b: head.keys.into(),
         b_leading: head.stride,
         columns: channels,
         depth: channels,
@@ -66,7 +67,7 @@ pub fn attend<'f>(
     let (_, total) = f.carry(first, position + 1, KEYS, begin, |key, (largest, total)| {
         let count = (position + 1 - key).or_at_most(f.index(KEYS));
         let lanes = |i: Index<'f>| Lanes::Some((count - i).lanes());
-        Few { b: head.keys.at(key * head.stride), columns: count, ..alone }.dots(f);
+        Few { b: head.keys.at(key * head.stride).into(), columns: count, ..alone }.dots(f);
         let score = |i: Index<'f>| lanes(i).or(scores.load_vector(i) * scale, f.vector(LOWEST));
         let highest = f.carry(zero, count, width, largest, |i, highest: Vector<'f>| highest.or_at_least(score(i)));
         let highest = highest.largest().splat();
@@ -81,7 +82,7 @@ pub fn attend<'f>(
             f.each(zero, channels, width, |i| sums.store_vector(i, sums.load_vector(i) * fade));
         });
         let values = head.values.at(key * head.stride);
-        Few { a: scores, b: values, depth: count, sums, accumulate: later, ..alone }.combinations(f);
+        Few { a: scores, b: values.into(), depth: count, sums, accumulate: later, ..alone }.combinations(f);
         (highest, total)
     });
     let share = f.vector(1.0) / total.sum().splat();

@@ -94,7 +94,8 @@ impl Shape {
 
     /// Packs the first `count` rows as lanes of panels, repeating the last.
     pub fn as_lanes<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
-        let block = Block { source: rows.pointer, leading: rows.stride, lanes: count, depth: f.index(self.channels) };
+        let (source, depth) = (rows.pointer.into(), f.index(self.channels));
+        let block = Block { source, leading: rows.stride, lanes: count, depth };
         pack_rows(f, Layout::of_b(self.numbers, self.vectors), block, to);
     }
 

@@ -2,20 +2,26 @@
 
 use super::epilogue;
 use super::operand::{Arguments, Place};
-use crate::gemm::Few;
+use crate::gemm::{Few, Numbers};
 use crate::kernels::program::evaluate;
 use crate::kernels::scratch::Scratch;
-use crate::mlir::{Function, Index, Lanes, Launch, Pointer};
-use tfc_compiler::kernel::{Contraction, Program, Register};
+use crate::mlir::{Function, Index, Lanes, Launch, Pointer, Vector};
+use tfc_compiler::kernel::Contraction;
 
 /// Columns of C whose sums are kept until the epilogue takes them.
 const RUN: i64 = 768;
 /// The distance of their rows: not a multiple of the cache's page.
 const RUN_LEADING: i64 = RUN + 16;
 
-/// f32 of scratch: what the prologue has made of A, and a run of C.
+/// Between rows of A that stand in scratch, so that they do not fall on each other.
+const GAP: i64 = 16;
+
+/// What passes over k are a multiple of: a register of pairs.
+const DEPTH_STEP: i64 = 32;
+
+/// f32 of scratch: A where it is computed or rounded, and a run of C.
 fn parts() -> [i64; 2] {
-    [Contraction::FEW_ROWS * (4096 + 16), Contraction::FEW_ROWS * RUN_LEADING]
+    [Contraction::FEW_ROWS * (4096 + GAP), Contraction::FEW_ROWS * RUN_LEADING]
 }
 
 pub fn scratch_elements() -> i64 {
@@ -24,7 +30,8 @@ pub fn scratch_elements() -> i64 {
 
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'f>, body: &Contraction) {
     let [computed, sums] = Scratch::divide(launch.scratch, parts());
-    let product = Product { f, body, arguments, computed, sums };
+    let numbers = Numbers::new(body.precision, f.vectors());
+    let product = Product { f, body, numbers, arguments, computed, sums };
     let items = arguments.n.ceiling_division(Contraction::FEW_COLUMNS);
     f.when(launch.begin.less(launch.end), || {
         f.each(launch.begin / items, (launch.end + items - 1) / items, 1, |outer| {
@@ -39,6 +46,7 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'
 struct Product<'a, 'f> {
     f: &'f Function<'f>,
     body: &'a Contraction,
+    numbers: Numbers,
     arguments: &'a Arguments<'f>,
     computed: Pointer<'f>,
     sums: Pointer<'f>,
@@ -48,23 +56,24 @@ impl<'f> Product<'_, 'f> {
     /// Columns `[first, end)` of C.
     fn columns(&self, outer: Index<'f>, first: Index<'f>, end: Index<'f>) {
         let (f, Arguments { m, k, a, .. }) = (self.f, self.arguments);
-        // As much of k as there is room for if A is computed: mostly all of it.
-        let depth = match self.body.prologue_a {
-            Some(_) => f.index(parts()[0] / 16) / m.or_at_least(f.index(1)) * 16,
-            None => k.or_at_least(f.index(1)),
+        let in_place = self.body.prologue_a.is_none() && self.numbers == Numbers::F32;
+        // As much of k as there is room for if A does not stay where it is: mostly all of it.
+        let depth = match in_place {
+            true => k.or_at_least(f.index(1)),
+            false => (f.index(parts()[0]) / m.or_at_least(f.index(1)) - GAP) / DEPTH_STEP * DEPTH_STEP,
         };
         let one_pass = k.at_most(depth);
         f.each(first, end, RUN, |column| {
             let columns = (end - column).or_at_most(f.index(RUN));
             f.each_by(f.index(0), k.or_at_least(f.index(1)), depth, |step| {
                 let steps = (*k - step).or_at_most(depth);
-                let (a, a_leading) = match &self.body.prologue_a {
-                    Some(prologue) => {
-                        let stale = column.equals(first) | !one_pass;
-                        f.when(stale, || self.compute(prologue, outer, step, steps, depth));
-                        (self.computed, depth)
+                let (a, a_leading) = match in_place {
+                    true => (a.elements.at(outer * a.outer + step).pointer, a.leading),
+                    false => {
+                        let (stale, leading) = (column.equals(first) | !one_pass, depth + GAP);
+                        f.when(stale, || self.compute(outer, step, steps, leading));
+                        (self.computed, leading)
                     }
-                    None => (a.pointer.at(outer * a.outer + step), a.leading),
                 };
                 self.multiply((a, a_leading), outer, [step, steps], [column, columns]);
             });
@@ -72,29 +81,32 @@ impl<'f> Product<'_, 'f> {
         });
     }
 
-    /// `steps` columns of A from `step` on, its rows `leading` apart.
-    fn compute(
-        &self,
-        (program, register): &(Program, Register),
-        outer: Index<'f>,
-        step: Index<'f>,
-        steps: Index<'f>,
-        leading: Index<'f>,
-    ) {
-        let (f, arguments) = (self.f, self.arguments);
+    /// `steps` columns of A from `step` on, as they are multiplied, its rows `leading` apart.
+    fn compute(&self, outer: Index<'f>, step: Index<'f>, steps: Index<'f>, leading: Index<'f>) {
+        let (f, arguments, numbers) = (self.f, self.arguments, self.numbers);
         let a = arguments.a;
         f.times(arguments.m, |row| {
-            let source = a.pointer.at(outer * a.outer + row * a.leading + step);
-            f.each(f.index(0), steps, f.vectors().width as i64, |i| {
-                let lanes = Lanes::Some((steps - i).lanes());
-                let place = Place { outer, row, column: step + i, lanes };
-                let given = source.load_lanes(i, lanes);
-                let values = evaluate(f, arguments.accuracy, program, &[*register], &mut |_, op| {
-                    arguments.leaf(op, given, place)
-                });
-                self.computed.store_vector(row * leading + i, values[0]);
+            let source = a.elements.at(outer * a.outer + row * a.leading + step).pointer;
+            f.each(f.index(0), steps, f.vectors().width as i64 * numbers.step(), |i| {
+                let element = |after: i64| {
+                    let lanes = Lanes::Some((steps - i - after).lanes());
+                    let place = Place { outer, row, column: step + i + after, lanes };
+                    lanes.or(self.element(source.load_lanes(i + after, lanes), place), f.vector(0.0))
+                };
+                self.computed.store_vector(row * leading + i / numbers.step(), numbers.rounded(element));
             });
         });
+    }
+
+    /// A register of A.
+    fn element(&self, given: Vector<'f>, place: Place<'f>) -> Vector<'f> {
+        let (f, arguments) = (self.f, self.arguments);
+        match &self.body.prologue_a {
+            None => given,
+            Some((program, register)) => {
+                evaluate(f, arguments.accuracy, program, &[*register], &mut |_, op| arguments.leaf(op, given, place))[0]
+            }
+        }
     }
 
     /// Adds `steps` of k, from `step` on, to the sums of `columns` columns.
@@ -111,10 +123,11 @@ impl<'f> Product<'_, 'f> {
             false => step * b.leading + column,
         };
         let few = Few {
+            numbers: self.numbers,
             a: a.0,
             a_leading: a.1,
             rows: self.arguments.m,
-            b: b.pointer.at(outer * b.outer + start),
+            b: b.elements.at(outer * b.outer + start),
             b_leading: b.leading,
             columns,
             depth: steps,

@@ -17,7 +17,7 @@ use tfc_compiler::kernel::{Contraction, Kernel};
 /// The kernel has two ways to go where few rows can do without packing: the rows are counted at run time.
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: &Contraction) {
     let arguments = Arguments::read(launch, kernel, body);
-    match body.can_have_few_rows() {
+    match body.few_rows {
         true => f.either(
             arguments.m.at_most(f.index(Contraction::FEW_ROWS)),
             || few::emit(f, launch, &arguments, body),

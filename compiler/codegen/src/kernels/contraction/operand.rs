@@ -1,5 +1,6 @@
 //! What a contraction reads beside its matrices, and the matrices as they are stored.
 
+use crate::gemm::Stored;
 use crate::kernels::sizes::Sizes;
 use crate::math::Accuracy;
 use crate::mlir::{Index, Lanes, Launch, Pointer, Vector};
@@ -9,7 +10,7 @@ use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, ProgramOp};
 /// A or B.
 #[derive(Clone, Copy)]
 pub struct Matrix<'f> {
-    pub pointer: Pointer<'f>,
+    pub elements: Stored<'f>,
     pub outer: Index<'f>,
     pub leading: Index<'f>,
 }
@@ -57,7 +58,7 @@ impl<'f> Arguments<'f> {
         let sizes = Sizes::new(launch);
         let [_outer, m, n, k] = [0; 4].map(|_| sizes.next());
         let [a, b] = [0, 1].map(|i| Matrix {
-            pointer: launch.buffers.load_pointer(i),
+            elements: Stored { pointer: launch.buffers.load_pointer(i as i64), dtype: kernel.operands[i].dtype },
             outer: sizes.next(),
             leading: sizes.next(),
         });
@@ -108,6 +109,7 @@ impl<'f> Operand<'f> {
             At::Matrix { .. } | At::PerColumn => match self.dtype {
                 DType::F32 => self.row(place).load_lanes(place.column, place.lanes),
                 DType::I32 => self.row(place).load_int_lanes(place.column, place.lanes).to_float(),
+                DType::BF16 => unreachable!("no program loads bf16: see `check`"),
             },
             At::PerRow { .. } => broadcast(self.row(place), self.dtype),
             At::Scalar(value) => value,
@@ -136,5 +138,6 @@ fn broadcast(pointer: Pointer, dtype: DType) -> Vector {
     match dtype {
         DType::F32 => pointer.load(first).splat(),
         DType::I32 => pointer.load_int(first).to_float().splat(),
+        DType::BF16 => unreachable!("no program loads bf16: see `check`"),
     }
 }

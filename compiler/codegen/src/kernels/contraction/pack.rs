@@ -1,7 +1,7 @@
 //! Packing a block of A or B, with the prologue on the way.
 
 use super::operand::{Arguments, Matrix, Place};
-use crate::gemm::{self, Layout, pack_columns, pack_group, pack_rows};
+use crate::gemm::{self, Layout, Stored, pack_columns, pack_group, pack_rows};
 use crate::kernels::program::evaluate;
 use crate::mlir::{Function, Index, Pointer, Vector};
 use tfc_compiler::kernel::{Program, Register};
@@ -69,7 +69,8 @@ impl<'f> Side<'_, 'f> {
                             staged.store_vector(r * STAGED_LEADING + column, self.computed(prologue, place));
                         });
                     });
-                    let group_block = gemm::Block { source: staged, leading: f.index(STAGED_LEADING), lanes, depth };
+                    let group_block =
+                        gemm::Block { source: staged.into(), leading: f.index(STAGED_LEADING), lanes, depth };
                     let to = destination.at(layout.step(k) + group);
                     pack_group(f, layout.numbers, group_block, to, f.index(layout.pitch));
                 });
@@ -115,14 +116,14 @@ impl<'f> Side<'_, 'f> {
     }
 
     fn computed(&self, (program, register): &(Program, Register), place: Place<'f>) -> Vector<'f> {
-        let given = self.row(place.outer, place.row).load_lanes(place.column, place.lanes);
+        let given = self.row(place.outer, place.row).pointer.load_lanes(place.column, place.lanes);
         evaluate(self.f, self.arguments.accuracy, program, &[*register], &mut |_, op| {
             self.arguments.leaf(op, given, place)
         })[0]
     }
 
     /// Where a stored row begins.
-    fn row(&self, outer: Index<'f>, row: Index<'f>) -> Pointer<'f> {
-        self.matrix.pointer.at(outer * self.matrix.outer + row * self.matrix.leading)
+    fn row(&self, outer: Index<'f>, row: Index<'f>) -> Stored<'f> {
+        self.matrix.elements.at(outer * self.matrix.outer + row * self.matrix.leading)
     }
 }

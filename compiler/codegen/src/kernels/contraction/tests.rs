@@ -1,6 +1,6 @@
 //! Contractions of all forms and odd sizes against their meaning.
 
-use crate::testing::{Trial, all_vectors, noise, truth};
+use crate::testing::{Trial, all_vectors, noise, stored, truth};
 use crate::vectors::Vectors;
 use tfc_compiler::kernel::{Body, Contraction, ContractionAccess, Kernel, Operand, Program, ProgramOp};
 use tfc_compiler::precision::Precision;
@@ -14,6 +14,7 @@ fn plain(precision: Precision, transpose_a: bool, transpose_b: bool) -> Kernel {
         precision,
         transpose_a,
         transpose_b,
+        few_rows: false,
         prologue_a: None,
         prologue_b: None,
         epilogue,
@@ -78,6 +79,27 @@ fn every_form_and_shape() {
     each_kernel(plain, matrices);
 }
 
+/// A kernel and what it can be beside: one that does not pack few rows, and then one that reads B in bf16.
+fn variants(kernel: Kernel) -> Vec<Kernel> {
+    let Body::Contraction(body) = &kernel.body else { panic!("a contraction") };
+    let few_rows = body.can_have_few_rows();
+    let narrow = body.precision == Precision::Bf16 && body.transpose_b && body.prologue_b.is_none();
+    let with = |few_rows: bool, b: Operand| {
+        let mut kernel = kernel.clone();
+        if let Body::Contraction(body) = &mut kernel.body {
+            body.few_rows = few_rows;
+        }
+        kernel.operands[1] = b;
+        kernel
+    };
+    let all = [
+        (true, with(false, Operand::READ)),
+        (few_rows, with(true, Operand::READ)),
+        (few_rows && narrow, with(true, Operand::READ_BF16)),
+    ];
+    all.into_iter().filter(|(is, _)| *is).map(|(_, kernel)| kernel).collect()
+}
+
 /// Every precision and form, on every machine, at all shapes; `arguments` gives sizes and buffers.
 fn each_kernel(
     build: impl Fn(Precision, bool, bool) -> Kernel,
@@ -85,15 +107,21 @@ fn each_kernel(
 ) {
     for precision in [Precision::F32, Precision::Bf16] {
         for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
-            let kernel = build(precision, transpose_a, transpose_b);
-            let trials: Vec<Trial> = all_vectors().into_iter().map(|vectors| Trial::new(&kernel, vectors)).collect();
-            for shape in SHAPES {
-                let (sizes, buffers) = arguments(&kernel, shape);
-                let truth = truth(&kernel, &buffers, &sizes);
-                let allowed = |largest| 1e-5 * largest + rounded_otherwise(&kernel);
-                trials.iter().for_each(|trial| trial.check_against(&truth, &buffers, &sizes, allowed));
+            for kernel in variants(build(precision, transpose_a, transpose_b)) {
+                each_shape(&kernel, &arguments);
             }
         }
+    }
+}
+
+fn each_shape(kernel: &Kernel, arguments: &impl Fn(&Kernel, [i64; 4]) -> (Vec<i64>, Vec<Vec<f64>>)) {
+    let trials: Vec<Trial> = all_vectors().into_iter().map(|vectors| Trial::new(kernel, vectors)).collect();
+    for shape in SHAPES {
+        let (sizes, mut buffers) = arguments(kernel, shape);
+        buffers[1] = stored(kernel.operands[1].dtype, std::mem::take(&mut buffers[1]));
+        let truth = truth(kernel, &buffers, &sizes);
+        let allowed = |largest| 1e-5 * largest + rounded_otherwise(kernel);
+        trials.iter().for_each(|trial| trial.check_against(&truth, &buffers, &sizes, allowed));
     }
 }
 
@@ -135,6 +163,7 @@ fn with_programs(precision: Precision, transpose_a: bool, transpose_b: bool) -> 
         precision,
         transpose_a,
         transpose_b,
+        few_rows: false,
         prologue_a: Some((a, a_result)),
         prologue_b: Some((b, b_result)),
         epilogue,
@@ -155,19 +184,34 @@ fn with_programs(precision: Precision, transpose_a: bool, transpose_b: bool) -> 
 
 #[test]
 fn programs_run_on_what_is_loaded_and_stored() {
-    each_kernel(with_programs, |kernel, [outer, m, n, k]| {
-        let Body::Contraction(body) = &kernel.body else { panic!("a contraction") };
-        let (mut sizes, mut buffers) = matrices(kernel, [outer, m, n, k]);
-        let (a_rows, a_columns) = if body.transpose_a { (k, m) } else { (m, k) };
-        let b_columns = if body.transpose_b { k } else { n };
-        let c = buffers.pop().unwrap();
-        sizes.truncate(8);
-        sizes.extend([a_rows * a_columns, a_columns]); // the matrix beside A, tightly packed
-        sizes.extend([0, 2]); // every second of a column, shared by all batches
-        sizes.extend([m * (n + 5), n + 5]); // C
-        sizes.extend([m * n, n, 17, 5]); // the drawn numbers; the number to divide by; the stream
-        buffers.extend([noise(outer * a_rows * a_columns, 4), noise(2 * a_rows, 5), noise(b_columns, 6), vec![0.5]]);
-        buffers.extend([c, noise(outer * m * n, 7), vec![3.0, -8.0]]);
-        (sizes, buffers)
-    });
+    each_kernel(with_programs, programs_arguments);
+}
+
+/// The same where B is taken as it is.
+#[test]
+fn programs_run_beside_weights() {
+    let build = |precision, transpose_a, transpose_b| {
+        let mut kernel = with_programs(precision, transpose_a, transpose_b);
+        if let Body::Contraction(body) = &mut kernel.body {
+            body.prologue_b = None;
+        }
+        kernel
+    };
+    each_kernel(build, programs_arguments);
+}
+
+fn programs_arguments(kernel: &Kernel, [outer, m, n, k]: [i64; 4]) -> (Vec<i64>, Vec<Vec<f64>>) {
+    let Body::Contraction(body) = &kernel.body else { panic!("a contraction") };
+    let (mut sizes, mut buffers) = matrices(kernel, [outer, m, n, k]);
+    let (a_rows, a_columns) = if body.transpose_a { (k, m) } else { (m, k) };
+    let b_columns = if body.transpose_b { k } else { n };
+    let c = buffers.pop().unwrap();
+    sizes.truncate(8);
+    sizes.extend([a_rows * a_columns, a_columns]); // the matrix beside A, tightly packed
+    sizes.extend([0, 2]); // every second of a column, shared by all batches
+    sizes.extend([m * (n + 5), n + 5]); // C
+    sizes.extend([m * n, n, 17, 5]); // the drawn numbers; the number to divide by; the stream
+    buffers.extend([noise(outer * a_rows * a_columns, 4), noise(2 * a_rows, 5), noise(b_columns, 6), vec![0.5]]);
+    buffers.extend([c, noise(outer * m * n, 7), vec![3.0, -8.0]]);
+    (sizes, buffers)
 }

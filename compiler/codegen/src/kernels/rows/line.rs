@@ -135,6 +135,7 @@ impl<'f> Line<'_, 'f> {
             (Along::Row, DType::I32) => start.load_int(self.f.index(0)).to_float().splat(),
             (Along::Strided(stride), DType::F32) => start.at(column * *stride).gather(*stride, lanes),
             (Along::Strided(stride), DType::I32) => start.at(column * *stride).gather_ints(*stride, lanes).to_float(),
+            (_, DType::BF16) => unreachable!("no program loads bf16: see `check`"),
         }
     }
 
@@ -149,6 +150,7 @@ impl<'f> Line<'_, 'f> {
             (Along::Strided(stride), DType::I32) => {
                 start.at(column * *stride).scatter_ints(*stride, value.truncate(), lanes)
             }
+            (_, DType::BF16) => unreachable!("nothing stores bf16: see `check`"),
         }
     }
 

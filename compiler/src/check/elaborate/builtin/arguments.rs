@@ -128,7 +128,7 @@ impl<'a> Elaborator<'a> {
             return Some(tensor);
         }
         let (needed, found) = match dtype {
-            DType::F32 => ("real numbers are", "ids"),
+            DType::F32 | DType::BF16 => ("real numbers are", "ids"),
             DType::I32 => ("ids are", "real numbers"),
         };
         self.fail(Code::WrongType, span, format!("{needed} needed here"), format!("this is a tensor of {found}"));

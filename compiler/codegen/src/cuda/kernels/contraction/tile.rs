@@ -175,6 +175,7 @@ mod tests {
             precision,
             transpose_a: false,
             transpose_b: false,
+            few_rows: false,
             prologue_a: prologue(prologue_a),
             prologue_b: prologue(prologue_b),
             epilogue,
