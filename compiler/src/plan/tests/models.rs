@@ -322,11 +322,9 @@ fn whatever_is_switched_off_models_compute_the_same() {
         let without: Vec<String> = graphs.iter().map(|graph| plan(graph, &disabled)).collect();
         // The fuser reads a graph from its outputs, so that it misses nothing that no output needs; and in none of these models does a value
         // take the place of its matrix; and memory is not short. How many rows there are is found out at run time, and weights are for inference.
-        let unseen = match optimization {
-            Optimization::Dce | Optimization::Takeover | Optimization::Checkpointing => true,
-            Optimization::FewRows | Optimization::Weights => true,
-            _ => false,
-        };
+        let of_models =
+            matches!(optimization, Optimization::Dce | Optimization::Takeover | Optimization::Checkpointing);
+        let unseen = of_models || matches!(optimization, Optimization::FewRows | Optimization::Weights);
         assert!(without != whole || unseen, "{} does nothing", optimization.name());
     }
 }

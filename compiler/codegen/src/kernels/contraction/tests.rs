@@ -79,25 +79,12 @@ fn every_form_and_shape() {
     each_kernel(plain, matrices);
 }
 
-/// A kernel and what it can be beside: one that does not pack few rows, and then one that reads B in bf16.
-fn variants(kernel: Kernel) -> Vec<Kernel> {
-    let Body::Contraction(body) = &kernel.body else { panic!("a contraction") };
-    let few_rows = body.can_have_few_rows();
-    let narrow = body.precision == Precision::Bf16 && body.transpose_b && body.prologue_b.is_none();
-    let with = |few_rows: bool, b: Operand| {
-        let mut kernel = kernel.clone();
-        if let Body::Contraction(body) = &mut kernel.body {
-            body.few_rows = few_rows;
-        }
-        kernel.operands[1] = b;
-        kernel
-    };
-    let all = [
-        (true, with(false, Operand::READ)),
-        (few_rows, with(true, Operand::READ)),
-        (few_rows && narrow, with(true, Operand::READ_BF16)),
-    ];
-    all.into_iter().filter(|(is, _)| *is).map(|(_, kernel)| kernel).collect()
+/// With few rows on matrices as they are stored, where that can be.
+fn with_few_rows(mut kernel: Kernel) -> Kernel {
+    if let Body::Contraction(body) = &mut kernel.body {
+        body.few_rows = body.can_have_few_rows();
+    }
+    kernel
 }
 
 /// Every precision and form, on every machine, at all shapes; `arguments` gives sizes and buffers.
@@ -107,10 +94,30 @@ fn each_kernel(
 ) {
     for precision in [Precision::F32, Precision::Bf16] {
         for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
-            for kernel in variants(build(precision, transpose_a, transpose_b)) {
-                each_shape(&kernel, &arguments);
-            }
+            each_shape(&with_few_rows(build(precision, transpose_a, transpose_b)), &arguments);
         }
+    }
+}
+
+#[test]
+fn few_rows_can_be_packed() {
+    for precision in [Precision::F32, Precision::Bf16] {
+        each_shape(&plain(precision, false, true), &matrices);
+    }
+}
+
+/// In all forms that weights in bf16 are read in.
+#[test]
+fn weights_are_multiplied_as_they_are_stored() {
+    for transpose_a in [false, true] {
+        let mut computed = with_programs(Precision::Bf16, transpose_a, true);
+        if let Body::Contraction(body) = &mut computed.body {
+            body.prologue_b = None;
+        }
+        let mut plain = plain(Precision::Bf16, transpose_a, true);
+        [&mut plain, &mut computed].into_iter().for_each(|kernel| kernel.operands[1] = Operand::READ_BF16);
+        each_shape(&with_few_rows(plain), &matrices);
+        each_shape(&with_few_rows(computed), &programs_arguments);
     }
 }
 
@@ -185,19 +192,6 @@ fn with_programs(precision: Precision, transpose_a: bool, transpose_b: bool) -> 
 #[test]
 fn programs_run_on_what_is_loaded_and_stored() {
     each_kernel(with_programs, programs_arguments);
-}
-
-/// The same where B is taken as it is.
-#[test]
-fn programs_run_beside_weights() {
-    let build = |precision, transpose_a, transpose_b| {
-        let mut kernel = with_programs(precision, transpose_a, transpose_b);
-        if let Body::Contraction(body) = &mut kernel.body {
-            body.prologue_b = None;
-        }
-        kernel
-    };
-    each_kernel(build, programs_arguments);
 }
 
 fn programs_arguments(kernel: &Kernel, [outer, m, n, k]: [i64; 4]) -> (Vec<i64>, Vec<Vec<f64>>) {
