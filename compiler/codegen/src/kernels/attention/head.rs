@@ -127,7 +127,7 @@ impl Shape {
                 let (channel, there) = (step * self.numbers.step(), self.channels - step * self.numbers.step());
                 if there > 0 {
                     let edge = (there < width * self.numbers.step()).then(|| f.index(there));
-                    to.store_vector(f.index(step), self.numbers.along(from, f.index(channel), edge));
+                    to.store_vector(f.index(step), self.numbers.along(from.into(), f.index(channel), edge));
                 }
             }
         });
