@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both install what is missing first.
 
-.PHONY: demo test check setup build bench snapshots
+.PHONY: demo test check setup build bench verify-cuda snapshots
 
 # Fetch real text, train a byte-level model that grows twice, draw its loss, generate text.
 demo: build
@@ -19,6 +19,10 @@ check: setup
 # Speed and memory against this machine's limits, and against peers if BENCH_PEERS names some (scripts/bench.py).
 bench: build
 	scripts/bench.py
+
+# Assemble every kernel of every spec for every GPU, in both precisions, and hold each to what the cost model says of it; prints a table (docs/cuda.md).
+verify-cuda: setup
+	TFC_VERIFY_CUDA=all cargo test --locked --test main -- --nocapture cuda::ptx
 
 build: setup
 	cargo build --release --locked

@@ -152,6 +152,7 @@ pub enum Stage {
     Llvm,
     Asm,
     Ptx,
+    Cubin,
     Dot,
 }
 
@@ -474,6 +475,12 @@ pub struct Bench {
 pub struct Explain {
     #[command(flatten)]
     pub work: WorkArguments,
+    /// cpu, which is measured here, or cuda or a GPU such as cuda:sm_90, of which all is predicted
+    #[arg(long, default_value = "cpu")]
+    pub target: String,
+    /// The GPU that is predicted: a100, h100, h200 or b200; default the first of the target
+    #[arg(long, value_name = "NAME")]
+    pub device_name: Option<String>,
     /// How often the work is done; of each launch the shortest time counts
     #[arg(long, default_value_t = 5)]
     pub repetitions: usize,

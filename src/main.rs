@@ -4,6 +4,7 @@
 //! missing library. A panic exits with 101 and is a bug of ours.
 
 mod arguments;
+mod assembler;
 mod checkpoint;
 mod commands;
 mod console;
@@ -18,6 +19,7 @@ mod session;
 mod spec;
 mod stage;
 mod stop;
+mod target;
 mod workload;
 
 use arguments::{Arguments, Command};

@@ -48,7 +48,7 @@ fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(1 << 20))
 }
 
-/// What `--memory` allows; without it, nine tenths of what is free where the tensors lie.
+/// What `--memory` allows; without it, nine tenths of what is `free` where the tensors lie, if that is known.
 pub fn budget(argument: Option<&str>, free: Option<u64>) -> Result<u64> {
     match argument {
         Some(text) => parse(text),

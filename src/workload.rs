@@ -1,12 +1,12 @@
 //! What `bench` and `explain` run: a spec compiled for one kind of work, and a session to do it in.
 
-use crate::arguments::{What, WorkArguments};
+use crate::arguments::{DeviceName, What, WorkArguments};
 use crate::console::Console;
 use crate::stop::Stop;
 use crate::{memory, session, spec, stage};
 use std::sync::Arc;
 use std::time::Instant;
-use tfc_compiler::compile::{compile_for_inference, lowered};
+use tfc_compiler::compile::lowered;
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
@@ -21,6 +21,7 @@ use tfc_runtime::{Failure, Result};
 
 pub struct Workload {
     pub compiled: Arc<Compiled>,
+    pub entries: Vec<Entry>,
     pub what: What,
     pub stage: usize,
     /// Sequences in a batch.
@@ -30,15 +31,28 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Compiles what the work needs; no memory is taken yet. The second result is how many seconds it took until the code was loaded.
+    /// Compiles what the work needs for this processor; no memory is taken yet. The second result is how many seconds it took until the code was loaded.
     pub fn open(
         arguments: &WorkArguments,
         console: &Console,
     ) -> std::result::Result<(Workload, CpuSession, f64), Stop> {
         let threads = session::threads(arguments.threads)?;
-        let budget = memory::budget(arguments.memory.as_deref(), memory::available())?;
-        let disabled = session::disabled(&arguments.compiler)?;
         let start = Instant::now();
+        let workload = Workload::compile(arguments, DeviceName::Cpu, memory::available(), console)?;
+        let session = session::on_cpu(&workload.compiled, threads)?;
+        let seconds = start.elapsed().as_secs_f64();
+        Ok((workload, session, seconds))
+    }
+
+    /// Compiles what the work needs as far as kernels, for a device with so many bytes.
+    pub fn compile(
+        arguments: &WorkArguments,
+        device: DeviceName,
+        bytes: Option<u64>,
+        console: &Console,
+    ) -> std::result::Result<Workload, Stop> {
+        let budget = memory::budget(arguments.memory.as_deref(), bytes)?;
+        let disabled = session::disabled(&arguments.compiler)?;
         let mut model = spec::load(&arguments.spec.spec, &arguments.spec.sets, console)?.model;
         let stage = stage::find(&model, arguments.stage.as_deref())?;
         let batch = set_batch(&mut model, stage, arguments)?;
@@ -48,26 +62,31 @@ impl Workload {
                 let (compiled, plan) = memory::compile_training(model, &entries, &disabled, budget, None)?;
                 (compiled, Some(plan))
             }
-            What::Forward | What::Decode => (compile_for_inference(model, &entries, &disabled), None),
+            What::Forward | What::Decode => (session::compile(model, &entries, device, &disabled), None),
         };
-        let compiled = Arc::new(compiled);
-        let session = session::on_cpu(&compiled, threads)?;
-        let seconds = start.elapsed().as_secs_f64();
-        Ok((Workload { compiled, what: arguments.what, stage, batch, plan }, session, seconds))
+        Ok(Workload { compiled: Arc::new(compiled), entries, what: arguments.what, stage, batch, plan })
     }
 
     /// The work, with everything that it needs in the session.
     pub fn work(&self, session: &mut dyn Session) -> Result<Work<'_>> {
         match self.what {
-            What::Train => Training::new(&self.compiled, session, self.stage, self.micro_batch())
+            What::Train => Training::new(&self.compiled, session, self.stage, self.micro_batch(self.stage))
                 .map(|training| Work::Training(Box::new(training))),
             What::Forward => Forward::new(&self.compiled, session, self.stage, self.batch).map(Work::Forward),
             What::Decode => Decoding::new(&self.compiled, session, self.stage).map(Work::Decoding),
         }
     }
 
-    fn micro_batch(&self) -> u64 {
-        self.plan.as_ref().map_or(self.batch, |plan| plan.micro_batch)
+    /// Sequences in a batch of a stage: what the work's stage was told to have, what the spec says of the others.
+    pub fn batch_of(&self, stage: usize) -> u64 {
+        let recipe = self.compiled.model.experiment.stages[stage].train.as_ref();
+        recipe.map_or(self.batch, |recipe| recipe.batch)
+    }
+
+    /// Sequences that go through the model at once in a training of a stage.
+    pub fn micro_batch(&self, stage: usize) -> u64 {
+        let batch = self.batch_of(stage);
+        self.plan.as_ref().map_or(batch, |plan| plan.micro_batch.min(batch))
     }
 
     /// Of one repetition, as `tfc check` counts them.

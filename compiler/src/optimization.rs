@@ -82,6 +82,23 @@ impl Disabled {
         names.iter().map(|name| find(name)).collect::<Result<_, _>>().map(Disabled)
     }
 
+    /// Whatever puts several operations into one kernel: what is left is a kernel for each node of the graph, as frameworks run it that compile nothing.
+    pub fn fusion() -> Disabled {
+        let fuses = |optimization: &Optimization| match optimization {
+            Optimization::Vocabulary | Optimization::Prologues | Optimization::Epilogues => true,
+            Optimization::Recomputation | Optimization::Takeover | Optimization::Groups => true,
+            Optimization::Dce | Optimization::Cse | Optimization::Simplify => false,
+            Optimization::Canonicalize | Optimization::Checkpointing => false,
+            Optimization::FewRows | Optimization::Weights => false,
+        };
+        Disabled(Optimization::ALL.into_iter().filter(fuses).collect())
+    }
+
+    /// What either leaves out.
+    pub fn and(&self, other: &Disabled) -> Disabled {
+        Disabled(self.0.union(&other.0).copied().collect())
+    }
+
     pub fn has(&self, optimization: Optimization) -> bool {
         self.0.contains(&optimization)
     }

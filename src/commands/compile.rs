@@ -1,11 +1,12 @@
 //! `tfc compile`: prints the stages of compilation, or writes the code.
 
 use crate::arguments::{Compile, EntryKind, Stage};
+use crate::assembler::Assembler;
 use crate::console::Console;
 use crate::stop::{Outcome, Stop};
+use crate::target::Target;
 use crate::{session, spec, stage};
 use std::fmt::Write;
-use tfc_codegen::{Architecture, CpuBackend, CudaBackend, Processor};
 use tfc_compiler::compile::{compile_for_inference, compile_without, lowered};
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::executable::{Backend, EmitStage};
@@ -15,27 +16,34 @@ use tfc_runtime::storage::NewFile;
 use tfc_runtime::{Failure, Kind};
 
 pub fn run(command: &Compile, console: &Console) -> Outcome {
-    let backend = backend(&command.target)?;
+    let target = Target::named(&command.target)?;
     command.emit.iter().try_for_each(|stage| has_stage(&command.target, *stage))?;
     let disabled = session::disabled(&command.compiler)?;
     let spec = spec::load(&command.spec.spec, &command.spec.sets, console)?;
     stage::find(&spec.model, command.stage.as_deref())?;
     let entries = entries(&spec.model, command.entry)?;
-    let compile = match (command.entry, command.target.starts_with("cuda")) {
-        (EntryKind::Train, _) | (_, true) => compile_without,
-        (EntryKind::Eval | EntryKind::Generate, false) => compile_for_inference,
+    let compile = match (command.entry, &target) {
+        (EntryKind::Train, _) | (_, Target::Cuda(..)) => compile_without,
+        (EntryKind::Eval | EntryKind::Generate, Target::Cpu(_)) => compile_for_inference,
     };
     let compiled = compile(spec.model.clone(), &entries, &disabled);
+    let assembler = match command.emit.contains(&Stage::Cubin) {
+        true if command.out.is_none() => {
+            return Err(Failure::mistake("a cubin is no text; name a folder for it with -o").into());
+        }
+        true => Some(Assembler::required()?),
+        false => None,
+    };
     let mut texts = Vec::new();
-    for stage in &command.emit {
-        texts.push((*stage, text(*stage, &command.spec.spec, &spec.model, &entries, &compiled, backend.as_ref())?));
+    for stage in command.emit.iter().filter(|stage| **stage != Stage::Cubin) {
+        texts.push((*stage, text(*stage, &command.spec.spec, &spec.model, &entries, &compiled, target.backend())?));
     }
     match &command.out {
         None if texts.is_empty() => {
             console.print(&summary(&compiled))?;
         }
         None => texts.iter().try_for_each(|(_, text)| console.print(text))?,
-        Some(out) => write(out, &compiled, &texts, backend.as_ref())?,
+        Some(out) => write(out, &compiled, &texts, &target, assembler.as_ref())?,
     }
     Ok(())
 }
@@ -76,6 +84,7 @@ fn text(
         Stage::Llvm => backend_text(backend, compiled, EmitStage::Llvm)?,
         Stage::Asm => backend_text(backend, compiled, EmitStage::Asm)?,
         Stage::Ptx => backend_text(backend, compiled, EmitStage::Ptx)?,
+        Stage::Cubin => unreachable!("a cubin is no text"),
     })
 }
 
@@ -88,32 +97,11 @@ fn fused(compiled: &Compiled) -> String {
     text
 }
 
-/// `cpu`, or `cpu:` and a processor; `cuda`, or `cuda:` and an architecture.
-fn backend(target: &str) -> Result<Box<dyn Backend>, Failure> {
-    let on_cpu = |backend: CpuBackend| Box::new(backend) as Box<dyn Backend>;
-    let on_gpu = |architecture| Box::new(CudaBackend::new(architecture)) as Box<dyn Backend>;
-    let backend = match target.split_once(':') {
-        None if target == "cpu" => Some(on_cpu(CpuBackend::new())),
-        None if target == "cuda" => Some(on_gpu(Architecture::BASELINE)),
-        Some(("cpu", processor)) => Processor::named(processor).map(CpuBackend::of).map(on_cpu),
-        Some(("cuda", architecture)) => Architecture::named(architecture).map(on_gpu),
-        None | Some(_) => None,
-    };
-    backend.ok_or_else(|| {
-        let processors = Processor::NAMES.map(|name| format!("`cpu:{name}`")).join(", ");
-        let gpus = Architecture::ALL.map(|gpu| format!("`cuda:{}`", gpu.name)).join(", ");
-        let baseline = Architecture::BASELINE.name;
-        Failure::mistake(format!(
-            "`{target}` is no target; there is `cpu`, which is this machine, {processors}, `cuda`, which is {baseline}, {gpus}"
-        ))
-    })
-}
-
 /// Whether code for the target is in one of its stages what `--emit` asks for.
 fn has_stage(target: &str, stage: Stage) -> Result<(), Failure> {
     let other = match (target.starts_with("cuda"), stage) {
         (true, Stage::Asm) => "ptx",
-        (false, Stage::Ptx) => "asm",
+        (false, Stage::Ptx | Stage::Cubin) => "asm",
         _ => return Ok(()),
     };
     Err(Failure::mistake(format!("the last stage of code for `{target}` is printed by `--emit {other}`")))
@@ -138,15 +126,20 @@ fn write(
     out: &std::path::Path,
     compiled: &Compiled,
     texts: &[(Stage, String)],
-    backend: &dyn Backend,
+    target: &Target,
+    assembler: Option<&Assembler>,
 ) -> Result<(), Failure> {
     std::fs::create_dir_all(out).map_err(|e| Failure::io("create", out, &e))?;
-    match backend.target().starts_with("cuda") {
-        true => {
+    match target {
+        Target::Cuda(backend) => {
             let code = backend_text(backend, compiled, EmitStage::Ptx)?;
             NewFile::write(&out.join(file_name(Stage::Ptx)), code.as_bytes())?;
+            if let Some(assembler) = assembler {
+                let assembled = assembler.assemble(backend.architecture().name, &code)?;
+                NewFile::write(&out.join(file_name(Stage::Cubin)), &assembled.cubin)?;
+            }
         }
-        false => {
+        Target::Cpu(backend) => {
             let code = backend.emit(&compiled.program.kernels);
             let code = code.map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
             NewFile::write(&out.join("kernels.o"), &code.bytes)?;
@@ -171,6 +164,7 @@ fn file_name(stage: Stage) -> &'static str {
         Stage::Llvm => "kernels.ll",
         Stage::Asm => "kernels.s",
         Stage::Ptx => "kernels.ptx",
+        Stage::Cubin => "kernels.cubin",
         Stage::Dot => "graph.dot",
     }
 }

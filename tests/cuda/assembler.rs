@@ -34,6 +34,10 @@ impl Assembler {
         Assembler { folder }
     }
 
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     pub fn assemble(&self, architecture: &str, ptx: &str) -> Assembled {
         let kept = self.folder.join("said");
         fs::create_dir_all(&kept).expect("target can be written");
@@ -65,7 +69,7 @@ impl Assembler {
 
     /// What the program says, on both streams.
     fn run(&self, program: &str, arguments: &[&str], paths: &[&Path]) -> String {
-        let output = Command::new(self.folder.join(program)).args(arguments).args(paths).output().expect("it starts");
+        let output = Command::new(self.program(program)).args(arguments).args(paths).output().expect("it starts");
         let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
         assert!(output.status.success(), "{program}: {said}");
         said

@@ -1,23 +1,30 @@
-//! The PTX of all kernels of a small language model, in both precisions: assembled for every architecture, on tensor cores, four numbers at a time.
+//! PTX, assembled by NVIDIA's own assembler for every architecture: no register is spilled, products are on tensor cores, rows are read sixteen bytes at a time,
+//! and as many blocks run side by side as the cost model says.
+//!
+//! That is held of all kernels of a small language model; `make verify-cuda` sets TFC_VERIFY_CUDA=all, and it is held of all kernels of all specs.
 
-use super::assembler::Assembler;
+use super::assembler::{Assembled, Assembler};
 use crate::conformance::portable::SPEC;
-use crate::support::model;
-use tfc_codegen::{Architecture, CudaBackend};
+use crate::support::{model, spec_with, specs};
+use std::sync::Mutex;
+use tfc_codegen::{Architecture, CudaBackend, Resources};
 use tfc_compiler::compile::compile;
 use tfc_compiler::compiled::Entry;
-use tfc_compiler::executable::{Backend, BackendError, EmitStage};
-use tfc_compiler::graph::AttentionMask;
-use tfc_compiler::kernel::{AttentionBackward, Body, Inner, Kernel, Number, Operand, RowAccess};
-use tfc_compiler::precision::Precision;
+use tfc_compiler::executable::{Backend, EmitStage};
+use tfc_compiler::kernel::{Body, Inner, Kernel, RowAccess};
+use tfc_compiler::lower::can_decode;
+use tfc_compiler::model::Model;
 
-/// Those of training it, evaluating it and generating text with it, each once.
+/// Those of training models, evaluating them and generating text with them, each once, in both precisions.
 fn kernels() -> Vec<Kernel> {
+    let all = std::env::var("TFC_VERIFY_CUDA").is_ok_and(|which| which == "all");
     let mut distinct: Vec<Kernel> = Vec::new();
-    for precision in ["f32", "bf16"] {
-        let spec = SPEC.replace("batch = 4", &format!("batch = 4  precision = {precision}"));
-        let entries = [Entry::Gradient, Entry::Update, Entry::Evaluate, Entry::Decode];
-        for kernel in compile(model(&spec, &[]), &entries).program.kernels {
+    for precision in ["f32", "bf16"].map(|name| format!("train.precision={name}")) {
+        let models = match all {
+            true => specs().iter().map(|name| spec_with(name, &[&precision])).collect(),
+            false => vec![model(SPEC, std::slice::from_ref(&precision))],
+        };
+        for kernel in models.into_iter().flat_map(of_model) {
             if !distinct.contains(&kernel) {
                 distinct.push(kernel);
             }
@@ -26,18 +33,42 @@ fn kernels() -> Vec<Kernel> {
     distinct
 }
 
-fn check(assembler: &Assembler, architecture: Architecture, kernel: &Kernel) {
+fn of_model(model: Model) -> Vec<Kernel> {
+    let mut entries = vec![Entry::Gradient, Entry::AddGradient, Entry::Update, Entry::Evaluate];
+    entries.extend(can_decode(&model).is_ok().then_some(Entry::Decode));
+    compile(model, &entries).program.kernels
+}
+
+struct Line {
+    kernel: usize,
+    architecture: Architecture,
+    assembled: Assembled,
+    expected: Resources,
+    wrong: Option<String>,
+}
+
+fn line(assembler: &Assembler, architecture: Architecture, index: usize, kernel: &Kernel) -> Line {
     let backend = CudaBackend::new(architecture);
+    let expected = backend.resources(kernel).expect("there is code for it");
     let ptx = backend.text(std::slice::from_ref(kernel), EmitStage::Ptx).expect("the kernel compiles");
     let assembled = assembler.assemble(architecture.name, &ptx);
-    let told = format!("{assembled:?} for {}: {kernel}", architecture.name);
-    assert_eq!(assembled.spilled, 0, "{told}");
+    let wrong = wrong(architecture, kernel, &ptx, &assembled, expected);
+    Line { kernel: index, architecture, assembled, expected, wrong }
+}
+
+/// The first thing that is not as it must be.
+fn wrong(
+    architecture: Architecture,
+    kernel: &Kernel,
+    ptx: &str,
+    assembled: &Assembled,
+    expected: Resources,
+) -> Option<String> {
     let multiplies = match &kernel.body {
         Body::Contraction(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => true,
         Body::Rows(_) | Body::Columns(_) => false,
         Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) | Body::CacheWrite(_) => false,
     };
-    assert_eq!(assembled.tensor_products > 0, multiplies, "{told}");
     let along = |access: &RowAccess| access.inner == Inner::Unit;
     let side_by_side = match &kernel.body {
         Body::Rows(body) => body.access.iter().any(along),
@@ -47,32 +78,69 @@ fn check(assembler: &Assembler, architecture: Architecture, kernel: &Kernel) {
         Body::Contraction(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::CacheWrite(_) => true,
         Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => true,
     };
-    // Four numbers, or two pairs.
-    let sixteen_bytes = |line: &str| line.contains(".global") && (line.contains(".v4.b32") || line.contains(".v2.b64"));
-    assert!(!side_by_side || ptx.lines().any(sixteen_bytes), "{told}");
+    // Four numbers, or two pairs; or a copy to shared memory.
+    let sixteen_bytes = |line: &str| {
+        let quad = line.contains(".global") && (line.contains(".v4.b32") || line.contains(".v2.b64"));
+        quad || line.contains("cp.async.cg.shared.global")
+    };
+    let taken = Resources { registers: assembled.registers.into(), ..expected };
+    let (blocks, wanted) = (taken.blocks(architecture), expected.blocks(architecture));
+    match () {
+        () if assembled.spilled > 0 => Some(format!("{} bytes of registers are spilled", assembled.spilled)),
+        () if (assembled.tensor_products > 0) != multiplies => Some("tensor cores, or none, unlike its body".into()),
+        () if side_by_side && !ptx.lines().any(sixteen_bytes) => Some("nothing is read 16 bytes at a time".into()),
+        () if blocks < wanted => Some(format!("{blocks} blocks side by side, where the cost model says {wanted}")),
+        () => None,
+    }
+}
+
+fn row(line: &Line, kernels: &[Kernel]) -> String {
+    let Line { kernel, architecture, assembled, expected, wrong } = line;
+    let taken = Resources { registers: assembled.registers.into(), ..*expected };
+    let text = kernels[*kernel].to_string();
+    format!(
+        "{:<6}  {kernel:>3}  {:>9}  {:>8}  {:>6}  {:>7}  {:>6}  {:>8.0}%  {:>4}  {}  {}\n",
+        architecture.name,
+        assembled.registers,
+        expected.registers,
+        expected.threads,
+        expected.shared_bytes,
+        taken.blocks(*architecture),
+        100.0 * taken.occupancy(*architecture),
+        assembled.tensor_products,
+        text.lines().next().unwrap_or_default(),
+        wrong.as_deref().map_or(String::new(), |wrong| format!("WRONG: {wrong}")),
+    )
 }
 
 #[test]
-fn every_kernel_is_assembled_without_spills_and_products_use_tensor_cores() {
+fn every_kernel_is_assembled_as_the_cost_model_expects() {
     let (assembler, kernels) = (Assembler::find(), kernels());
     assert!(kernels.len() > 30, "{} kernels", kernels.len());
-    std::thread::scope(|scope| {
-        for architecture in Architecture::ALL {
-            let (assembler, kernels) = (&assembler, &kernels);
-            scope.spawn(move || kernels.iter().for_each(|kernel| check(assembler, architecture, kernel)));
-        }
+    let work: Vec<(Architecture, usize)> = Architecture::ALL
+        .into_iter()
+        .flat_map(|architecture| (0..kernels.len()).map(move |i| (architecture, i)))
+        .collect();
+    let next = Mutex::new(work.iter());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut lines: Vec<Line> = std::thread::scope(|scope| {
+        let share = || {
+            let mut lines = Vec::new();
+            loop {
+                let taken = next.lock().expect("no thread has failed").next();
+                let Some((architecture, i)) = taken else { return lines };
+                lines.push(line(&assembler, *architecture, *i, &kernels[*i]));
+            }
+        };
+        let shares: Vec<_> = (0..threads).map(|_| scope.spawn(share)).collect();
+        shares.into_iter().flat_map(|share| share.join().expect("no thread has failed")).collect()
     });
-}
-
-#[test]
-fn heads_too_wide_for_registers_are_refused() {
-    let (precision, channels, mask, scale) = (Precision::F32, 160, AttentionMask::Causal, Number(0.1));
-    let body = Body::AttentionBackward(AttentionBackward { precision, channels, mask, documents: false, scale });
-    let kernel = Kernel { body, operands: [vec![Operand::READ; 6], vec![Operand::WRITE; 3]].concat() };
-    let backend = CudaBackend::new(Architecture::BASELINE);
-    let why =
-        "there is no CUDA code for the gradients of attention of heads with 160 channels yet; --target cpu has it";
-    let refused = BackendError(why.into());
-    assert_eq!(backend.text(std::slice::from_ref(&kernel), EmitStage::Ptx), Err(refused.clone()));
-    assert_eq!(backend.emit(std::slice::from_ref(&kernel)), Err(refused));
+    lines.sort_by_key(|line| (line.architecture.name.len(), line.architecture.name, line.kernel));
+    println!("target  k    registers  expected  thread   shared  blocks  occupancy  HMMA  what");
+    lines.iter().for_each(|line| print!("{}", row(line, &kernels)));
+    println!("{} kernels, each for {} architectures", kernels.len(), Architecture::ALL.len());
+    let wrong: Vec<String> = lines.iter().filter(|line| line.wrong.is_some()).map(|line| row(line, &kernels)).collect();
+    let told = |line: &Line| format!("{}{}", row(line, &kernels), kernels[line.kernel]);
+    let first = lines.iter().find(|line| line.wrong.is_some()).map(told);
+    assert!(wrong.is_empty(), "{}\nthe first:\n{}", wrong.concat(), first.unwrap_or_default());
 }

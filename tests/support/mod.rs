@@ -61,7 +61,24 @@ pub fn model(text: &str, sets: &[String]) -> Model {
 
 /// A spec of specs/.
 pub fn spec(name: &str) -> Model {
-    checked(&format!("{name}.tfm"), &Specs, &[])
+    spec_with(name, &[])
+}
+
+/// The same with some of it changed.
+pub fn spec_with(name: &str, sets: &[&str]) -> Model {
+    let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+    checked(&format!("{name}.tfm"), &Specs, &sets)
+}
+
+/// The names of all of them.
+pub fn specs() -> Vec<String> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("specs");
+    let files = std::fs::read_dir(folder).expect("specs are part of the repository");
+    let paths = files.map(|file| file.expect("the folder can be read").path());
+    let specs = paths.filter(|path| path.extension().is_some_and(|extension| extension == "tfm"));
+    let mut names: Vec<String> = specs.filter_map(|path| Some(path.file_stem()?.to_str()?.to_string())).collect();
+    names.sort();
+    names
 }
 
 fn checked(path: &str, loader: &dyn Loader, sets: &[String]) -> Model {

@@ -3,7 +3,7 @@
 mod backend;
 mod compile;
 mod container;
-mod cuda;
+pub mod cuda;
 pub mod cuda_sim;
 mod gemm;
 mod host;
@@ -20,7 +20,7 @@ mod testing;
 mod vectors;
 
 pub use backend::CpuBackend;
-pub use cuda::{Architecture, CudaBackend};
+pub use cuda::{Architecture, CudaBackend, Gpu, Resources};
 pub use host::Host;
 pub use peak::Peak;
 pub use processor::Processor;

@@ -11,7 +11,12 @@ pub fn bytes(compiled: &Compiled, rows: u64) -> u64 {
     bytes_of_plans(compiled, &compiled.program.plans.iter().collect::<Vec<_>>(), rows)
 }
 
-/// The same with other plans than those of the program.
+/// The same in one stage.
+pub fn stage_bytes(compiled: &Compiled, stage: usize, rows: u64) -> u64 {
+    bytes_of_stage(compiled, &compiled.program.plans.iter().collect::<Vec<_>>(), stage, rows)
+}
+
+/// As [`bytes`], with other plans than those of the program.
 pub(super) fn bytes_of_plans(compiled: &Compiled, plans: &[&Plan], rows: u64) -> u64 {
     let stages = 0..compiled.model.experiment.stages.len();
     stages.map(|stage| bytes_of_stage(compiled, plans, stage, rows)).max().unwrap_or(0)

@@ -88,7 +88,9 @@ impl Pass<'_> {
     fn keep(&mut self, value: Value) {
         self.decisions.kept.insert(value);
         let computed = class(self.graph(), value.node) != Class::Load;
-        self.recipes.insert(value, Recipe { matrices: [value].into(), cost: 0, computed });
+        // One number is no matrix: to read it costs nothing.
+        let matrix = (!self.graph().ty(value).elements().is_one()).then_some(value);
+        self.recipes.insert(value, Recipe { matrices: matrix.into_iter().collect(), cost: 0, computed });
     }
 
     fn keep_results(&mut self, id: NodeId) {

@@ -9,7 +9,8 @@ use crate::graph::Value;
 use crate::kernel::{Program, ProgramOp};
 use crate::size::Size;
 
-/// Groups of dimensions that are merged, slowest first.
+/// Groups of dimensions that are merged, slowest first. A line alone is a matrix of one row, so that vectors and matrices share kernels: its rows
+/// are a group of no dimension.
 pub struct Lines {
     pub outer: Vec<Vec<usize>>,
     pub inner: Vec<usize>,
@@ -42,7 +43,7 @@ pub fn lines(
     reduces: bool,
     cuts: &[Cut],
 ) -> Result<Lines, Blocked> {
-    let Some(last) = space.axes.last() else { return Ok(Lines { outer: Vec::new(), inner: Vec::new() }) };
+    let Some(last) = space.axes.last() else { return Ok(Lines { outer: vec![Vec::new()], inner: Vec::new() }) };
     let one = |from: &usize| merge(space, addresses, indexed, &last[*from..]);
     let from = (0..last.len()).find(one).expect("one dimension is one line");
     if reduces && from > 0 {
@@ -51,7 +52,8 @@ pub fn lines(
     }
     let inner = last[from..].to_vec();
     let rows: Vec<usize> = (0..space.sizes.len()).filter(|d| !inner.contains(d)).collect();
-    Ok(Lines { outer: greedy(space, addresses, indexed, &rows), inner })
+    let outer = if rows.is_empty() { vec![Vec::new()] } else { greedy(space, addresses, indexed, &rows) };
+    Ok(Lines { outer, inner })
 }
 
 /// The lines of a column reduction over the first axes; None if the columns are not one line.

@@ -11,29 +11,28 @@ use crate::size::Size;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     pub flops: Size,
+    /// Those of matrix products: what tensor cores can do.
+    pub product_flops: Size,
     pub bytes: Size,
 }
 
 /// The cost of one launch.
 pub fn launch_cost(kernel: &Kernel, launch: &Launch) -> Cost {
-    Cost { flops: flops(&kernel.body, &launch.sizes), bytes: bytes(kernel, &launch.sizes) }
+    let product_flops = product_flops(&kernel.body, &launch.sizes);
+    Cost {
+        flops: product_flops.clone() + scalar_flops(&kernel.body, &launch.sizes),
+        product_flops,
+        bytes: bytes(kernel, &launch.sizes),
+    }
 }
 
-fn flops(body: &Body, sizes: &[Size]) -> Size {
+fn product_flops(body: &Body, sizes: &[Size]) -> Size {
     let number = Size::constant;
     match body {
-        Body::Contraction(body) => contraction_flops(body, sizes),
-        Body::Rows(body) => {
-            let rank = body.outer_rank as usize;
-            Size::product(&sizes[..=rank]) * operations(&body.program)
+        Body::Contraction(body) => {
+            let kernel::ContractionSizes { outer, m, n, k, .. } = body.sizes(sizes);
+            Size::product([&outer, &m, &n, &k]) * number(2)
         }
-        Body::Columns(body) => {
-            let rank = body.outer_rank as usize;
-            Size::product(&sizes[..=rank]) * (operations(&body.program) + number(1))
-        }
-        Body::Gather(_) | Body::CacheWrite(_) => Size::default(),
-        Body::ScatterAdd(_) => sizes[0].clone() * sizes[1].clone(),
-        Body::Rope(_) => Size::product([&sizes[0], &sizes[1], &sizes[2], &sizes[4]]) * number(3),
         Body::Attention(body) => pairs(body.mask, &sizes[1]) * heads(&sizes[0], &sizes[2], body.channels) * number(2),
         Body::AttentionBackward(body) => {
             pairs(body.mask, &sizes[1]) * heads(&sizes[0], &sizes[2], body.channels) * number(5)
@@ -42,18 +41,39 @@ fn flops(body: &Body, sizes: &[Size]) -> Size {
             let keys = sizes[1].clone() * sizes[2].clone();
             keys * heads(&sizes[0], &sizes[3], body.channels) * number(4)
         }
+        Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) => Size::default(),
+        Body::Rope(_) | Body::CacheWrite(_) => Size::default(),
     }
 }
 
-fn contraction_flops(body: &kernel::Contraction, sizes: &[Size]) -> Size {
+/// All others.
+fn scalar_flops(body: &Body, sizes: &[Size]) -> Size {
+    match body {
+        Body::Contraction(body) => fused_flops(body, sizes),
+        Body::Rows(body) => {
+            let rank = body.outer_rank as usize;
+            Size::product(&sizes[..=rank]) * operations(&body.program)
+        }
+        Body::Columns(body) => {
+            let rank = body.outer_rank as usize;
+            Size::product(&sizes[..=rank]) * (operations(&body.program) + Size::constant(1))
+        }
+        Body::ScatterAdd(_) => sizes[0].clone() * sizes[1].clone(),
+        Body::Rope(_) => Size::product([&sizes[0], &sizes[1], &sizes[2], &sizes[4]]) * Size::constant(3),
+        Body::Gather(_) | Body::CacheWrite(_) => Size::default(),
+        Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => Size::default(),
+    }
+}
+
+/// What is done to operands of a product as they are loaded, and to its result as it is stored.
+fn fused_flops(body: &kernel::Contraction, sizes: &[Size]) -> Size {
     let kernel::ContractionSizes { outer, m, n, k, .. } = body.sizes(sizes);
-    let product = Size::product([&outer, &m, &n, &k]) * Size::constant(2);
     let prologue = |prologue: &Option<(kernel::Program, kernel::Register)>, size: &Size| match prologue {
         Some((program, _)) => Size::product([&outer, size, &k]) * operations(program),
         None => Size::default(),
     };
     let loaded = prologue(&body.prologue_a, &m) + prologue(&body.prologue_b, &n);
-    product + loaded + Size::product([&outer, &m, &n]) * operations(&body.epilogue)
+    loaded + Size::product([&outer, &m, &n]) * operations(&body.epilogue)
 }
 
 fn operations(program: &kernel::Program) -> Size {

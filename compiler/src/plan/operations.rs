@@ -9,6 +9,8 @@ use crate::size::{SizeValues, Symbol};
 pub struct Operation<'a> {
     pub what: What<'a>,
     pub flops: i64,
+    /// Of those, what matrix products take.
+    pub product_flops: i64,
     pub bytes: i64,
 }
 
@@ -30,13 +32,14 @@ fn collect<'a>(program: &Program, plan: &'a Plan, steps: &'a [Step], sizes: &Siz
         match step {
             Step::Launch(launch) => {
                 let cost = launch_cost(&program.kernels[launch.kernel as usize], launch);
-                let (flops, bytes) = (cost.flops.eval(sizes), cost.bytes.eval(sizes));
-                all.push(Operation { what: What::Launch(launch), flops, bytes });
+                let [flops, product_flops, bytes] =
+                    [&cost.flops, &cost.product_flops, &cost.bytes].map(|size| size.eval(sizes));
+                all.push(Operation { what: What::Launch(launch), flops, product_flops, bytes });
             }
             Step::Zero(buffer) => {
                 let buffer_bytes = plan.buffers[buffer.0 as usize].bytes(sizes);
                 let bytes = i64::try_from(buffer_bytes).unwrap_or(i64::MAX);
-                all.push(Operation { what: What::Zero(*buffer), flops: 0, bytes });
+                all.push(Operation { what: What::Zero(*buffer), flops: 0, product_flops: 0, bytes });
             }
             Step::Chunks { rows, chunk, body } => {
                 for (start, rows) in chunks(rows.eval(sizes), *chunk) {

@@ -1,6 +1,7 @@
 //! `tfc explain`: where time and memory go. Every kernel with what was fused into it and why, what it computes and moves, how long it takes
-//! here, and how near that is to what the machine can do.
+//! here, and how near that is to what the machine can do; or, for a GPU, how long it takes there at least.
 
+mod gpu;
 mod measure;
 mod memory;
 mod reasons;
@@ -10,6 +11,7 @@ use crate::arguments::{Explain, Format};
 use crate::console::Console;
 use crate::session;
 use crate::stop::Outcome;
+use crate::target::Target;
 use crate::workload::Workload;
 use measure::Limits;
 use tfc_codegen::Peak;
@@ -20,6 +22,20 @@ use tfc_runtime::{Failure, Kind};
 const BUFFER: usize = 256 << 20;
 
 pub fn run(command: &Explain, console: &Console) -> Outcome {
+    match Target::named(&command.target)? {
+        Target::Cuda(backend) => gpu::run(command, &backend, console),
+        Target::Cpu(_) if command.target != "cpu" => {
+            Err(Failure::mistake("only this processor can be measured; use --target cpu, or predict a GPU").into())
+        }
+        Target::Cpu(_) if command.device_name.is_some() => {
+            Err(Failure::mistake("--device-name is of a GPU; use it with --target cuda").into())
+        }
+        Target::Cpu(_) => here(command, console),
+    }
+}
+
+/// Measured on this machine.
+fn here(command: &Explain, console: &Console) -> Outcome {
     let threads = session::threads(command.work.threads)?;
     let (workload, mut session, _) = Workload::open(&command.work, console)?;
     let peak = Peak::new(workload.precision()).map_err(|error| Failure::new(Kind::Machine, error.to_string()))?;

@@ -3,6 +3,7 @@
 use super::architecture::Architecture;
 use super::kernels;
 use super::lower::Compiler;
+use super::resources::Resources;
 use crate::container;
 use crate::parallel::in_parts;
 use tfc_compiler::executable::{Backend, BackendError, Code, EmitStage, Function, Geometry, Loaded};
@@ -28,6 +29,28 @@ impl CudaBackend {
         kernels::geometry(self.architecture, kernel)
     }
 
+    /// PTX, a module for each thread that compiled; the function of a kernel has its [`symbol`].
+    ///
+    /// # Errors
+    /// A kernel is not well-formed, or there is no code for it.
+    pub fn modules(&self, kernels: &[Kernel]) -> Result<Vec<String>, BackendError> {
+        kernels.iter().try_for_each(|kernel| kernels::check(self.architecture, kernel))?;
+        in_parts(kernels.len(), THREADS, |part, parts| self.share(kernels, EmitStage::Ptx, part, parts))
+    }
+
+    /// What a kernel is expected to take of a multiprocessor.
+    ///
+    /// # Errors
+    /// As [`CudaBackend::geometry`].
+    pub fn resources(&self, kernel: &Kernel) -> Result<Resources, BackendError> {
+        self.geometry(kernel)?;
+        Ok(kernels::resources(self.architecture, kernel))
+    }
+
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
     /// The text of every `parts`-th kernel, from the `part`-th on.
     fn share(&self, kernels: &[Kernel], stage: EmitStage, part: usize, parts: usize) -> Result<String, BackendError> {
         Compiler::new(self.architecture)?.text(stage, |emission| {
@@ -43,12 +66,9 @@ impl Backend for CudaBackend {
         format!("cuda:{}", self.architecture.name)
     }
 
-    /// PTX modules, one for each thread that compiled.
+    /// PTX modules, as [`CudaBackend::modules`] makes them.
     fn emit(&self, kernels: &[Kernel]) -> Result<Code, BackendError> {
-        kernels.iter().try_for_each(|kernel| kernels::check(self.architecture, kernel))?;
-        let modules = in_parts(kernels.len(), THREADS, |part, parts| {
-            self.share(kernels, EmitStage::Ptx, part, parts).map(String::into_bytes)
-        })?;
+        let modules: Vec<Vec<u8>> = self.modules(kernels)?.into_iter().map(String::into_bytes).collect();
         let function = |i| Function { symbol: symbol(i), scratch_bytes: 0 };
         Ok(Code {
             target: self.target(),
@@ -70,6 +90,7 @@ impl Backend for CudaBackend {
     }
 }
 
-fn symbol(kernel: usize) -> String {
+/// The name of a kernel's function.
+pub fn symbol(kernel: usize) -> String {
     format!("kernel_{kernel}")
 }

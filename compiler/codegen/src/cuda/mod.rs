@@ -6,10 +6,14 @@
 
 mod architecture;
 mod backend;
+mod gpu;
 mod intrinsics;
 mod kernels;
 mod lower;
 mod program;
+mod resources;
 
 pub use architecture::Architecture;
-pub use backend::CudaBackend;
+pub use backend::{CudaBackend, symbol};
+pub use gpu::Gpu;
+pub use resources::Resources;

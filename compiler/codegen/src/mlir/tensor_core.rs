@@ -6,6 +6,7 @@ use super::function::Function;
 use super::value::{Bf16s, Int32, Ints, Kind, RoundedBf16s, Scalar, Shared, Value, Vector};
 use melior::ir::Type;
 use melior::ir::attribute::{DenseI32ArrayAttribute, DenseI64ArrayAttribute};
+use tfc_compiler::precision::Precision;
 
 /// What a tensor core multiplies; sums are f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,15 @@ pub enum Multiplicand {
     Bf16,
     /// f32 whose lower 13 bits are ignored, one in a register: A 16 × 8, B 8 × 8.
     Tf32,
+}
+
+impl From<Precision> for Multiplicand {
+    fn from(precision: Precision) -> Multiplicand {
+        match precision {
+            Precision::F32 => Multiplicand::Tf32,
+            Precision::Bf16 => Multiplicand::Bf16,
+        }
+    }
 }
 
 impl Multiplicand {

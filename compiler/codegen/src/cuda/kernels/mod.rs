@@ -8,6 +8,7 @@ mod rows;
 mod slice;
 
 use super::architecture::Architecture;
+use super::resources::Resources;
 use crate::mlir::{Emission, Signature};
 use tfc_compiler::executable::{BackendError, Geometry};
 use tfc_compiler::graph::DType;
@@ -46,6 +47,20 @@ pub fn geometry(architecture: Architecture, kernel: &Kernel) -> Result<Geometry,
         }
         Body::CachedAttention(body) => unsupported("attention to a cache", body.channels),
     }
+}
+
+/// What a kernel is expected to take, where no assembler says what it does take; of one that [`check`] has passed.
+pub fn resources(architecture: Architecture, kernel: &Kernel) -> Resources {
+    let geometry = geometry(architecture, kernel).expect("checked");
+    let registers = match &kernel.body {
+        Body::Contraction(body) => contraction::registers(architecture, body),
+        Body::Attention(body) => attention::registers(body.channels),
+        Body::CachedAttention(body) => attention::registers(body.channels),
+        Body::AttentionBackward(body) => attention::backward_registers(body.channels),
+        Body::Rows(_) | Body::Columns(_) => rows::REGISTERS,
+        Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) | Body::CacheWrite(_) => moving::REGISTERS,
+    };
+    Resources { threads: geometry.threads.into(), registers, shared_bytes: geometry.shared_bytes.into() }
 }
 
 /// Adds the function of a kernel to a module: one that [`check`] has passed.

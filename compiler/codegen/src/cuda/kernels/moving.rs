@@ -11,6 +11,9 @@ const TILE: i64 = LANES * QUAD;
 /// Classes whose rows a warp adds to: so many that the ids are read by few warps, so few that there are warps enough.
 const CLASSES: i64 = 128;
 
+/// Of a thread, at most.
+pub const REGISTERS: i64 = 48;
+
 fn warps(warps: Vec<Extent>) -> Geometry {
     Geometry { threads: THREADS, blocks: Extent::Product(warps).units(WARPS), shared_bytes: 0 }
 }

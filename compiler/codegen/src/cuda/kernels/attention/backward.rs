@@ -21,6 +21,12 @@ fn columns(channels: Channels) -> i64 {
 /// Numbers that are kept for each query.
 const STATISTICS: i64 = 3;
 
+/// Of a thread: two gradients, a tile of products and one of their gradients, and 72 for the rest.
+pub fn registers(channels: u32) -> i64 {
+    let channels = Channels(channels.into());
+    (2 * channels.pitch() / 8 * 4 + 2 * (columns(channels) / 8 * 4) + 72).min(255)
+}
+
 pub fn geometry(body: &AttentionBackward) -> Geometry {
     let channels = Channels(body.channels.into());
     let heads = Extent::Sum(vec![Extent::Size(2), Extent::Size(3)]);

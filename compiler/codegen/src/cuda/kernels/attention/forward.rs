@@ -16,6 +16,13 @@ fn keys(channels: Channels) -> i64 {
     (4096 / channels.pitch() / 16 * 16).clamp(16, 64)
 }
 
+/// Of a thread: sums over channels, scores, what is loaded of a tile at once, and 72 for the rest.
+pub fn registers(channels: u32) -> i64 {
+    let channels = Channels(channels.into());
+    let loaded = keys(channels) * channels.pitch() / i64::from(THREADS);
+    (channels.pitch() / 8 * 4 + (keys(channels) / 8 * 4).max(loaded) + 72).min(255)
+}
+
 /// Of blocks for each head of each sequence.
 fn geometry_of(channels: u32, heads: u16) -> Geometry {
     let channels = Channels(channels.into());

@@ -13,8 +13,8 @@ mod heads;
 mod scoring;
 mod tile;
 
-pub use backward::{emit as emit_backward, geometry as backward_geometry};
-pub use forward::{cached_geometry, emit, emit_cached, geometry};
+pub use backward::{emit as emit_backward, geometry as backward_geometry, registers as backward_registers};
+pub use forward::{cached_geometry, emit, emit_cached, geometry, registers};
 
 /// Channels of a head up to which there is code: sums of more have no room in registers.
 pub const MOST_CHANNELS: u32 = 256;

@@ -11,11 +11,10 @@ mod feed;
 mod main_loop;
 mod tile;
 
-use crate::mlir::{Function, GpuLaunch, Multiplicand};
+use crate::mlir::{Function, GpuLaunch};
 use arguments::Arguments;
 use tfc_compiler::executable::{Extent, Geometry};
 use tfc_compiler::kernel::{Contraction, Kernel};
-use tfc_compiler::precision::Precision;
 use tile::Tile;
 
 use crate::cuda::architecture::Architecture;
@@ -30,6 +29,11 @@ pub fn geometry(architecture: Architecture, body: &Contraction) -> Geometry {
     }
 }
 
+/// Of a thread, as the choice of the tile expects.
+pub fn registers(architecture: Architecture, body: &Contraction) -> i64 {
+    Tile::choose(architecture, body).registers(body)
+}
+
 pub fn emit<'f>(
     f: &'f Function<'f>,
     launch: &GpuLaunch<'f>,
@@ -42,12 +46,4 @@ pub fn emit<'f>(
     let place = main_loop::Block::this(f, tile, &arguments);
     let sums = main_loop::emit(f, tile, &arguments, body, place);
     epilogue::emit(f, tile, &arguments, body, place, &sums);
-}
-
-/// What products of this precision are made of.
-fn multiplicand(precision: Precision) -> Multiplicand {
-    match precision {
-        Precision::F32 => Multiplicand::Tf32,
-        Precision::Bf16 => Multiplicand::Bf16,
-    }
 }

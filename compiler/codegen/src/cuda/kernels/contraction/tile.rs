@@ -1,9 +1,8 @@
 //! What a block computes, chosen by a small model of what each choice costs.
 
-use super::multiplicand;
 use crate::cuda::architecture::Architecture;
 use crate::cuda::kernels::slice::{Side, Slice};
-use crate::mlir::WARP;
+use crate::mlir::{Multiplicand, WARP};
 use tfc_compiler::kernel::{Contraction, ContractionAccess, Program, ProgramOp, Register};
 use tfc_compiler::precision::Precision;
 use tfc_compiler::scalar::{Binary, Unary};
@@ -41,7 +40,7 @@ impl Tile {
             tile.registers(body) <= MOST_REGISTERS && tile.shared_bytes() <= architecture.shared_bytes_of_block
         };
         let cost = |tile: &Tile| tile.cycles(architecture, body) / (tile.rows * tile.columns) as f64;
-        let depth = SLICE_BYTES / multiplicand(body.precision).bytes();
+        let depth = SLICE_BYTES / Multiplicand::from(body.precision).bytes();
         let tile =
             |[rows, columns, warp_rows, warp_columns]: [i64; 4]| Tile { rows, columns, depth, warp_rows, warp_columns };
         let candidates = CANDIDATES.map(tile);
@@ -59,7 +58,7 @@ impl Tile {
             Side::A => (!body.transpose_a, self.rows),
             Side::B => (body.transpose_b, self.columns),
         };
-        Slice { side, multiplicand: multiplicand(body.precision), along_k, lanes, depth: self.depth }
+        Slice { side, multiplicand: body.precision.into(), along_k, lanes, depth: self.depth }
     }
 
     /// Two slices of A and B, or afterwards the sums.
@@ -73,7 +72,7 @@ impl Tile {
         self.columns + 8
     }
 
-    fn registers(self, body: &Contraction) -> i64 {
+    pub fn registers(self, body: &Contraction) -> i64 {
         let sums = self.rows * self.columns / self.threads();
         let fragments = self.warp_rows / 16 * 4 + self.warp_columns / 8 * 2;
         let loaded = |lanes: i64, prologue: &Prologue| {
@@ -87,7 +86,7 @@ impl Tile {
     /// Cycles of a multiprocessor for one k of the tile: those of the unit that has most to do.
     fn cycles(self, architecture: Architecture, body: &Contraction) -> f64 {
         let (rows, columns) = (self.rows as f64, self.columns as f64);
-        let multiplicand = multiplicand(body.precision);
+        let multiplicand = Multiplicand::from(body.precision);
         let bytes = multiplicand.bytes() as f64;
         let products = rows * columns / architecture.products(multiplicand);
         let warps = (self.threads() / i64::from(WARP)) as f64;

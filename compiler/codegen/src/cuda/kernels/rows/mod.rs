@@ -16,6 +16,9 @@ use crate::mlir::{Function, GpuLaunch};
 use tfc_compiler::executable::{Extent, Geometry};
 use tfc_compiler::kernel::{Inner, Kernel, ProgramOp, RowProgram};
 
+/// Of a thread, at most: 64 keep half the warps of a multiprocessor.
+pub const REGISTERS: i64 = 64;
+
 pub fn geometry(body: &RowProgram) -> Geometry {
     let rows = Extent::Product((0..body.outer_rank.into()).map(Extent::Size).collect());
     let inner = Extent::Size(body.outer_rank.into());
