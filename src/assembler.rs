@@ -33,11 +33,13 @@ pub struct Usage {
 impl Assembler {
     /// The one that [`VARIABLE`] names, or the first there is.
     pub fn find() -> Option<Assembler> {
-        let named = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::env::split_paths(&path).chain([PathBuf::from(TOOLKIT)]);
-        let program = named.or_else(|| folders.map(|folder| folder.join("ptxas")).find(|program| program.is_file()));
-        program.map(|program| Assembler { program })
+        let programs: Vec<PathBuf> = match std::env::var_os(VARIABLE).filter(|named| !named.is_empty()) {
+            Some(named) => vec![named.into()],
+            None => folders.map(|folder| folder.join("ptxas")).collect(),
+        };
+        programs.into_iter().find(|program| program.is_file()).map(|program| Assembler { program })
     }
 
     /// As [`Assembler::find`], for what cannot be done without.
@@ -47,10 +49,8 @@ impl Assembler {
     pub fn required() -> Result<Assembler> {
         Assembler::find().ok_or_else(|| {
             let ways = "it comes with the CUDA toolkit, and `pip install nvidia-cuda-nvcc` has it";
-            Failure::new(
-                Kind::Machine,
-                format!("NVIDIA's assembler `ptxas` is not on the path; {ways}; {VARIABLE} names the program"),
-            )
+            let place = format!("put it on the path, or name it by {VARIABLE}");
+            Failure::new(Kind::Machine, format!("NVIDIA's assembler `ptxas` is not there; {ways}; {place}"))
         })
     }
 

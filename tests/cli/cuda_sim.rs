@@ -33,3 +33,23 @@ fn kernels_are_checked() {
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     assert!(done.stderr.contains("kernels ran on the simulated GPU, and nothing was found"), "{}", done.stderr);
 }
+
+/// What `make demo` trains, narrower and shorter: two steps, growth, a step, growth, a step.
+#[test]
+fn the_demo_grows() {
+    let workplace = workplace();
+    let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/specs/shakespeare.tfm");
+    let smaller = "width=32 depth=1 context=16 qkv=7 proj=7 train.batch=2 train.evaluate=every(2,batches=1) \
+                   grow.small.steps=2 grow.medium.qkv=9 grow.medium.proj=9 grow.medium.steps=1 \
+                   grow.large.qkv=12 grow.large.proj=12 grow.large.steps=1 data.train=\"text\"";
+    for device in ["cpu", "cuda-sim"] {
+        let sets = smaller.split_whitespace().flat_map(|set| ["--set", set]);
+        let train = ["train", spec, "--out", device, "--device", device];
+        workplace.succeed(&train.into_iter().chain(sets).collect::<Vec<_>>());
+    }
+    let (cpu, simulated) = (losses(&workplace, "cpu"), losses(&workplace, "cuda-sim"));
+    assert_eq!(simulated.len(), 4);
+    for (a, b) in cpu.iter().zip(&simulated) {
+        assert!((a - b).abs() < 1e-3, "{a} on the CPU, {b} on the simulated GPU");
+    }
+}

@@ -194,7 +194,7 @@ impl After<'_> {
 
 /// One step of AdamW (lr 1e-3, betas .9 .95, eps 1e-8, decay .1 on all but the norm, clip 1.0) on one batch; gives loss and norm.
 /// `inspect` sees the gradients.
-fn train_step(
+pub fn train_step(
     session: &mut dyn Session,
     model: &Model,
     ids: &(String, HostTensor),

@@ -20,6 +20,8 @@ pub struct Assembled {
     pub spilled: u32,
     /// Instructions of tensor cores.
     pub tensor_products: usize,
+    /// Instructions that copy to shared memory around registers.
+    pub copies: usize,
 }
 
 impl Assembler {
@@ -47,9 +49,10 @@ impl Assembler {
             return assembled;
         }
         let assembled = self.assemble_anew(architecture, ptx);
-        let Assembled { registers, spilled, tensor_products } = assembled;
+        let Assembled { registers, spilled, tensor_products, copies } = assembled;
         let partial = entry.with_extension(std::process::id().to_string());
-        fs::write(&partial, format!("{registers} {spilled} {tensor_products}")).expect("target can be written");
+        fs::write(&partial, format!("{registers} {spilled} {tensor_products} {copies}"))
+            .expect("target can be written");
         fs::rename(&partial, &entry).expect("target can be written");
         assembled
     }
@@ -64,6 +67,7 @@ impl Assembler {
             registers: number_after(&said, "Used "),
             spilled: number_before(&said, " bytes spill stores") + number_before(&said, " bytes spill loads"),
             tensor_products: assembly.matches("HMMA.").count(),
+            copies: assembly.matches("LDGSTS").count(),
         }
     }
 
@@ -78,11 +82,12 @@ impl Assembler {
 
 fn parse(text: &str) -> Option<Assembled> {
     let mut words = text.split(' ');
-    let (registers, spilled, products) = (words.next()?, words.next()?, words.next()?);
+    let (registers, spilled, products, copies) = (words.next()?, words.next()?, words.next()?, words.next()?);
     Some(Assembled {
         registers: registers.parse().ok()?,
         spilled: spilled.parse().ok()?,
         tensor_products: products.parse().ok()?,
+        copies: copies.parse().ok()?,
     })
 }
 

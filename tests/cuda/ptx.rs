@@ -1,5 +1,5 @@
-//! PTX, assembled by NVIDIA's own assembler for every architecture: no register is spilled, products are on tensor cores, rows are read sixteen bytes at a time,
-//! and as many blocks run side by side as the cost model says.
+//! PTX, assembled by NVIDIA's own assembler for every architecture: no register is spilled, products are on tensor cores, rows are read sixteen bytes at a time, what
+//! is multiplied as it is in memory is copied around registers, and as many blocks run side by side as the cost model says.
 //!
 //! That is held of all kernels of a small language model; `make verify-cuda` sets TFC_VERIFY_CUDA=all, and it is held of all kernels of all specs.
 
@@ -14,6 +14,7 @@ use tfc_compiler::executable::{Backend, EmitStage};
 use tfc_compiler::kernel::{Body, Inner, Kernel, RowAccess};
 use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
+use tfc_compiler::precision::Precision;
 
 /// Those of training models, evaluating them and generating text with them, each once, in both precisions.
 fn kernels() -> Vec<Kernel> {
@@ -78,6 +79,14 @@ fn wrong(
         Body::Contraction(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::CacheWrite(_) => true,
         Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => true,
     };
+    let copies = match &kernel.body {
+        Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => true,
+        Body::Contraction(body) => {
+            body.precision == Precision::F32 && (body.prologue_a.is_none() || body.prologue_b.is_none())
+        }
+        Body::Rows(_) | Body::Columns(_) => false,
+        Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) | Body::CacheWrite(_) => false,
+    };
     // Four numbers, or two pairs; or a copy to shared memory.
     let sixteen_bytes = |line: &str| {
         let quad = line.contains(".global") && (line.contains(".v4.b32") || line.contains(".v2.b64"));
@@ -88,6 +97,7 @@ fn wrong(
     match () {
         () if assembled.spilled > 0 => Some(format!("{} bytes of registers are spilled", assembled.spilled)),
         () if (assembled.tensor_products > 0) != multiplies => Some("tensor cores, or none, unlike its body".into()),
+        () if (assembled.copies > 0) != copies => Some("copies around registers, or none, unlike its body".into()),
         () if side_by_side && !ptx.lines().any(sixteen_bytes) => Some("nothing is read 16 bytes at a time".into()),
         () if blocks < wanted => Some(format!("{blocks} blocks side by side, where the cost model says {wanted}")),
         () => None,
@@ -99,7 +109,7 @@ fn row(line: &Line, kernels: &[Kernel]) -> String {
     let taken = Resources { registers: assembled.registers.into(), ..*expected };
     let text = kernels[*kernel].to_string();
     format!(
-        "{:<6}  {kernel:>3}  {:>9}  {:>8}  {:>6}  {:>7}  {:>6}  {:>8.0}%  {:>4}  {}  {}\n",
+        "{:<6}  {kernel:>3}  {:>9}  {:>8}  {:>6}  {:>7}  {:>6}  {:>8.0}%  {:>4}  {:>6}  {}  {}\n",
         architecture.name,
         assembled.registers,
         expected.registers,
@@ -108,6 +118,7 @@ fn row(line: &Line, kernels: &[Kernel]) -> String {
         taken.blocks(*architecture),
         100.0 * taken.occupancy(*architecture),
         assembled.tensor_products,
+        assembled.copies,
         text.lines().next().unwrap_or_default(),
         wrong.as_deref().map_or(String::new(), |wrong| format!("WRONG: {wrong}")),
     )
@@ -136,7 +147,7 @@ fn every_kernel_is_assembled_as_the_cost_model_expects() {
         shares.into_iter().flat_map(|share| share.join().expect("no thread has failed")).collect()
     });
     lines.sort_by_key(|line| (line.architecture.name.len(), line.architecture.name, line.kernel));
-    println!("target  k    registers  expected  thread   shared  blocks  occupancy  HMMA  what");
+    println!("target  k    registers  expected  thread   shared  blocks  occupancy  HMMA  LDGSTS  what");
     lines.iter().for_each(|line| print!("{}", row(line, &kernels)));
     println!("{} kernels, each for {} architectures", kernels.len(), Architecture::ALL.len());
     let wrong: Vec<String> = lines.iter().filter(|line| line.wrong.is_some()).map(|line| row(line, &kernels)).collect();

@@ -26,14 +26,27 @@ impl<'a> Decoding<'a> {
     /// # Errors
     /// The model takes no tokens, its context is too short for a prompt and a token, or there is too little memory.
     pub fn new(compiled: &'a Compiled, session: &mut dyn Session, stage: usize) -> Result<Decoding<'a>> {
+        Decoding::of(compiled, session, stage, (PROMPT, TOKENS))
+    }
+
+    /// The same with at most so many tokens of a prompt, and after it.
+    ///
+    /// # Errors
+    /// As [`Decoding::new`].
+    pub fn of(
+        compiled: &'a Compiled,
+        session: &mut dyn Session,
+        stage: usize,
+        (prompt, tokens): (u64, u64),
+    ) -> Result<Decoding<'a>> {
         let model = &compiled.model;
         begin(model, session, stage, 1)?;
         let context = positions(model);
-        let prompt = PROMPT.min(context / 2);
+        let prompt = prompt.min(context / 2);
         if prompt == 0 {
             return Err(Failure::mistake("a context of 1 leaves nothing to decode"));
         }
-        let tokens = TOKENS.min(context - prompt);
+        let tokens = tokens.min(context - prompt);
         let capacity = (prompt + tokens) as i64;
         let sizes = session.sizes().clone().with(Symbol::SEQUENCE, prompt as i64).with(Symbol::CAPACITY, capacity);
         session.resize(&sizes)?;

@@ -11,7 +11,7 @@ mod training;
 
 pub use decoding::Decoding;
 pub use forward::Forward;
-pub(crate) use inputs::RandomInputs;
+pub use inputs::RandomInputs;
 pub use times::{Times, repeat};
 pub use training::Training;
 

@@ -30,8 +30,12 @@ const GENERAL: [&str; 22] = [
 ];
 
 /// NVIDIA's: what a simulator must know.
-const NVIDIA: [&str; 9] = [
+const NVIDIA: [&str; 13] = [
     "llvm.nvvm.barrier.cta.sync.aligned.all",
+    "llvm.nvvm.cp.async.ca.shared.global.4.s",
+    "llvm.nvvm.cp.async.cg.shared.global.16.s",
+    "llvm.nvvm.cp.async.commit.group",
+    "llvm.nvvm.cp.async.wait.group",
     "llvm.nvvm.f2tf32.rna",
     "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16",
     "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.trans.b16",

@@ -10,6 +10,7 @@ mod bf16;
 mod constant;
 mod context;
 mod control;
+mod copies;
 mod function;
 mod gpu;
 mod memory;

@@ -57,7 +57,8 @@ pub fn resources(architecture: Architecture, kernel: &Kernel) -> Resources {
         Body::Attention(body) => attention::registers(body.channels),
         Body::CachedAttention(body) => attention::registers(body.channels),
         Body::AttentionBackward(body) => attention::backward_registers(body.channels),
-        Body::Rows(_) | Body::Columns(_) => rows::REGISTERS,
+        Body::Rows(body) => rows::registers(body),
+        Body::Columns(body) => rows::column_registers(body),
         Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) | Body::CacheWrite(_) => moving::REGISTERS,
     };
     Resources { threads: geometry.threads.into(), registers, shared_bytes: geometry.shared_bytes.into() }

@@ -15,23 +15,26 @@ use tfc_compiler::kernel::AttentionBackward;
 
 /// Rows of a tile that goes by: as many as leave the sums of two gradients in registers.
 fn columns(channels: Channels) -> i64 {
-    if channels.pitch() <= 64 { 32 } else { 16 }
+    if channels.pitch() <= 32 { 32 } else { 16 }
 }
+
+/// Tiles of each tensor that goes by: one is multiplied while the next is on its way.
+const TILES: i64 = 2;
 
 /// Numbers that are kept for each query.
 const STATISTICS: i64 = 3;
 
-/// Of a thread: two gradients, a tile of products and one of their gradients, and 72 for the rest.
+/// Of a thread: two gradients, a tile of products and one of their gradients, and 128 for the rest.
 pub fn registers(channels: u32) -> i64 {
     let channels = Channels(channels.into());
-    (2 * channels.pitch() / 8 * 4 + 2 * (columns(channels) / 8 * 4) + 72).min(255)
+    (2 * channels.pitch() / 8 * 4 + 2 * (columns(channels) / 8 * 4) + 128).min(255)
 }
 
 pub fn geometry(body: &AttentionBackward) -> Geometry {
     let channels = Channels(body.channels.into());
     let heads = Extent::Sum(vec![Extent::Size(2), Extent::Size(3)]);
     let blocks = vec![Extent::Size(0), heads, Extent::Size(1).units(ROWS)];
-    let words = 2 * (ROWS + columns(channels)) * channels.pitch() + STATISTICS * ROWS;
+    let words = 2 * (ROWS + TILES * columns(channels)) * channels.pitch() + STATISTICS * ROWS;
     Geometry { threads: THREADS, blocks: Extent::Product(blocks), shared_bytes: 4 * words as u32 }
 }
 
@@ -114,7 +117,8 @@ struct Statistics<'f> {
 /// Where tiles are in shared memory: two of the block's rows, two of what goes by, and the statistics of queries, of each kind as many as a block has rows.
 struct Tiles<'f> {
     rows: [Shared<'f>; 2],
-    columns: [Shared<'f>; 2],
+    /// One after the other, of each turn two.
+    columns: Shared<'f>,
     statistics: Shared<'f>,
 }
 
@@ -123,20 +127,40 @@ impl<'f> Backward<'f> {
         let (f, pitch) = (self.f, self.channels.pitch());
         let (rows, columns) = (ROWS * pitch, columns(self.channels) * pitch);
         let at = |words: i64| f.shared_memory().at(f.index(words));
-        Tiles {
-            rows: [at(0), at(rows)],
-            columns: [at(2 * rows), at(2 * rows + columns)],
-            statistics: at(2 * (rows + columns)),
+        Tiles { rows: [at(0), at(rows)], columns: at(2 * rows), statistics: at(2 * (rows + TILES * columns)) }
+    }
+
+    /// The tiles of a turn.
+    fn columns(&self, tiles: &Tiles<'f>, turn: Index<'f>) -> [Shared<'f>; 2] {
+        let words = columns(self.channels) * self.channels.pitch();
+        let first = tiles.columns.at(turn % TILES * (2 * words));
+        [first, first.at(self.f.index(words))]
+    }
+
+    /// Begins to copy rows of two tensors to the tiles of a turn.
+    fn copy(&self, tiles: &Tiles<'f>, turn: Index<'f>, tensors: [Rows<'f>; 2], first: Index<'f>) {
+        for (rows, to) in tensors.into_iter().zip(self.columns(tiles, turn)) {
+            self.channels.copy(self.f, self.worker, rows, (first, columns(self.channels)), to);
         }
+        self.f.commit_copies();
+    }
+
+    /// Copies the rows of the block, and rounds them.
+    fn copy_rows(&self, tiles: &Tiles<'f>, tensors: [Rows<'f>; 2], first: Index<'f>) {
+        let (f, channels, worker) = (self.f, self.channels, self.worker);
+        for (rows, to) in tensors.into_iter().zip(tiles.rows) {
+            channels.copy(f, worker, rows, (first, ROWS), to);
+        }
+        f.commit_copies();
+        f.await_copies(0);
+        tiles.rows.into_iter().for_each(|tile| channels.round(f, worker, ROWS, tile));
     }
 
     /// The gradient of the queries from `query` on.
     fn of_queries(&self, query: Index<'f>, queries: Queries<'f>, keys: Keys<'f>, d_q: Rows<'f>) {
         let (f, channels, worker, tiles) = (self.f, self.channels, self.worker, self.tiles());
         let [q, d_out] = tiles.rows;
-        let [k, v] = tiles.columns;
-        channels.copy(f, worker, queries.q, query, ROWS, q);
-        channels.copy(f, worker, queries.d_out, query, ROWS, d_out);
+        self.copy_rows(&tiles, [queries.q, queries.d_out], query);
         self.keep_statistics(queries, query, ROWS, tiles.statistics);
         f.barrier();
         let rows = worker.rows().map(|row| {
@@ -145,11 +169,14 @@ impl<'f> Backward<'f> {
         });
         let (begin, end) = self.scoring.keys_of(query, ROWS, self.positions);
         let count = columns(channels);
+        self.copy(&tiles, f.index(0), [keys.k, keys.v], begin);
         let sums = f.carry(begin, end, count, channels.nothing(f), |key, sums| {
+            let turn = (key - begin) / count;
+            let [k, v] = self.columns(&tiles, turn);
+            // What this thread has copied is there, then what all have; and all have done with the tiles before, where the next go.
+            f.await_copies(0);
             f.barrier();
-            channels.copy(f, worker, keys.k, key, count, k);
-            channels.copy(f, worker, keys.v, key, count, v);
-            f.barrier();
+            self.copy(&tiles, turn + 1, [keys.k, keys.v], key + count);
             let products = channels.product(f, worker, q, (k, count));
             let d_weights = channels.product(f, worker, d_out, (v, count));
             let (_, d_scores) = self.weigh(products, d_weights, |row, column| {
@@ -158,6 +185,7 @@ impl<'f> Backward<'f> {
             });
             channels.combine(f, worker, &d_scores, k, sums)
         });
+        f.await_copies(0);
         channels.store(f, worker, &sums, None, (d_q, query));
     }
 
@@ -171,19 +199,22 @@ impl<'f> Backward<'f> {
     ) {
         let (f, channels, worker, tiles) = (self.f, self.channels, self.worker, self.tiles());
         let [k, v] = tiles.rows;
-        let [q, d_out] = tiles.columns;
-        channels.copy(f, worker, keys.k, key, ROWS, k);
-        channels.copy(f, worker, keys.v, key, ROWS, v);
+        self.copy_rows(&tiles, [keys.k, keys.v], key);
         let rows = worker.rows().map(|row| self.scoring.key(key + row.to_index(), self.positions));
         let (begin, end) = self.scoring.queries_of(key, ROWS, self.positions);
         let count = columns(channels);
         let nothing = (channels.nothing(f), channels.nothing(f));
         let (d_keys, d_values) = f.carry(f.index(0), heads, 1, nothing, |head, sums| {
             let queries = queries(head);
-            f.carry(begin, end, count, sums, |query, (d_keys, d_values)| {
+            // All have done with the tiles of the head before.
+            f.barrier();
+            self.copy(&tiles, f.index(0), [queries.q, queries.d_out], begin);
+            let sums = f.carry(begin, end, count, sums, |query, (d_keys, d_values)| {
+                let turn = (query - begin) / count;
+                let [q, d_out] = self.columns(&tiles, turn);
+                f.await_copies(0);
                 f.barrier();
-                channels.copy(f, worker, queries.q, query, count, q);
-                channels.copy(f, worker, queries.d_out, query, count, d_out);
+                self.copy(&tiles, turn + 1, [queries.q, queries.d_out], query + count);
                 self.keep_statistics(queries, query, count, tiles.statistics);
                 f.barrier();
                 let products = channels.product(f, worker, k, (q, count));
@@ -195,7 +226,10 @@ impl<'f> Backward<'f> {
                 });
                 let d_values = channels.combine(f, worker, &weights, d_out, d_values);
                 (channels.combine(f, worker, &d_scores, q, d_keys), d_values)
-            })
+            });
+            // What was copied behind the last query.
+            f.await_copies(0);
+            sums
         });
         channels.store(f, worker, &d_keys, None, (d_k, key));
         channels.store(f, worker, &d_values, None, (d_v, key));

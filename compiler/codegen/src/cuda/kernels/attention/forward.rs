@@ -1,5 +1,6 @@
 //! Attention of 64 queries of a head: keys go by in tiles, the softmax keeps up.
 
+use super::few::{self, FEW, Few};
 use super::heads::Rows;
 use super::scoring::{Scoring, Token};
 use super::tile::{Channels, ROWS, Sums, THREADS, Worker};
@@ -11,32 +12,41 @@ use std::f32::consts::LN_2;
 use tfc_compiler::executable::{Extent, Geometry};
 use tfc_compiler::kernel::{Attention, CachedAttention};
 
-/// Keys of a tile: as many as a thread can load at once, eight registers of four; whole fragments.
+/// Keys of a tile: so many that a multiprocessor has shared memory for two blocks, where heads are not wider than 128 channels; whole fragments.
 fn keys(channels: Channels) -> i64 {
-    (4096 / channels.pitch() / 16 * 16).clamp(16, 64)
+    (2048 / channels.pitch() / 16 * 16).clamp(16, 32)
 }
 
-/// Of a thread: sums over channels, scores, what is loaded of a tile at once, and 72 for the rest.
+/// Tiles of keys and values in shared memory: one is multiplied while the next are on their way.
+const TILES: i64 = 3;
+
+/// Of a thread: sums over channels, a tile of scores, and 104 for the rest.
 pub fn registers(channels: u32) -> i64 {
     let channels = Channels(channels.into());
-    let loaded = keys(channels) * channels.pitch() / i64::from(THREADS);
-    (channels.pitch() / 8 * 4 + (keys(channels) / 8 * 4).max(loaded) + 72).min(255)
+    (channels.pitch() / 8 * 4 + keys(channels) / 8 * 4 + 104).min(255)
 }
 
-/// Of blocks for each head of each sequence.
-fn geometry_of(channels: u32, heads: u16) -> Geometry {
-    let channels = Channels(channels.into());
-    let blocks = vec![Extent::Size(0), Extent::Size(heads), Extent::Size(1).units(ROWS)];
-    let words = (ROWS + 2 * keys(channels)) * channels.pitch();
-    Geometry { threads: THREADS, blocks: Extent::Product(blocks), shared_bytes: 4 * words as u32 }
+fn shared_words(channels: Channels) -> i64 {
+    (ROWS + TILES * 2 * keys(channels)) * channels.pitch()
+}
+
+/// Blocks of 64 queries of each head of each sequence.
+fn blocks(heads: u16) -> Extent {
+    Extent::Product(vec![Extent::Size(0), Extent::Size(heads), Extent::Size(1).units(ROWS)])
 }
 
 pub fn geometry(body: &Attention) -> Geometry {
-    geometry_of(body.channels, 2)
+    let words = shared_words(Channels(body.channels.into()));
+    Geometry { threads: THREADS, blocks: blocks(2), shared_bytes: 4 * words as u32 }
 }
 
+/// A block for each query where they are few.
 pub fn cached_geometry(body: &CachedAttention) -> Geometry {
-    geometry_of(body.channels, 3)
+    let channels = Channels(body.channels.into());
+    let few = Extent::Product(vec![Extent::Size(0), Extent::Size(3), Extent::Size(1)]);
+    let blocks = Extent::IfAtMost(Box::new(Extent::Size(1)), FEW, Box::new((few, blocks(3))));
+    let words = shared_words(channels).max(few::shared_words(channels));
+    Geometry { threads: THREADS, blocks, shared_bytes: 4 * words as u32 }
 }
 
 /// A block of queries of one head, the later first: where keys are seen up to the query those take longest.
@@ -94,26 +104,34 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, body: &Attention) {
 pub fn emit_cached<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, body: &CachedAttention) {
     let [_batch, positions, capacity, heads, groups] = first(&launch.sizes);
     let [q, k, v, position, out] = first(&launch.buffers);
-    let block = Block::this(f, positions, heads);
-    let group = block.head / (heads / groups);
     let offset = position.load_int(f.index(0)).to_index();
     let keys = offset + positions;
-    let rows = |tensor, (positions, count), heads, head| {
-        Rows::of_head(tensor, body.channels.into(), (block.sequence, positions, count), heads, head)
+    let channels = Channels(body.channels.into());
+    let scoring = Scoring::new(body.mask, body.scale, None);
+    // Queries and output, keys, values of a head.
+    let tensors = |sequence: Index<'f>, head: Index<'f>| {
+        let group = head / (heads / groups);
+        let rows = |tensor, (positions, count), heads, head| {
+            Rows::of_head(tensor, channels.0, (sequence, positions, count), heads, head)
+        };
+        let queries = [q, out].map(|tensor| rows(tensor, (positions, positions), heads, head));
+        let [k, v] = [k, v].map(|tensor| rows(tensor, (capacity, keys), groups, group));
+        (queries, k, v)
     };
-    let forward = Forward {
-        f,
-        channels: Channels(body.channels.into()),
-        scoring: Scoring::new(body.mask, body.scale, None),
-        worker: Worker::this(f),
-        q: rows(q, (positions, positions), heads, block.head),
-        k: rows(k, (capacity, keys), groups, group),
-        v: rows(v, (capacity, keys), groups, group),
-        out: rows(out, (positions, positions), heads, block.head),
-        offset,
-        keys,
-    };
-    forward.attend(block.query);
+    f.either(
+        positions.at_most(f.index(FEW)),
+        || {
+            let number = f.block_number();
+            let head = number / positions;
+            let ([q, out], k, v) = tensors(head / heads, head % heads);
+            Few { f, channels, scoring, q, k, v, out, offset, keys }.attend(number % positions);
+        },
+        || {
+            let block = Block::this(f, positions, heads);
+            let ([q, out], k, v) = tensors(block.sequence, block.head);
+            Forward { f, channels, scoring, worker: Worker::this(f), q, k, v, out, offset, keys }.attend(block.query);
+        },
+    );
 }
 
 struct Forward<'f> {
@@ -133,9 +151,9 @@ struct Forward<'f> {
 
 /// Of a row: the largest score so far, and what powers of two of the others' distances to it add up to; where that is under way, of a thread's columns.
 #[derive(Clone, Copy)]
-struct Softmax<'f> {
-    largest: Scalar<'f>,
-    total: Scalar<'f>,
+pub struct Softmax<'f> {
+    pub largest: Scalar<'f>,
+    pub total: Scalar<'f>,
 }
 
 impl<'f> Forward<'f> {
@@ -144,11 +162,23 @@ impl<'f> Forward<'f> {
         let (f, channels, worker) = (self.f, self.channels, self.worker);
         let count = keys(channels);
         let q = f.shared_memory();
-        let k = q.at(f.index(ROWS * channels.pitch()));
-        let v = k.at(f.index(count * channels.pitch()));
-        channels.copy(f, worker, self.q, query, ROWS, q);
         let position = self.offset + query;
         let (begin, end) = self.scoring.keys_of(position, ROWS, self.keys);
+        let words = count * channels.pitch();
+        let tile = |key: Index<'f>| {
+            let k = q.at((key - begin) / count % TILES * (2 * words) + ROWS * channels.pitch());
+            (k, k.at(f.index(words)))
+        };
+        let copy = |key: Index<'f>| {
+            let (k, v) = tile(key);
+            channels.copy(f, worker, self.k, (key, count), k);
+            channels.copy(f, worker, self.v, (key, count), v);
+            f.commit_copies();
+        };
+        channels.copy(f, worker, self.q, (query, ROWS), q);
+        (0..TILES - 1).for_each(|turn| copy(begin + turn * count));
+        f.await_copies(TILES - 2);
+        channels.round(f, worker, ROWS, q);
         // What belongs to the thread's rows; those that there are not take after the last.
         let last = self.q.count - 1;
         let rows = worker.rows().map(|row| {
@@ -157,11 +187,11 @@ impl<'f> Forward<'f> {
         });
         let start = vec![(f.scalar(LOWEST), f.scalar(0.0)); 2];
         let (sums, softmax) = f.carry(begin, end, count, (channels.nothing(f), start), |key, (sums, softmax)| {
-            // All have done with the tiles before; then all see the new ones.
+            // What this thread has copied is there, then what all have; and all have done with the tile before, where the next to be copied goes.
+            f.await_copies(TILES - 2);
             f.barrier();
-            channels.copy(f, worker, self.k, key, count, k);
-            channels.copy(f, worker, self.v, key, count, v);
-            f.barrier();
+            copy(key + (TILES - 1) * count);
+            let (k, v) = tile(key);
             let scores = self.scores(channels.product(f, worker, q, (k, count)), key, rows);
             let softmax: Vec<Softmax> =
                 softmax.into_iter().map(|(largest, total)| Softmax { largest, total }).collect();
@@ -172,6 +202,8 @@ impl<'f> Forward<'f> {
             let sums = channels.combine(f, worker, &weights, v, sums.into_iter().map(fade).collect());
             (sums, softmax.map(|Softmax { largest, total }| (largest, total)).to_vec())
         });
+        // What was copied behind the last key.
+        f.await_copies(0);
         let softmax = [0, 1].map(|row: usize| {
             let (largest, total) = softmax[row];
             Softmax { largest, total: total.across_lanes(&[2, 1], |a, b| a + b) }

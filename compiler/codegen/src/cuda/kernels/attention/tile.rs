@@ -3,7 +3,7 @@
 use super::heads::Rows;
 use crate::cuda::kernels::launch::{QUAD, is_aligned};
 use crate::cuda::kernels::slice::{Place, Side, Slice};
-use crate::mlir::{F32s, Function, Index, Int32, Multiplicand, Scalar, Shared, Vector, WARP};
+use crate::mlir::{F32s, Fragment, Function, Index, Int32, Multiplicand, Scalar, Shared, WARP};
 
 /// Of a block: four warps.
 pub const THREADS: u32 = 128;
@@ -62,69 +62,67 @@ impl Channels {
         Slice { side, multiplicand: Multiplicand::Tf32, along_k: true, lanes: rows, depth: self.pitch() }
     }
 
-    /// Copies rows `[first, first + count)` as tf32, zeros where there are none and behind the last channel. For all threads of the block.
+    /// Begins to copy rows `[first, first + count)` as they are, zeros where there are none and behind the last channel. For all threads of the block.
     pub fn copy<'f>(
         self,
         f: &'f Function<'f>,
         worker: Worker<'f>,
         rows: Rows<'f>,
-        first: Index<'f>,
-        count: i64,
+        (first, count): (Index<'f>, i64),
         to: Shared<'f>,
     ) {
-        let quads = || self.copy_quads(f, worker, rows, first, count, to);
-        let ones = || self.copy_ones(f, worker, rows, first, count, to);
+        let chunks = |aligned| self.copy_chunks(f, worker, rows, (first, count), (to, aligned));
         // The rows of a head of other lengths begin anywhere.
-        if self.0 % QUAD == 0 { f.either(is_aligned(rows.pointer()), quads, ones) } else { ones() }
-    }
-
-    /// All at once: what a thread loads is under way together.
-    fn copy_quads<'f>(
-        self,
-        f: &'f Function<'f>,
-        worker: Worker<'f>,
-        rows: Rows<'f>,
-        first: Index<'f>,
-        count: i64,
-        to: Shared<'f>,
-    ) {
-        let slice = self.slice(Side::A, count);
-        let turns = slice.chunks() / i64::from(THREADS);
-        let loaded: Vec<(Place, Vector)> = (0..turns)
-            .map(|turn| {
-                let chunk = slice.chunk_of(worker.thread, THREADS.into(), turn);
-                let (row, column) = (first + chunk.row.to_index() + chunk.rows, chunk.chunk.to_index() * QUAD);
-                let exists = rows.exists(row) & column.less(f.index(self.0));
-                (chunk, f.either(exists, || rows.row(row).load_aligned::<F32s>(column), || f.vector(0.0)))
-            })
-            .collect();
-        for (chunk, quad) in loaded {
-            slice.at(to, chunk).store_aligned(f.index(0), quad.as_tf32());
+        match self.0 % QUAD {
+            0 => f.either(is_aligned(rows.pointer()), || chunks(true), || chunks(false)),
+            _ => chunks(false),
         }
     }
 
-    fn copy_ones<'f>(
+    fn copy_chunks<'f>(
         self,
         f: &'f Function<'f>,
         worker: Worker<'f>,
         rows: Rows<'f>,
-        first: Index<'f>,
-        count: i64,
-        to: Shared<'f>,
+        (first, count): (Index<'f>, i64),
+        (to, aligned): (Shared<'f>, bool),
     ) {
-        let all = f.index(count * self.pitch());
-        f.each(worker.thread.to_index(), all, THREADS.into(), |number| {
-            let (row, column) = (number / self.pitch(), number % self.pitch());
-            let exists = rows.exists(first + row) & column.less(f.index(self.0));
-            let load = || rows.row(first + row).load(column);
-            let number = f.either(exists, load, || f.scalar(0.0)).as_tf32();
-            let (row, column) = (row.to_int32(), column.to_int32());
-            let chunk = Place { row, rows: 0, chunk: column / 4, chunks: 0 };
-            self.slice(Side::A, count).at(to, chunk).store_int((column % 4).to_index(), number);
-        });
+        let slice = self.slice(Side::A, count);
+        let last = |numbers: i64| f.index(self.0 - numbers);
+        for chunk in self.chunks(worker, count) {
+            let (row, column) = (first + chunk.row.to_index() + chunk.rows, chunk.chunk.to_index() * QUAD);
+            let (exists, from) = (rows.exists(row), rows.row(row.or_at_most(rows.count - 1)));
+            let there = |column: Index<'f>, bytes: i32| {
+                (exists & column.less(f.index(self.0))).select(f.int32(bytes), f.int32(0))
+            };
+            let to = slice.at(to, chunk);
+            match aligned {
+                true => f.copy_sixteen(from.at(column.or_at_most(last(QUAD))), to, there(column, 16)),
+                false => (0..QUAD).for_each(|i| {
+                    let column = column + i;
+                    f.copy_one(from.at(column.or_at_most(last(1))), to.at(f.index(i)), there(column, 4));
+                }),
+            }
+        }
     }
 
-    /// The warp's rows of one tile times the `columns` rows of another.
+    /// Rounds to tf32 what this thread has copied of a tile that stays, once it is there: others see it behind a barrier.
+    pub fn round<'f>(self, f: &'f Function<'f>, worker: Worker<'f>, count: i64, tile: Shared<'f>) {
+        let (slice, zero) = (self.slice(Side::A, count), f.index(0));
+        for chunk in self.chunks(worker, count) {
+            let place = slice.at(tile, chunk);
+            place.store_aligned(zero, place.load_aligned::<F32s>(zero).as_tf32());
+        }
+    }
+
+    /// The chunks of a tile of `count` rows that a thread takes.
+    fn chunks<'f>(self, worker: Worker<'f>, count: i64) -> impl Iterator<Item = Place<'f>> {
+        let slice = self.slice(Side::A, count);
+        let threads = i64::from(THREADS);
+        (0..slice.chunks() / threads).map(move |turn| slice.chunk_of(worker.thread, threads, turn))
+    }
+
+    /// The warp's rows of one tile, which are rounded, times the `columns` rows of another, which go by and are rounded here.
     pub fn product<'f>(
         self,
         f: &'f Function<'f>,
@@ -138,7 +136,7 @@ impl Channels {
             let a = self.slice(Side::A, ROWS).fragment(f, rows, worker.lane, (worker.row, 0), step);
             for two in 0..count / 16 {
                 let first = (f.int32(0), two * 16);
-                let b = self.slice(Side::B, count).fragment(f, columns, worker.lane, first, step);
+                let b = rounded(self.slice(Side::B, count).fragment(f, columns, worker.lane, first, step));
                 for (half, b) in b.chunks_exact(2).enumerate() {
                     let sums = &mut sums[two as usize * 2 + half];
                     *sums = f.tensor_product(Multiplicand::Tf32, &a, b, sums);
@@ -153,7 +151,7 @@ impl Channels {
         vec![vec![f.scalar(0.0); 4]; self.eights() as usize]
     }
 
-    /// sums + weights · rows, the weights a product with as many columns as there are rows.
+    /// sums + weights · rows, which go by: the weights a product with as many columns as there are rows.
     pub fn combine<'f>(
         self,
         f: &'f Function<'f>,
@@ -167,7 +165,7 @@ impl Channels {
             // Columns 2i and 2i + 1 of the weights are taken as columns i and i + 4: as the fragments of the rows are.
             let a = [0, 2, 1, 3].map(|i: usize| weights[i].as_tf32());
             for (tile, sums) in sums.iter_mut().enumerate() {
-                let b = slice.turned_fragment(rows, worker.lane, tile as i64 * 8, step as i64);
+                let b = rounded(slice.turned_fragment(rows, worker.lane, tile as i64 * 8, step as i64));
                 *sums = f.tensor_product(Multiplicand::Tf32, &a, &b, sums);
             }
         }
@@ -205,4 +203,9 @@ impl Channels {
             });
         }
     }
+}
+
+/// To tf32.
+fn rounded(fragment: Fragment<'_>) -> Fragment<'_> {
+    fragment.into_iter().map(|number| number.as_float().as_tf32()).collect()
 }

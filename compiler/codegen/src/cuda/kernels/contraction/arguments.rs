@@ -127,6 +127,11 @@ impl<'f> Operand<'f> {
         K::store(self.row(place), self.dtype, place.column, value);
     }
 
+    /// Where the number of a place is.
+    pub fn at(&self, place: Place<'f>) -> Pointer<'f> {
+        self.row(place).at(place.column)
+    }
+
     /// Where the row of a place begins.
     fn row(&self, place: Place<'f>) -> Pointer<'f> {
         match self.access {

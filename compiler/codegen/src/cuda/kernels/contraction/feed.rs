@@ -1,4 +1,4 @@
-//! From global memory to a slice in shared memory: loaded into registers, computed, rounded, written.
+//! From global memory to a slice in shared memory: loaded into registers, computed, rounded, written; or copied as it is.
 
 use super::arguments::{Arguments, Operand, Place, Quad};
 use crate::cuda::kernels::launch::QUAD;
@@ -11,6 +11,8 @@ pub struct Feed<'a, 'f> {
     pub f: &'f Function<'f>,
     pub arguments: &'a Arguments<'f>,
     pub prologue: Option<&'a (Program, Register)>,
+    /// Whether slices are copied where rows are aligned.
+    pub copies: bool,
     pub slice: Slice,
     pub thread: Int32<'f>,
     pub threads: i64,
@@ -69,6 +71,19 @@ impl<'f> Feed<'_, 'f> {
 
     fn quads_of_chunk(&self) -> i64 {
         self.slice.chunk() / QUAD
+    }
+
+    /// Begins to copy the thread's part of the slice that begins with `k`: zeros where k has ended, and anything that is in the matrix for lanes that are not.
+    pub fn copy(&self, k: Index<'f>, to: Shared<'f>) {
+        let (f, (rows, columns)) = (self.f, self.size());
+        for chunk in self.chunks() {
+            let place = self.place(chunk, 0, k);
+            let along_k = if self.slice.along_k { place.column } else { place.row };
+            let there = along_k.less(self.arguments.k).select(f.int32(16), f.int32(0));
+            let place =
+                Place { row: place.row.or_at_most(rows - 1), column: place.column.or_at_most(columns - QUAD), ..place };
+            f.copy_sixteen(self.matrix().at(place), self.slice.at(to, chunk), there);
+        }
     }
 
     /// Loads the thread's part of the slice that begins with `k`; what is not in the matrix is anything that is.

@@ -1,8 +1,8 @@
-//! The loop over k: one slice is multiplied while the next is on its way.
+//! The loop over k: one slice is multiplied while the next are on their way.
 
 use super::arguments::Arguments;
 use super::feed::{Feed, Loaded};
-use super::tile::Tile;
+use super::tile::{SLICES_COPIED, SLICES_WRITTEN, Tile, copies, slices};
 use crate::cuda::kernels::slice::Side;
 use crate::mlir::{Fragment, Function, Index, Int32, Scalar, Shared, WARP};
 use tfc_compiler::kernel::Contraction;
@@ -66,7 +66,8 @@ pub fn emit<'f>(
             Side::B => (&body.prologue_b, block.column),
         };
         let (slice, threads) = (tile.slice(side, body), tile.threads());
-        Feed { f, arguments, prologue: prologue.as_ref(), slice, thread, threads, outer: block.outer, first }
+        let (prologue, copies, outer) = (prologue.as_ref(), copies(side, body), block.outer);
+        Feed { f, arguments, prologue, copies, slice, thread, threads, outer, first }
     };
     let main_loop = MainLoop { f, tile, a: feed(Side::A), b: feed(Side::B), worker: Worker::new(tile, thread), shared };
     let nothing = vec![vec![f.scalar(0.0); 4]; (tile.warp_rows / 16 * tile.warp_columns / 8) as usize];
@@ -93,46 +94,71 @@ struct MainLoop<'a, 'f> {
     shared: Shared<'f>,
 }
 
-impl<'f> MainLoop<'_, 'f> {
+impl<'a, 'f> MainLoop<'a, 'f> {
     fn run(&self, k: Index<'f>, aligned: bool, sums: Sums<'f>) -> Sums<'f> {
         let (f, depth) = (self.f, self.tile.depth);
-        let load = |k| (self.a.load(k, aligned), self.b.load(k, aligned));
-        let (sums, _) = f.carry(f.index(0), k, depth, (sums, load(f.index(0))), |k, (sums, loaded)| {
-            let (a, b) = self.slices(k);
-            self.write(loaded, k, aligned, (a, b));
+        let (copied, loaded): (Vec<&Feed>, Vec<&Feed>) =
+            [&self.a, &self.b].into_iter().partition(|feed| aligned && feed.copies);
+        let copy = |k: Index<'f>| {
+            copied.iter().for_each(|feed| feed.copy(k, self.slice(feed, k, SLICES_COPIED)));
+            f.commit_copies();
+        };
+        let load = |k| loaded.iter().map(|feed| feed.load(k, aligned)).collect::<Vec<Loaded>>();
+        if !copied.is_empty() {
+            (0..SLICES_COPIED - 1).for_each(|slice| copy(f.index(slice * depth)));
+        }
+        let ahead = self.tile.ahead;
+        let first: Vec<Vec<Loaded>> = (0..ahead).map(|turn| load(f.index(turn * depth))).collect();
+        let (sums, _) = f.carry(f.index(0), k, depth, (sums, first), |k, (sums, mut coming)| {
+            for (feed, numbers) in loaded.iter().zip(coming.remove(0)) {
+                feed.write(numbers, k, aligned, self.slice(feed, k, SLICES_WRITTEN));
+            }
             // On their way while this thread waits and multiplies. LLVM would move them to where they are used, but for the barrier.
-            let next = load(k + depth);
+            coming.push(load(k + ahead * depth));
+            if !copied.is_empty() {
+                f.await_copies(SLICES_COPIED - 2);
+            }
             // One barrier a turn is enough: who writes a slice again has passed the barrier of the turn between, which all reach after reading it.
             f.barrier();
-            (self.multiply(a, b, sums), next)
+            if !copied.is_empty() {
+                // To where the slice of the last turn was.
+                copy(k + (SLICES_COPIED - 1) * depth);
+            }
+            (self.multiply(k, aligned, sums), coming)
         });
+        if !copied.is_empty() {
+            // What was copied behind the end of k is zeros, which must not come late.
+            f.await_copies(0);
+        }
         sums
     }
 
-    fn write(&self, (a, b): (Loaded<'f>, Loaded<'f>), k: Index<'f>, aligned: bool, to: (Shared<'f>, Shared<'f>)) {
-        self.a.write(a, k, aligned, to.0);
-        self.b.write(b, k, aligned, to.1);
-    }
-
-    /// Where the slices that begin with k are: those of two turns lie one after the other.
-    fn slices(&self, k: Index<'f>) -> (Shared<'f>, Shared<'f>) {
+    /// Where the slice that begins with k is: those of so many turns lie one after the other.
+    fn slice(&self, feed: &Feed<'a, 'f>, k: Index<'f>, turns: i64) -> Shared<'f> {
         let words = |bytes: i64| bytes / size_of::<f32>() as i64;
-        let (a, b) = (words(self.a.slice.bytes()), words(self.b.slice.bytes()));
-        let turn = k / self.tile.depth % 2;
-        let first = self.shared.at(turn * (a + b));
-        (first, first.at(self.f.index(a)))
+        let first = match feed.slice.side {
+            Side::A => 0,
+            Side::B => words(self.a.slice.bytes()) * slices(self.a.copies),
+        };
+        self.shared.at(k / self.tile.depth % turns * words(feed.slice.bytes()) + first)
     }
 
-    fn multiply(&self, a: Shared<'f>, b: Shared<'f>, mut sums: Sums<'f>) -> Sums<'f> {
+    fn multiply(&self, k: Index<'f>, aligned: bool, mut sums: Sums<'f>) -> Sums<'f> {
         let (f, tile, worker) = (self.f, self.tile, self.worker);
         let multiplicand = self.a.slice.multiplicand;
         for step in 0..tile.depth / multiplicand.depth() {
-            let fragments = |feed: &Feed<'_, 'f>, slice, first: Int32<'f>, lanes: i64| -> Vec<Fragment<'f>> {
+            let fragments = |feed: &Feed<'a, 'f>, first: Int32<'f>, lanes: i64| -> Vec<Fragment<'f>> {
+                let copied = aligned && feed.copies;
+                let slice = self.slice(feed, k, slices(copied));
                 let fragment = |i| feed.slice.fragment(f, slice, worker.lane, (first, i), step);
-                (0..lanes).step_by(16).map(fragment).collect()
+                let round = |fragment: Fragment<'f>| match copied {
+                    true => fragment.into_iter().map(|number| number.as_float().as_tf32()).collect(),
+                    false => fragment,
+                };
+                (0..lanes).step_by(16).map(fragment).map(round).collect()
             };
-            let a = fragments(&self.a, a, worker.row, tile.warp_rows);
-            let b = fragments(&self.b, b, worker.column, tile.warp_columns);
+            let a = fragments(&self.a, worker.row, tile.warp_rows);
+            let b = fragments(&self.b, worker.column, tile.warp_columns);
             let b: Vec<&[Int32]> = b.iter().flat_map(|two| two.chunks_exact(2)).collect();
             for (i, a) in a.iter().enumerate() {
                 for (j, b) in b.iter().enumerate() {

@@ -1,8 +1,8 @@
 //! A matrix product on tensor cores, with programs on what is loaded and what is stored.
 //!
-//! A block computes a tile of C. Its threads load the next slices of A and B into registers while the present ones, in shared memory, are multiplied; what is
-//! loaded is computed and rounded once, on its way to shared memory. That is why copies that bypass registers are not used: operands are f32 in memory, and
-//! what is multiplied is bf16 or rounded tf32. Finished sums go through shared memory, so that the epilogue is a short loop over rows that reads and writes
+//! A block computes a tile of C. Slices of A and B are in shared memory, in a ring: the next are on their way while the present ones are multiplied. An operand of
+//! tf32 that nothing is computed of is copied around the registers, three slices ahead, and rounded as fragments are read. Others pass through registers, one
+//! slice ahead: they are computed and rounded once, on their way to shared memory ([`tile::copies`] says why). Finished sums go through shared memory, so that the epilogue is a short loop over rows that reads and writes
 //! four numbers at a time.
 
 mod arguments;
@@ -25,7 +25,7 @@ pub fn geometry(architecture: Architecture, body: &Contraction) -> Geometry {
     Geometry {
         threads: tile.threads() as u32,
         blocks: Extent::Product(blocks.to_vec()),
-        shared_bytes: tile.shared_bytes() as u32,
+        shared_bytes: tile.shared_bytes(body) as u32,
     }
 }
 

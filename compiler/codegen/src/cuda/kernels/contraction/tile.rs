@@ -15,6 +15,8 @@ pub struct Tile {
     pub depth: i64,
     pub warp_rows: i64,
     pub warp_columns: i64,
+    /// How many slices of an operand that passes through registers are there, or on their way there, while another is multiplied.
+    pub ahead: i64,
 }
 
 /// Rows, columns, and those of a warp; eight warps each. Wide and high ones are for operands that are expensive to compute: each is computed once for every
@@ -26,27 +28,43 @@ const CANDIDATES: [[i64; 4]; 5] =
 /// them has no room in registers.
 const SLICE_BYTES: i64 = 64;
 
+/// Slices of an operand in shared memory: of one that is copied, three on their way while one is multiplied; of one that threads write, the next beside it.
+pub const SLICES_COPIED: i64 = 4;
+pub const SLICES_WRITTEN: i64 = 2;
+
 /// Registers of a thread beside sums, what is loaded and fragments: addresses, and what a prologue computes with. ptxas took 60 to 90.
 const OTHER_REGISTERS: i64 = 72;
+/// Where k runs along the rows of A, fragments are turned, and addresses cannot be shared.
+const TURNED_REGISTERS: i64 = 32;
 /// A thread has no more than 255.
 const MOST_REGISTERS: i64 = 240;
 /// What waiting at barriers costs where no second block computes meanwhile.
 const ALONE: f64 = 1.2;
+/// Cycles until a number from memory is there: on Ampere and Hopper between 200 and 300 from the second-level cache, up to 800 from beyond it (arXiv 2402.13499).
+const LATENCY: f64 = 600.0;
+/// The most slices ahead in registers.
+const MOST_AHEAD: i64 = 2;
 
 impl Tile {
     /// The candidate that takes the fewest cycles for each product of two numbers, of those that fit.
     pub fn choose(architecture: Architecture, body: &Contraction) -> Tile {
         let fits = |tile: &Tile| {
-            tile.registers(body) <= MOST_REGISTERS && tile.shared_bytes() <= architecture.shared_bytes_of_block
+            tile.registers(body) <= MOST_REGISTERS && tile.shared_bytes(body) <= architecture.shared_bytes_of_block
         };
         let cost = |tile: &Tile| tile.cycles(architecture, body) / (tile.rows * tile.columns) as f64;
         let depth = SLICE_BYTES / Multiplicand::from(body.precision).bytes();
-        let tile =
-            |[rows, columns, warp_rows, warp_columns]: [i64; 4]| Tile { rows, columns, depth, warp_rows, warp_columns };
-        let candidates = CANDIDATES.map(tile);
-        let best = candidates.into_iter().filter(fits).min_by(|a, b| cost(a).total_cmp(&cost(b)));
+        let tile = |[rows, columns, warp_rows, warp_columns]: [i64; 4], ahead| Tile {
+            rows,
+            columns,
+            depth,
+            warp_rows,
+            warp_columns,
+            ahead,
+        };
+        let candidates = (1..=MOST_AHEAD).flat_map(|ahead| CANDIDATES.map(|shape| tile(shape, ahead)));
+        let best = candidates.filter(fits).min_by(|a, b| cost(a).total_cmp(&cost(b)));
         // The last is the smallest: a prologue that has no room there may spill, and is still right.
-        best.unwrap_or(candidates[4])
+        best.unwrap_or(tile(CANDIDATES[4], 1))
     }
 
     pub fn threads(self) -> i64 {
@@ -61,9 +79,10 @@ impl Tile {
         Slice { side, multiplicand: body.precision.into(), along_k, lanes, depth: self.depth }
     }
 
-    /// Two slices of A and B, or afterwards the sums.
-    pub fn shared_bytes(self) -> i64 {
-        let slices = 2 * (self.rows + self.columns) * SLICE_BYTES;
+    /// Slices of A and B, or afterwards the sums.
+    pub fn shared_bytes(self, body: &Contraction) -> i64 {
+        let bytes = |side, lanes: i64| slices(copies(side, body)) * lanes * SLICE_BYTES;
+        let slices = bytes(Side::A, self.rows) + bytes(Side::B, self.columns);
         slices.max(self.rows * self.sums_pitch() * size_of::<f32>() as i64)
     }
 
@@ -75,12 +94,14 @@ impl Tile {
     pub fn registers(self, body: &Contraction) -> i64 {
         let sums = self.rows * self.columns / self.threads();
         let fragments = self.warp_rows / 16 * 4 + self.warp_columns / 8 * 2;
-        let loaded = |lanes: i64, prologue: &Prologue| {
-            let quads = lanes * self.depth / 4 / self.threads();
-            quads * (4 * (1 + matrices(prologue, body)) + ones(prologue, body))
+        let loaded = |side, lanes: i64, prologue: &Prologue| {
+            let quads = if copies(side, body) { 0 } else { lanes * self.depth / 4 / self.threads() };
+            self.ahead * quads * (4 * (1 + matrices(prologue, body)) + ones(prologue, body))
         };
-        let (a, b) = (loaded(self.rows, &body.prologue_a), loaded(self.columns, &body.prologue_b));
-        sums + fragments + a + b + OTHER_REGISTERS
+        let a = loaded(Side::A, self.rows, &body.prologue_a);
+        let b = loaded(Side::B, self.columns, &body.prologue_b);
+        let turned = if body.transpose_a { TURNED_REGISTERS } else { 0 };
+        sums + fragments + a + b + turned + OTHER_REGISTERS
     }
 
     /// Cycles of a multiprocessor for one k of the tile: those of the unit that has most to do.
@@ -94,15 +115,38 @@ impl Tile {
         let shared = (rows + columns + read) * bytes / architecture.shared_bytes_per_cycle;
         let loaded = |lanes: f64, prologue: &Prologue| lanes * (1 + matrices(prologue, body)) as f64 * 4.0;
         let memory = loaded(rows, &body.prologue_a) + loaded(columns, &body.prologue_b);
-        let computed = rows * prologue_cost(&body.prologue_a, body.precision)
-            + columns * prologue_cost(&body.prologue_b, body.precision);
+        // What is copied is rounded by each warp that multiplies it.
+        let computed = |side, lanes: f64, of_warp: i64, prologue: &Prologue| match copies(side, body) {
+            true => warps * of_warp as f64,
+            false => lanes * prologue_cost(prologue, body.precision),
+        };
+        let computed = computed(Side::A, rows, self.warp_rows, &body.prologue_a)
+            + computed(Side::B, columns, self.warp_columns, &body.prologue_b);
         let busiest = products
             .max(shared)
             .max(memory / architecture.memory_bytes_per_cycle)
             .max(computed / architecture.f32_per_cycle);
-        let resident = architecture.registers / (self.registers(body) * self.threads());
+        let resident = (architecture.registers / (self.registers(body) * self.threads())).max(1);
+        let ahead = [Side::A, Side::B].map(|side| if copies(side, body) { SLICES_COPIED - 1 } else { self.ahead });
+        let waited = LATENCY / (self.depth * ahead[0].min(ahead[1]) * resident) as f64;
+        let busiest = busiest.max(waited);
         if resident < 2 { busiest * ALONE } else { busiest }
     }
+}
+
+/// Whether an operand goes from memory to shared memory as it is, around registers: f32 that nothing is computed of before it is rounded to tf32. What is rounded
+/// to bf16 is rounded once, on its way: shared memory, whose rate is the limit there, then moves half as many bytes.
+pub fn copies(side: Side, body: &Contraction) -> bool {
+    let prologue = match side {
+        Side::A => &body.prologue_a,
+        Side::B => &body.prologue_b,
+    };
+    prologue.is_none() && Multiplicand::from(body.precision) == Multiplicand::Tf32
+}
+
+/// How many of its slices are in shared memory.
+pub fn slices(copied: bool) -> i64 {
+    if copied { SLICES_COPIED } else { SLICES_WRITTEN }
 }
 
 type Prologue = Option<(Program, Register)>;
@@ -194,7 +238,8 @@ mod tests {
                 assert_eq!(size(chosen(Some(Unary::Relu), None)), (128, 128));
                 assert_eq!(size(chosen(Some(Unary::GeluTanh), None)), (64, 256));
                 assert_eq!(size(chosen(None, Some(Unary::GeluTanh))), (256, 64));
-                assert!(chosen(Some(Unary::GeluTanh), None).shared_bytes() <= architecture.shared_bytes_of_block);
+                let body = contraction(precision, Some(Unary::GeluTanh), None);
+                assert!(Tile::choose(architecture, &body).shared_bytes(&body) <= architecture.shared_bytes_of_block);
             }
         }
     }

@@ -14,10 +14,23 @@ pub use columns::{emit as emit_columns, geometry as column_geometry};
 use super::launch::{LANES, THREADS, WARPS};
 use crate::mlir::{Function, GpuLaunch};
 use tfc_compiler::executable::{Extent, Geometry};
-use tfc_compiler::kernel::{Inner, Kernel, ProgramOp, RowProgram};
+use tfc_compiler::kernel::{ColumnReduction, Inner, Kernel, ProgramOp, RowAccess, RowProgram};
 
-/// Of a thread, at most: 64 keep half the warps of a multiprocessor.
-pub const REGISTERS: i64 = 64;
+/// Of a thread, as ptxas took them: what is loaded four at a time is held, in a column reduction for several rows at once.
+pub fn registers(body: &RowProgram) -> i64 {
+    (64 + 12 * quads(&body.access)).min(MOST_REGISTERS)
+}
+
+pub fn column_registers(body: &ColumnReduction) -> i64 {
+    (64 + 28 * quads(&body.access)).min(MOST_REGISTERS)
+}
+
+/// That a block of [`THREADS`] can have.
+const MOST_REGISTERS: i64 = 255;
+
+fn quads(access: &[RowAccess]) -> i64 {
+    access.iter().filter(|access| access.inner == Inner::Unit).count() as i64
+}
 
 pub fn geometry(body: &RowProgram) -> Geometry {
     let rows = Extent::Product((0..body.outer_rank.into()).map(Extent::Size).collect());
