@@ -149,7 +149,8 @@ impl<M: Memory> Growth<'_, M> {
         let mut grown = allocate(size * self.to_shape.iter().product::<usize>(), self.room)?;
         if self.from.len() > 0 {
             let runs = super::overlap::runs(self.from_shape, self.to_shape);
-            grown.copy(self.from, &mut runs.into_iter().map(|(from, to, count)| (size * from, size * to, size * count)))?;
+            let in_bytes = |(from, to, count)| (size * from, size * to, size * count);
+            grown.copy(self.from, &mut runs.into_iter().map(in_bytes))?;
         }
         Ok(grown)
     }
