@@ -2,7 +2,7 @@
 
 use crate::graph::DType;
 
-/// The precision of a stage. It is about operands of products alone: moments, gradients, sums and everything between two products are f32, and the
+/// The precision of a stage. It is about operands of products alone, those of attention as its kernels say: moments, gradients, sums and everything between two products are f32, and the
 /// weights that training works on. Where nothing trains, weights are stored as they are multiplied ([`crate::passes::weights`]), tables that rows
 /// are looked up in among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
