@@ -33,7 +33,8 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'
     let numbers = Numbers::new(body.precision, f.vectors());
     let product = Product { f, body, numbers, arguments, computed, sums };
     let items = arguments.n.ceiling_division(Contraction::FEW_COLUMNS);
-    f.when(launch.begin.less(launch.end), || {
+    // Of no rows there is no last that could stand in for those beyond the edge.
+    f.when(launch.begin.less(launch.end) & f.index(0).less(arguments.m), || {
         f.each(launch.begin / items, (launch.end + items - 1) / items, 1, |outer| {
             let first = (launch.begin - outer * items).or_at_least(f.index(0));
             let end = (launch.end - outer * items).or_at_most(items);
