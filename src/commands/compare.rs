@@ -6,7 +6,7 @@ use crate::stop::Outcome;
 use serde_json::json;
 use similar::{ChangeTag, TextDiff};
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tfc_runtime::Result;
 use tfc_runtime::metrics::{Entry, Event};
 use tfc_runtime::record::measured;
@@ -17,7 +17,7 @@ pub fn run(command: &Compare, console: &Console) -> Outcome {
     let groups = groups(command)?;
     let summaries: Vec<Summary> = groups.iter().map(summary).collect();
     let text = match command.format {
-        Format::Text => table(&summaries) + &differences(&command.runs)?,
+        Format::Text => table(&summaries) + &differences(&leaders(&command.runs))?,
         Format::Json => {
             let one = |s: &Summary| {
                 json!({ "name": s.name, "seeds": s.seeds, "steps": s.steps, "tokens": s.tokens, "flops": s.flops,
@@ -39,7 +39,7 @@ fn groups(command: &Compare) -> Result<Vec<Group>> {
     let mut groups: Vec<Group> = Vec::new();
     for path in &command.runs {
         let run = measured(path)?;
-        let name = without_seed(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
+        let name = group_name(path);
         match groups.iter_mut().find(|group| group.name == name) {
             Some(group) => group.runs.push(run),
             None => groups.push(Group { name, runs: vec![run] }),
@@ -48,11 +48,19 @@ fn groups(command: &Compare) -> Result<Vec<Group>> {
     Ok(groups)
 }
 
-fn without_seed(name: &str) -> String {
+/// The name of a run's folder without its seed.
+fn group_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     match name.rsplit_once("-s") {
         Some((stem, seed)) if !seed.is_empty() && seed.bytes().all(|b| b.is_ascii_digit()) => stem.to_string(),
-        Some(_) | None => name.to_string(),
+        Some(_) | None => name.into_owned(),
     }
+}
+
+/// The first run of each group: the others differ from it in their seeds alone.
+fn leaders(runs: &[PathBuf]) -> Vec<&Path> {
+    let is_first = |i: usize| runs[..i].iter().all(|before| group_name(before) != group_name(&runs[i]));
+    (0..runs.len()).filter(|&i| is_first(i)).map(|i| runs[i].as_path()).collect()
 }
 
 /// Where the runs of a group ended.
@@ -112,7 +120,7 @@ fn table(summaries: &[Summary]) -> String {
 }
 
 /// How the spec of each run differs from the first's.
-fn differences(runs: &[std::path::PathBuf]) -> Result<String> {
+fn differences(runs: &[&Path]) -> Result<String> {
     let spec = |run: &Path| read_text(&run.join("model.tfm"));
     let Some((first, others)) = runs.split_first() else { return Ok(String::new()) };
     let base = spec(first)?;

@@ -85,6 +85,7 @@ fn runs_are_compared() {
     let arguments = ["compare", &runs[0], &runs[1], &runs[2], "--svg", "compared.svg"];
     let text = workplace.succeed(&arguments);
     assert!(text.contains("+ let width = 16"), "{text}");
+    assert_eq!(text.matches(" against ").count(), 1, "runs that differ in their seeds alone do not differ: {text}");
     let seeds = |run: &str| text.lines().find(|line| line.starts_with(run)).and_then(|l| l.split_whitespace().nth(1));
     assert_eq!([seeds("tiny-width=8 "), seeds("tiny-width=16 ")], [Some("2"), Some("1")], "{text}");
     assert!(String::from_utf8_lossy(&workplace.read("compared.svg")).contains("<svg"));

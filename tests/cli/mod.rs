@@ -6,6 +6,7 @@ mod commands;
 #[cfg(target_os = "linux")]
 mod cuda;
 mod cuda_sim;
+mod growth_study;
 mod images;
 mod memory;
 mod official;

@@ -6,7 +6,7 @@ use crate::size::Size;
 use tfc_grammar::{Color, Sources, render_all};
 
 /// Every spec, and the parameters of its stages where they are known.
-const ZOO: [(&str, &[i64]); 22] = [
+const ZOO: [(&str, &[i64]); 27] = [
     ("bench-small124", &[151_881_216]),
     ("bench-tiny", &[5_243_392]),
     ("gpt2-124m", &[124_439_808]),
@@ -17,6 +17,12 @@ const ZOO: [(&str, &[i64]); 22] = [
     ("growth-354m-to-757m-released", &[353_503_232, 756_156_416]),
     // 4 blocks get 3072 feed-forward tokens of 2 * 768 each.
     ("growth-new-only", &[151_881_216, 151_881_216 + 4 * 3072 * 2 * 768]),
+    // In each of 3 blocks 4 groups of n tokens and one of 4 * n, of 2 * 64 numbers each; embedding and norm.
+    ("growth-study/grown", &[274_560, 458_880, 1_835_136]),
+    ("growth-study/large", &[1_835_136]),
+    ("growth-study/large-half", &[1_835_136]),
+    ("growth-study/small", &[274_560]),
+    ("growth-study/transformer", &[1_834_272]),
     ("jax-variant", &[123_569_664 + 50_304 * 768]),
     ("llama-151m", &[151_309_056]),
     ("nested-dropout", &[]),
@@ -43,8 +49,8 @@ impl Loader for Specs {
         std::fs::read(format!("{root}{path}")).map_err(|error| error.to_string())
     }
 
-    fn vocabulary(&self, _: &str) -> Result<u64, String> {
-        Ok(50_257)
+    fn vocabulary(&self, path: &str) -> Result<u64, String> {
+        Ok(if path == "data/growth-study/tokenizer.json" { 4096 } else { 50_257 })
     }
 }
 
@@ -74,14 +80,19 @@ fn every_spec_checks_and_has_its_size() {
 
 #[test]
 fn the_zoo_is_all_of_the_specs() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../specs");
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
-    let names = entries.map(|name| name.to_string_lossy().into_owned());
-    let mut specs: Vec<String> = names.filter(|name| name != "README.md").collect();
+    let mut specs = [specs_in(""), specs_in("growth-study/")].concat();
     specs.sort();
     let mut zoo = ZOO.map(|(name, _)| format!("{name}.tfm")).to_vec();
     zoo.sort();
     assert_eq!(specs, zoo);
+}
+
+/// The specs of a folder below `specs/`, but not those of folders in it.
+fn specs_in(folder: &str) -> Vec<String> {
+    let path = format!("{}/../specs/{folder}", env!("CARGO_MANIFEST_DIR"));
+    let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap());
+    let names = entries.filter(|entry| !entry.file_type().unwrap().is_dir()).map(|entry| entry.file_name());
+    names.filter(|name| name != "README.md").map(|name| format!("{folder}{}", name.to_string_lossy())).collect()
 }
 
 #[test]
