@@ -29,6 +29,9 @@ train {
 }
 
 grow {
+  init = (keys = zero, values = normal(0.02))
+  scale = keep
+
   stage "small" { steps = 20 }
   stage "large" { ffn = 16  steps = 20  expect preserve(1e-5) }
 }

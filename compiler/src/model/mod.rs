@@ -19,9 +19,9 @@ pub use amount::Amount;
 pub use paths::{PathPart, PathPattern, PatternPart, path_parts};
 pub use program::{Application, Primitive, Program, ValueId, ValueType};
 pub use recipe::{
-    Augment, Cadence, Corpus, DataRecipe, Documents, End, Experiment, Growth, GrowthInit, Horizon, Images, Metric,
-    Optimizer, Preservation, Rows, Rule, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource,
-    TrainRecipe, Until, Validation,
+    Augment, Cadence, Corpus, DataRecipe, Documents, Drawn, End, Experiment, Growth, GrowthInit, Horizon, Images,
+    Metric, Optimizer, Preservation, Rows, Rule, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage,
+    TokenizerSource, TrainRecipe, Until, Validation,
 };
 pub use state::StageScales;
 

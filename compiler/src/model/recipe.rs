@@ -45,10 +45,20 @@ pub struct Growth {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum GrowthInit {
-    /// Distributions of the new rows of keys and of values, and of other parameters (None: as the model's init draws them).
-    New { keys: Option<super::Init>, values: Option<super::Init> },
+    /// Where the new rows of keys and of values come from; those of other parameters are as the model draws them.
+    New { keys: Drawn, values: Drawn },
     /// Each key r times, its value divided by r, optionally with relative noise.
     Split { noise: f64 },
+}
+
+/// What new rows are drawn from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Drawn {
+    /// The model's own init.
+    AsModel,
+    /// The normal distribution about zero that is as wide as the old rows are: its deviation is their root mean square.
+    AsOld,
+    From(super::Init),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! What the prover is told of one growth: the sizes on both sides, what the new rows of each parameter hold, and what
 //! becomes of the scales.
 
-use crate::model::{Amount, GrowthInit, Init, Model, Parameter, Role, Scale, ScalePolicy};
+use crate::model::{Amount, Drawn, GrowthInit, Init, Model, Parameter, Role, Scale, ScalePolicy};
 use crate::size::{Size, SizeValues};
 
 /// One growth, as facts about the graph's sources.
@@ -129,13 +129,19 @@ fn new_rows(parameter: &Parameter, init: &GrowthInit, sizes: &SizeValues) -> New
         | Role::NormWeight
         | Role::NormBias
         | Role::Bias
-        | Role::Free => ("rows", &None),
+        | Role::Free => ("rows", &Drawn::AsModel),
     };
+    let random = || NewRows::Drawn(format!("new {what} are random"));
     let drawn = |spread: &Amount| match spread.eval(sizes) {
         0.0 => NewRows::Number(0.0, format!("new {what} are zero")),
-        _ => NewRows::Drawn(format!("new {what} are random")),
+        _ => random(),
     };
-    match chosen.as_ref().unwrap_or(&parameter.init) {
+    let init = match chosen {
+        Drawn::AsModel => &parameter.init,
+        Drawn::AsOld => return random(),
+        Drawn::From(init) => init,
+    };
+    match init {
         Init::Zero => NewRows::Number(0.0, format!("new {what} are zero")),
         Init::One => NewRows::Number(1.0, format!("new {what} are one")),
         Init::Normal { std } => drawn(std),

@@ -17,9 +17,9 @@ pub use session::FakeSession;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::graph::{Builder, Graph, Type};
 use tfc_compiler::model::{
-    Amount, Cadence, Corpus, DataRecipe, Documents, End, Experiment, Growth, GrowthInit, Horizon, Init, InputKind,
-    Model, ModelInput, Optimizer, Parameter, Program, Role, Scale, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan,
-    Stage, TokenAxis, TokenGroup, TokenizerSource, TrainRecipe, ValueId,
+    Amount, Cadence, Corpus, DataRecipe, Documents, Drawn, End, Experiment, Growth, GrowthInit, Horizon, Init,
+    InputKind, Model, ModelInput, Optimizer, Parameter, Program, Role, Scale, ScalePolicy, Schedule, ScheduleKind,
+    ScheduleSpan, Stage, TokenAxis, TokenGroup, TokenizerSource, TrainRecipe, ValueId,
 };
 use tfc_compiler::precision::Precision;
 use tfc_compiler::size::{Size, Symbol, Symbols};
@@ -79,9 +79,9 @@ pub fn steps(steps: u64) -> End {
 
 /// Growth that preserves the function.
 pub fn zero_keys() -> Growth {
-    let values = Some(Init::Normal { std: Amount::Number(0.1) });
+    let values = Drawn::From(Init::Normal { std: Amount::Number(0.1) });
     Growth {
-        init: GrowthInit::New { keys: Some(Init::Zero), values },
+        init: GrowthInit::New { keys: Drawn::From(Init::Zero), values },
         scale: ScalePolicy::Keep,
         keep_optimizer: true,
         continue_data: true,

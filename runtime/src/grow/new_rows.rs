@@ -1,10 +1,10 @@
 //! New rows drawn from the distributions that a stage gives for keys and values, or from the model's own.
 
 use crate::checkpoint::State;
-use crate::device::{Session, shape_at};
+use crate::device::{HostTensor, Session, shape_at};
 use crate::random::{Purpose, Stream};
 use crate::{Result, init, rows};
-use tfc_compiler::model::{Init, Model, Role};
+use tfc_compiler::model::{Amount, Drawn, Init, Model, Role};
 use tfc_compiler::size::SizeValues;
 use tfc_compiler::storage::Storage;
 
@@ -17,25 +17,30 @@ pub fn draw(
     session: &mut dyn Session,
     state: &State,
     before: &SizeValues,
-    [keys, values]: [&Option<Init>; 2],
+    [keys, values]: [&Drawn; 2],
 ) -> Result<()> {
     for (i, parameter) in model.parameters.iter().enumerate() {
         let shape = shape_at(&parameter.shape, session.sizes());
         let grown = rows::grown(parameter, &shape, before);
         let Some(first) = grown.first() else { continue };
-        let given = match parameter.role {
-            Role::Keys => keys.as_ref(),
-            Role::Values => values.as_ref(),
+        let drawn = match parameter.role {
+            Role::Keys => keys,
+            Role::Values => values,
             Role::Embedding
             | Role::Linear
             | Role::Positions
             | Role::NormWeight
             | Role::NormBias
             | Role::Bias
-            | Role::Free => None,
+            | Role::Free => &Drawn::AsModel,
         };
-        let init = given.unwrap_or(&parameter.init);
-        if *init == Init::Zero {
+        let storage = Storage::Parameter(i as u32);
+        let init = match drawn {
+            Drawn::AsModel => parameter.init.clone(),
+            Drawn::AsOld => as_wide(&session.read(storage)?, shape_at(&parameter.shape, before).iter().product()),
+            Drawn::From(init) => init.clone(),
+        };
+        if init == Init::Zero {
             // As the session has left them.
             continue;
         }
@@ -43,9 +48,8 @@ pub fn draw(
         let mut drawn = vec![0f32; shape.iter().product()];
         // Numbers are counted by one axis, whichever of them grew, so that no two elements share one.
         let rows = if grown.len() == 1 { first.new.clone() } else { 0..first.layout.rows };
-        init::draw(init, session.sizes(), &stream, first.layout, rows, &mut drawn);
+        init::draw(&init, session.sizes(), &stream, first.layout, rows, &mut drawn);
 
-        let storage = Storage::Parameter(i as u32);
         let mut tensor = session.read(storage)?;
         for axis in &grown {
             axis.new.clone().flat_map(|row| axis.layout.pieces(row)).for_each(|piece| tensor.put(piece, &drawn));
@@ -53,4 +57,10 @@ pub fn draw(
         session.write(storage, &tensor)?;
     }
     Ok(())
+}
+
+/// Normal, as wide as the `elements` numbers that are not new: new ones are still zero.
+fn as_wide(tensor: &HostTensor, elements: usize) -> Init {
+    let squares = tensor.to_f64().iter().map(|x| x * x).sum::<f64>();
+    Init::Normal { std: Amount::Number((squares / elements.max(1) as f64).sqrt()) }
 }

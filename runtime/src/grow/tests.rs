@@ -6,7 +6,7 @@ use crate::device::HostTensor;
 use crate::fake::{self, BIAS, FakeSession, KEYS, Numbers, VALUES};
 use crate::random::{Purpose, Stream};
 use crate::train::Batches;
-use tfc_compiler::model::{Growth, ScalePolicy};
+use tfc_compiler::model::{Drawn, Growth, ScalePolicy};
 use tfc_compiler::storage::RowState;
 use tfc_compiler::storage::Storage;
 
@@ -88,12 +88,29 @@ fn what_growth_did_is_a_sentence() {
 
 #[test]
 fn the_models_own_init_draws_both() {
-    let init = GrowthInit::New { keys: None, values: None };
+    let init = GrowthInit::New { keys: Drawn::AsModel, values: Drawn::AsModel };
     let (compiled, mut session, mut state) = grown_up(4, 6, Growth { init, ..fake::zero_keys() });
     grow(&compiled, &mut session, &mut state, 1).unwrap();
     let mut drawn = [0f32; 6];
     Stream::new(7, Purpose::Growth, "layer.keys", 40).fill_normal(12, 0.5, &mut drawn);
     assert_eq!(numbers(&session, Storage::Parameter, KEYS)[12..], drawn.map(f64::from));
+}
+
+#[test]
+fn new_rows_are_as_wide_as_the_old() {
+    let init = GrowthInit::New { keys: Drawn::AsOld, values: Drawn::AsOld };
+    let (compiled, mut session, mut state) = grown_up(4, 6, Growth { init, ..fake::zero_keys() });
+    let old = [KEYS, VALUES].map(|i| numbers(&session, Storage::Parameter, i));
+    grow(&compiled, &mut session, &mut state, 1).unwrap();
+    for (i, old) in [KEYS, VALUES].into_iter().zip(old) {
+        let width = (old.iter().map(|x| x * x).sum::<f64>() / old.len() as f64).sqrt();
+        let now = numbers(&session, Storage::Parameter, i);
+        let path = &compiled.model.parameters[i].path;
+        let mut drawn = vec![0f32; now.len() - old.len()];
+        Stream::new(7, Purpose::Growth, path, 40).fill_normal(old.len() as u64, width, &mut drawn);
+        assert_eq!(now[..old.len()], old);
+        assert_eq!(now[old.len()..], drawn.iter().map(|x| f64::from(*x)).collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::arguments::{Signature, as_call};
 use super::block::{Block, Layers};
 use super::field::FieldName;
 use crate::check::value::{Argument, Value, ValueKind};
-use crate::model::{Amount, Growth, GrowthInit, Init, Preservation, ScalePolicy};
+use crate::model::{Amount, Drawn, Growth, GrowthInit, Init, Preservation, ScalePolicy};
 use tfc_grammar::{Code, Diagnostic, Span};
 
 const SPLIT: Signature = Signature { parameters: &["noise"], flags: &[] };
@@ -14,17 +14,17 @@ const PRESERVE: Signature = Signature { parameters: &["tolerance"], flags: &[] }
 const NORMAL: Signature = Signature { parameters: &["std"], flags: &[] };
 const UNIFORM: Signature = Signature { parameters: &["bound"], flags: &[] };
 
-/// Draws one of the two halves of a token, as the model draws it where None.
-type Half = Option<Init>;
-
 impl Recipe<'_> {
-    /// What is not said preserves the function and goes on: zero keys, values as the model draws them, everything kept.
-    pub fn growth(&self, layers: &Layers, place: Span) -> Option<Growth> {
+    /// What is not said is what the growth study found best: keys as wide as the old, values of zero, scales that follow their
+    /// rules, everything else kept.
+    pub fn growth(&self, layers: &Layers, place: Span, grows: bool) -> Option<Growth> {
         let value = |name| layers.value(self, name);
         let kept = [("keep", true), ("reset", false)];
         let cursors = [("continue", true), ("restart", false)];
-        let init = value(FieldName::Init).map_or(Some(PRESERVING), |value| self.growth_init(&value));
-        let scale = value(FieldName::Scale).map_or(Some(ScalePolicy::Keep), |value| self.scale_policy(&value));
+        // Where nothing grows, what an earlier stage kept stays.
+        let usual_scale = if grows { ScalePolicy::Retune { over: 0 } } else { ScalePolicy::Keep };
+        let init = value(FieldName::Init).map_or(Some(FASTEST), |value| self.growth_init(&value));
+        let scale = value(FieldName::Scale).map_or(Some(usual_scale), |value| self.scale_policy(&value));
         let keep_optimizer = value(FieldName::Moments).map_or(Some(true), |value| self.choice(&value, &kept));
         let continue_data = value(FieldName::DataCursor).map_or(Some(true), |value| self.choice(&value, &cursors));
         let expect = layers.stage.and_then(|stage| self.expectation(stage));
@@ -58,7 +58,7 @@ impl Recipe<'_> {
 
     /// `(keys = zero, values = normal(0.02))`; the half that is not named is drawn as the model's.
     fn halves(&self, value: &Value, halves: &[Argument]) -> Option<GrowthInit> {
-        let (mut keys, mut values) = (Some(None), Some(None));
+        let (mut keys, mut values) = (Some(Drawn::AsModel), Some(Drawn::AsModel));
         let mut named: Vec<&str> = Vec::new();
         for half in halves {
             let words = &["model", "zero", "normal", "uniform"];
@@ -88,7 +88,7 @@ impl Recipe<'_> {
         Some(GrowthInit::New { keys: keys?, values: values? })
     }
 
-    fn half(&self, value: &Value, words: &[&str]) -> Option<Half> {
+    fn half(&self, value: &Value, words: &[&str]) -> Option<Drawn> {
         let number = |signature: &Signature, example: &str| {
             let (callee, args) = as_call(value)?;
             let arguments = self.bind(callee, value.span, args, signature);
@@ -96,10 +96,11 @@ impl Recipe<'_> {
             self.not_negative(number).map(Amount::Number)
         };
         match as_call(value) {
-            Some(("model", [])) => Some(None),
-            Some(("zero", [])) => Some(Some(Init::Zero)),
-            Some(("normal", _)) => Some(Some(Init::Normal { std: number(&NORMAL, "normal(0.02)")? })),
-            Some(("uniform", _)) => Some(Some(Init::Uniform { bound: number(&UNIFORM, "uniform(0.02)")? })),
+            Some(("model", [])) => Some(Drawn::AsModel),
+            Some(("zero", [])) => Some(Drawn::From(Init::Zero)),
+            Some(("normal", [width])) if is_old(width) => Some(Drawn::AsOld),
+            Some(("normal", _)) => Some(Drawn::From(Init::Normal { std: number(&NORMAL, "normal(0.02)")? })),
+            Some(("uniform", _)) => Some(Drawn::From(Init::Uniform { bound: number(&UNIFORM, "uniform(0.02)")? })),
             Some((word, _)) => self.unknown_option(value, word, words),
             None => self.expected(value, "a distribution: `normal(0.02)`"),
         }
@@ -156,4 +157,10 @@ impl Recipe<'_> {
     }
 }
 
-const PRESERVING: GrowthInit = GrowthInit::New { keys: Some(Init::Zero), values: None };
+/// The argument of `normal(old)`.
+fn is_old(argument: &Argument) -> bool {
+    argument.name.is_none() && matches!(&argument.value.kind, ValueKind::Word(word) if word == "old")
+}
+
+/// Of the growth study's search (examples/growth-study) the init that learns fastest.
+const FASTEST: GrowthInit = GrowthInit::New { keys: Drawn::AsOld, values: Drawn::From(Init::Zero) };

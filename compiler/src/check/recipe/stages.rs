@@ -103,7 +103,8 @@ impl Recipe<'_> {
 
     /// None where a stage goes on as the one before.
     fn growth_into(&self, layers: &Layers, block: &Block, before: &[i64], after: &[i64]) -> Option<Growth> {
-        let growth = self.growth(layers, block.place)?;
+        let grows = before.iter().zip(after).any(|(before, after)| after > before);
+        let growth = self.growth(layers, block.place, grows)?;
         let goes_on = growth.scale == ScalePolicy::Keep && growth.keep_optimizer && growth.continue_data;
         let changes = before != after || !goes_on || growth.expect.is_some();
         changes.then_some(growth)

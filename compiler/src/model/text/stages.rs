@@ -1,7 +1,7 @@
 //! The stages of a model as text: the resolved recipe of each, nothing left out.
 
 use super::super::{
-    Augment, Cadence, Corpus, DataRecipe, Documents, End, Growth, GrowthInit, Horizon, Images, Init, Metric, Model,
+    Augment, Cadence, Corpus, DataRecipe, Documents, Drawn, End, Growth, GrowthInit, Horizon, Images, Metric, Model,
     Optimizer, Rows, Rule, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource, TrainRecipe,
     Until, Validation,
 };
@@ -43,7 +43,11 @@ impl Model {
     }
 
     fn growth_text(&self, growth: &Growth) -> String {
-        let drawn = |init: &Option<Init>| init.as_ref().map_or("model".to_string(), |init| self.init_text(init));
+        let drawn = |rows: &Drawn| match rows {
+            Drawn::AsModel => "model".to_string(),
+            Drawn::AsOld => "normal(old)".to_string(),
+            Drawn::From(init) => self.init_text(init),
+        };
         let init = match &growth.init {
             GrowthInit::New { keys, values } => format!("keys={} values={}", drawn(keys), drawn(values)),
             GrowthInit::Split { noise } => format!("split noise={noise}"),

@@ -2,8 +2,8 @@
 
 use super::{Change, Field};
 use tfc_compiler::model::{
-    Amount, Cadence, Corpus, DataRecipe, Documents, GrowthInit, Horizon, Images, Init, Metric, Model, Rows, Rule,
-    ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource, TrainRecipe, Until, Validation,
+    Amount, Cadence, Corpus, DataRecipe, Documents, Drawn, GrowthInit, Horizon, Images, Init, Metric, Model, Rows,
+    Rule, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage, TokenizerSource, TrainRecipe, Until, Validation,
 };
 
 pub fn fields(model: &Model, stage: &Stage) -> Vec<Field> {
@@ -156,7 +156,11 @@ fn scale(policy: &ScalePolicy) -> String {
 fn growth_init(growth: &GrowthInit) -> String {
     match growth {
         GrowthInit::New { keys, values } => {
-            let of = |init: &Option<Init>| init.as_ref().map_or("model".to_string(), distribution);
+            let of = |rows: &Drawn| match rows {
+                Drawn::AsModel => "model".to_string(),
+                Drawn::AsOld => "normal(old)".to_string(),
+                Drawn::From(init) => distribution(init),
+            };
             format!("(keys = {}, values = {})", of(keys), of(values))
         }
         GrowthInit::Split { noise } => format!("split(noise = {noise})"),

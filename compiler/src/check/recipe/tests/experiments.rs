@@ -2,8 +2,8 @@
 
 use super::{experiment, model};
 use crate::model::{
-    Cadence, Documents, End, Experiment, Growth, GrowthInit, Horizon, Init, Metric, Optimizer, Rows, ScalePolicy,
-    ScheduleKind, ScheduleSpan, TokenizerSource, Until, Validation,
+    Cadence, Documents, Drawn, End, Experiment, Growth, GrowthInit, Horizon, Init, Metric, Optimizer, Rows,
+    ScalePolicy, ScheduleKind, ScheduleSpan, TokenizerSource, Until, Validation,
 };
 use crate::precision::Precision;
 
@@ -79,6 +79,27 @@ train {
 }
 
 #[test]
+fn a_growth_that_says_nothing_is_the_one_that_learned_fastest() {
+    let recipe = r#"
+data { train = "a"  validate = "v" }
+train { batch = 8  optimizer = adamw(lr = 1e-3)  steps = 5 }
+grow {
+  stage "a" { }
+  stage "b" { qkv *= 2 }
+  stage "c" { qkv *= 2  init = (values = normal(old)) }
+  stage "d" { steps = 6 }
+}"#;
+    let experiment = experiment(recipe, &[]);
+    let [_, b, c, d] = experiment.stages.as_slice() else { panic!("four stages") };
+    let b = b.growth.as_ref().unwrap();
+    assert_eq!(b.init, GrowthInit::New { keys: Drawn::AsOld, values: Drawn::From(Init::Zero) });
+    assert_eq!((b.scale, b.keep_optimizer, b.continue_data), (ScalePolicy::Retune { over: 0 }, true, true));
+    let c = c.growth.as_ref().unwrap();
+    assert_eq!(c.init, GrowthInit::New { keys: Drawn::AsModel, values: Drawn::AsOld });
+    assert_eq!(d.growth, None, "where nothing grows, scales stay what they are");
+}
+
+#[test]
 fn stages_inherit_and_override() {
     let recipe = r#"
 data { train = "a" }
@@ -106,8 +127,8 @@ grow {
     assert_eq!(b.end, End { tokens: Some(1000), ..End::default() }, "a length of its own replaces the inherited");
     assert_eq!(b.data.as_ref().unwrap().train.paths, ["b"]);
     let Growth { init, scale, keep_optimizer, continue_data, expect, .. } = b.growth.clone().unwrap();
-    let values = Some(Init::Normal { std: crate::model::Amount::Number(0.02) });
-    assert_eq!(init, GrowthInit::New { keys: None, values });
+    let values = Drawn::From(Init::Normal { std: crate::model::Amount::Number(0.02) });
+    assert_eq!(init, GrowthInit::New { keys: Drawn::AsModel, values });
     assert_eq!((scale, keep_optimizer, continue_data), (ScalePolicy::Retune { over: 0 }, true, true));
     assert_eq!(expect, None);
     let train = b.train.as_ref().unwrap();
@@ -122,7 +143,7 @@ grow {
     assert_eq!(growth.expect.as_ref().map(|e| e.tolerance), Some(1e-6));
     assert_eq!(c.train.as_ref().unwrap().optimizer.lr, 1e-3);
 
-    assert_eq!(d.growth.as_ref().unwrap().init, GrowthInit::New { keys: None, values: None });
+    assert_eq!(d.growth.as_ref().unwrap().init, GrowthInit::New { keys: Drawn::AsModel, values: Drawn::AsModel });
     assert!(d.growth.as_ref().unwrap().keep_optimizer, "a method is not what becomes of its moments");
     assert_eq!((d.train.as_ref().unwrap().optimizer.lr, d.seed, c.seed), (1.0, 3, 0));
     assert_eq!(d.end.until, Some(Until::AtLeast { metric: Metric("accuracy".into()), value: 0.9 }));
@@ -201,5 +222,5 @@ fn settings_are_put_where_they_belong() {
     assert_eq!((a.schedule.kind, a.schedule.floor), (ScheduleKind::Cosine, 0.2));
     assert_eq!(b.end.steps, Some(1000));
     assert_eq!(tokens(&experiment, 1).0, [40; 4]);
-    assert_eq!(b.growth.as_ref().unwrap().init, GrowthInit::New { keys: None, values: None });
+    assert_eq!(b.growth.as_ref().unwrap().init, GrowthInit::New { keys: Drawn::AsModel, values: Drawn::AsModel });
 }
