@@ -92,7 +92,7 @@ train {
 
 grow {
   stage "first" { }
-  stage "new only" { block[2..].qkv *= 2  on old { freeze }  tokens = 1K }
+  stage "new only" { block[2..].qkv *= 2  init = (keys = zero)  scale = keep  on old { freeze }  tokens = 1K }
   stage "thawed" { init = split  scale = retune  qkv *= 2  flops = 1e9  on e { freeze = false } }
   stage "loaded" { from = "runs/other" }
 }
