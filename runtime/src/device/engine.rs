@@ -126,11 +126,11 @@ pub trait Memory {
 }
 
 pub trait Download {
-    /// Waits for what was asked for until the download, and hands over the bytes of each memory.
+    /// Waits for what was asked for until the download, and hands over the words of each memory.
     ///
     /// # Errors
     /// The device gave up on something that was asked for before.
-    fn finish(self) -> Result<Vec<Vec<u8>>>;
+    fn finish(self) -> Result<Vec<Vec<u32>>>;
 }
 
 /// A tensor, and another shape that it is to have.

@@ -2,6 +2,7 @@
 
 use super::engine::{Download, Growth, Memory};
 use crate::{Failure, Kind, Result};
+use bytemuck::allocation::pod_collect_to_vec;
 use memmap2::MmapMut;
 use std::num::NonZero;
 use std::ops::Range;
@@ -131,16 +132,16 @@ pub fn grow(growths: &[Growth<HostMemory>]) -> Result<Vec<HostMemory>> {
 }
 
 /// What the host has need not be waited for.
-pub struct Copied(Vec<Vec<u8>>);
+pub struct Copied(Vec<Vec<u32>>);
 
 impl Copied {
     pub fn of(memories: &[HostMemory]) -> Copied {
-        Copied(memories.iter().map(|memory| memory.bytes().to_vec()).collect())
+        Copied(memories.iter().map(|memory| pod_collect_to_vec(memory.bytes())).collect())
     }
 }
 
 impl Download for Copied {
-    fn finish(self) -> Result<Vec<Vec<u8>>> {
+    fn finish(self) -> Result<Vec<Vec<u32>>> {
         Ok(self.0)
     }
 }

@@ -121,12 +121,12 @@ impl<E: Engine> PlanSession<E> {
     }
 
     /// What an entry that was entered has handed back.
-    fn outputs(&self, index: usize, sizes: &SizeValues, bytes: Vec<Vec<u8>>) -> Vec<Named> {
-        let named = |(output, bytes): (&plan::PlannedOutput, Vec<u8>)| {
+    fn outputs(&self, index: usize, sizes: &SizeValues, words: Vec<Vec<u32>>) -> Vec<Named> {
+        let named = |(output, words): (&plan::PlannedOutput, Vec<u32>)| {
             let ty = Type { dtype: output.dtype, shape: output.shape.clone() };
-            (output.name.clone(), storages::to_host(&bytes, &ty, sizes))
+            (output.name.clone(), storages::to_host(words, &ty, sizes))
         };
-        self.compiled.program.plans[index].outputs.iter().zip(bytes).map(named).collect()
+        self.compiled.program.plans[index].outputs.iter().zip(words).map(named).collect()
     }
 
     fn find_non_finite(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Result<Option<String>> {
@@ -212,8 +212,8 @@ impl<E: Engine> Session for PlanSession<E> {
     fn finish(&mut self, call: Call) -> Result<Vec<Named>> {
         let found = if let Call::Running(number) = call { self.running.remove(&number) } else { None };
         let running = found.expect("bug in tfc: a call is finished on another session than it was started on");
-        let bytes = running.download.finish()?;
-        Ok(self.outputs(running.index, &running.sizes, bytes))
+        let words = running.download.finish()?;
+        Ok(self.outputs(running.index, &running.sizes, words))
     }
 
     fn first_non_finite(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Option<String> {

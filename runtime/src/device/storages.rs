@@ -3,6 +3,7 @@
 use super::engine::{Engine, Growth, Memory};
 use super::{HostTensor, shape_at, weights};
 use crate::Result;
+use bytemuck::allocation::cast_vec;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use tfc_compiler::compiled::Compiled;
@@ -88,7 +89,9 @@ impl<M: Memory> Storages<M> {
     /// A parameter of which there is only a weight comes from that. Zeros where no entry uses the storage.
     pub fn read(&self, storage: Storage, sizes: &SizeValues) -> Result<HostTensor> {
         if let Some(tensor) = self.tensors.get(&storage) {
-            return Ok(to_host(&tensor.bytes()?, &tensor.ty, sizes));
+            let mut words = vec![0; tensor.memory.len() / 4];
+            tensor.memory.read(bytemuck::cast_slice_mut(&mut words))?;
+            return Ok(to_host(words, &tensor.ty, sizes));
         }
         let ty = self.types.get(&storage).unwrap_or_else(|| panic!("bug in tfc: the model has no {storage:?}"));
         let shape = shape_at(&ty.shape, sizes);
@@ -193,15 +196,12 @@ fn convert(host: &HostTensor, dtype: DType, elements: Range<usize>, bytes: &mut 
     }
 }
 
-pub fn to_host(bytes: &[u8], ty: &Type, sizes: &SizeValues) -> HostTensor {
+/// Of the words as they are: nothing is copied.
+pub fn to_host(words: Vec<u32>, ty: &Type, sizes: &SizeValues) -> HostTensor {
     let shape = shape_at(&ty.shape, sizes);
     match ty.dtype {
-        DType::F32 => HostTensor::F32 { shape, data: words(bytes).map(f32::from_ne_bytes).collect() },
-        DType::I32 => HostTensor::I32 { shape, data: words(bytes).map(i32::from_ne_bytes).collect() },
+        DType::F32 => HostTensor::F32 { shape, data: cast_vec(words) },
+        DType::I32 => HostTensor::I32 { shape, data: cast_vec(words) },
         DType::BF16 => panic!("bug in tfc: a weight is read as its parameter"),
     }
-}
-
-fn words(bytes: &[u8]) -> impl Iterator<Item = [u8; 4]> {
-    bytes.as_chunks::<4>().0.iter().copied()
 }

@@ -5,6 +5,7 @@ use super::memory::CudaMemory;
 use super::trouble::gave_up;
 use crate::Result;
 use crate::device::engine::{Download, Memory};
+use bytemuck::allocation::pod_collect_to_vec;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
@@ -54,9 +55,10 @@ impl CudaDownload {
 }
 
 impl Download for CudaDownload {
-    fn finish(self) -> Result<Vec<Vec<u8>>> {
+    fn finish(self) -> Result<Vec<Vec<u32>>> {
         self.copied.synchronize().map_err(gave_up)?;
-        let outputs = self.ranges.iter().map(|range| self.memory.bytes()[range.clone()].to_vec()).collect();
+        let words = |range: &Range<usize>| pod_collect_to_vec(&self.memory.bytes()[range.clone()]);
+        let outputs = self.ranges.iter().map(words).collect();
         self.spare.borrow_mut().0.push(self.memory);
         Ok(outputs)
     }
