@@ -31,7 +31,7 @@ impl Forward {
     }
 
     pub(super) fn run(&mut self, session: &mut dyn Session) -> Result<()> {
-        session.run(ENTRY, &[(Symbol::BATCH, self.batch as i64)], &self.inputs).map(|_| ())
+        session.run_and_look(ENTRY, &[(Symbol::BATCH, self.batch as i64)], &self.inputs, &mut |_, _| ())
     }
 
     pub(super) fn tokens(&self) -> u64 {

@@ -68,11 +68,18 @@ impl Confusion {
             let (_, labels) = offered.iter().find(|(name, _)| name == label).ok_or_else(|| missing(label))?;
             let labels = labels.to_f64();
             let inputs = call::inputs(graph, session, rows, offered)?;
-            let outputs = session.run("named", &[(Symbol::BATCH, rows as i64)], &inputs)?;
-            let (_, answers) = outputs.iter().find(|(name, _)| name == logits).ok_or_else(|| missing(logits))?;
-            classes = answers.shape().last().copied().unwrap_or(0);
-            for (label, logits) in labels.iter().zip(answers.to_f64().chunks(classes.max(1))) {
-                *counts.entry((*label as usize, largest(logits))).or_insert(0) += 1;
+            let mut answers = Vec::new();
+            session.run_and_look("named", &[(Symbol::BATCH, rows as i64)], &inputs, &mut |name, tensor| {
+                if name == logits {
+                    classes = tensor.shape.last().copied().unwrap_or(0);
+                    answers = tensor.rows().map(|row| largest(&row)).collect();
+                }
+            })?;
+            if answers.is_empty() {
+                return Err(missing(logits));
+            }
+            for (label, answer) in labels.iter().zip(answers) {
+                *counts.entry((*label as usize, answer)).or_insert(0) += 1;
             }
         }
         let name = |class: usize| batches.class_names().get(class).cloned().unwrap_or_else(|| class.to_string());

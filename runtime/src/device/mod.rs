@@ -19,6 +19,7 @@ mod prepared;
 mod reference;
 mod storages;
 mod tables;
+mod view;
 mod weights;
 
 pub use cpu::CpuSession;
@@ -29,6 +30,7 @@ pub use host_memory::readable;
 pub use laps::CallProfile;
 
 pub use reference::ReferenceSession;
+pub use view::{Numbers, TensorView};
 
 use crate::failure::Failure;
 use std::ops::Range;
@@ -98,6 +100,19 @@ pub trait Session {
     /// [`Session::resize`] set; symbols of the call (batch, sequence, capacity) may be overridden by `call` without moving storages.
     fn run(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Result<Vec<Named>, Failure>;
 
+    /// As [`Session::run`], but shows the outputs where they lie, one after the other: a device whose memory is the host's copies nothing,
+    /// and logits are large.
+    fn run_and_look(
+        &mut self,
+        entry: &str,
+        call: &[(Symbol, i64)],
+        inputs: &[Named],
+        look: &mut dyn FnMut(&str, TensorView<'_>),
+    ) -> Result<(), Failure> {
+        self.run(entry, call, inputs)?.iter().for_each(|(name, tensor)| look(name, tensor.view()));
+        Ok(())
+    }
+
     /// As [`Session::run`], but its outputs are had with [`Session::finish`]: a device that works by itself goes on meanwhile, and the
     /// next call may be started before.
     fn start(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Result<Call, Failure> {
@@ -147,15 +162,6 @@ impl HostTensor {
                 data[places.clone()].iter_mut().zip(&from[places]).for_each(|(to, from)| *to = f64::from(*from));
             }
             HostTensor::I32 { .. } => panic!("bug in tfc: real numbers for a tensor of integers"),
-        }
-    }
-
-    /// The numbers as f64, whatever the type.
-    pub fn to_f64(&self) -> Vec<f64> {
-        match self {
-            HostTensor::F32 { data, .. } => data.iter().map(|x| f64::from(*x)).collect(),
-            HostTensor::F64 { data, .. } => data.clone(),
-            HostTensor::I32 { data, .. } => data.iter().map(|x| f64::from(*x)).collect(),
         }
     }
 }

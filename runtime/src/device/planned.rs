@@ -4,7 +4,7 @@ use super::engine::{Download, Engine, Memory};
 use super::laps::{CallProfile, Laps};
 use super::prepared::{Ground, Inspect, Prepared};
 use super::storages::{self, Storages};
-use super::{Call, HostTensor, Named, Session, SessionMemory, input_of};
+use super::{Call, HostTensor, Named, Session, SessionMemory, TensorView, input_of, shape_at};
 use crate::Result;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -120,7 +120,23 @@ impl<E: Engine> PlanSession<E> {
         Ok((index, sizes))
     }
 
-    /// What an entry that was entered has handed back.
+    /// Runs an entry, or lets it run; gives the index of its plan and its sizes.
+    fn launch(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Result<(usize, SizeValues)> {
+        let (index, sizes) = self.enter(entry, call, inputs)?;
+        self.laps.begin(index, &sizes);
+        let prepared = self.prepared[index].as_mut().expect("bug in tfc: the plan was just prepared");
+        // SAFETY: whatever moves storages or arena forgets what was prepared; `&mut self` keeps everyone else away. The plan's verifier
+        // has checked operands and sizes against the kernels, and the layout gives every live buffer a place of its own.
+        unsafe { prepared.run(&mut self.engine, &mut self.laps)? };
+        Ok((index, sizes))
+    }
+
+    /// Where an entry that was launched hands back its outputs.
+    fn written(&self, index: usize) -> &[E::Memory] {
+        self.prepared[index].as_ref().map_or(&[], |prepared| &prepared.outputs)
+    }
+
+    /// What an entry that was launched has handed back.
     fn outputs(&self, index: usize, sizes: &SizeValues, words: Vec<Vec<u32>>) -> Vec<Named> {
         let named = |(output, words): (&plan::PlannedOutput, Vec<u32>)| {
             let ty = Type { dtype: output.dtype, shape: output.shape.clone() };
@@ -151,7 +167,7 @@ impl<E: Engine> PlanSession<E> {
             }
             Ok(found.is_none())
         };
-        // SAFETY: as in `run`.
+        // SAFETY: as in `launch`.
         unsafe { prepared.run_one_by_one(&mut self.engine, &mut Laps::default(), inspect)? };
         Ok(found)
     }
@@ -196,14 +212,29 @@ impl<E: Engine> Session for PlanSession<E> {
         self.finish(call)
     }
 
+    fn run_and_look(
+        &mut self,
+        entry: &str,
+        call: &[(Symbol, i64)],
+        inputs: &[Named],
+        look: &mut dyn FnMut(&str, TensorView<'_>),
+    ) -> Result<()> {
+        let (index, sizes) = self.launch(entry, call, inputs)?;
+        let Some(bytes) = self.written(index).iter().map(Memory::on_host).collect::<Option<Vec<_>>>() else {
+            let words = self.engine.download(self.written(index))?.finish()?;
+            self.outputs(index, &sizes, words).iter().for_each(|(name, tensor)| look(name, tensor.view()));
+            return Ok(());
+        };
+        for (output, bytes) in self.compiled.program.plans[index].outputs.iter().zip(bytes) {
+            let shape = shape_at(&output.shape, &sizes);
+            look(&output.name, TensorView { shape: &shape, numbers: storages::numbers(bytes, output.dtype) });
+        }
+        Ok(())
+    }
+
     fn start(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Result<Call> {
-        let (index, sizes) = self.enter(entry, call, inputs)?;
-        self.laps.begin(index, &sizes);
-        let prepared = self.prepared[index].as_mut().expect("bug in tfc: the plan was just prepared");
-        // SAFETY: whatever moves storages or arena forgets what was prepared; `&mut self` keeps everyone else away. The plan's verifier
-        // has checked operands and sizes against the kernels, and the layout gives every live buffer a place of its own.
-        unsafe { prepared.run(&mut self.engine, &mut self.laps)? };
-        let download = self.engine.download(&prepared.outputs)?;
+        let (index, sizes) = self.launch(entry, call, inputs)?;
+        let download = self.engine.download(self.written(index))?;
         self.calls += 1;
         self.running.insert(self.calls, Running { index, sizes, download });
         Ok(Call::Running(self.calls))

@@ -1,9 +1,10 @@
 //! The storages of a session: named memory that follows the sizes.
 
 use super::engine::{Engine, Growth, Memory};
-use super::{HostTensor, shape_at, weights};
+use super::{HostTensor, Numbers, shape_at, weights};
 use crate::Result;
 use bytemuck::allocation::cast_vec;
+use bytemuck::cast_slice;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use tfc_compiler::compiled::Compiled;
@@ -193,6 +194,15 @@ fn convert(host: &HostTensor, dtype: DType, elements: Range<usize>, bytes: &mut 
             panic!("bug in tfc: a tensor of another type was handed to a device")
         }
         (_, DType::BF16) => panic!("bug in tfc: a weight is written as its parameter"),
+    }
+}
+
+/// Of the bytes as they are.
+pub fn numbers(bytes: &[u8], dtype: DType) -> Numbers<'_> {
+    match dtype {
+        DType::F32 => Numbers::F32(cast_slice(bytes)),
+        DType::I32 => Numbers::I32(cast_slice(bytes)),
+        DType::BF16 => panic!("bug in tfc: a weight is read as its parameter"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! How likely the tokens of given texts are: a forward pass over several of them side by side.
 
 use super::{Likelihood, token_input};
-use crate::device::{HostTensor, Named, Session};
+use crate::device::{HostTensor, Named, Session, TensorView};
 use crate::grow::logits_binding;
 use crate::{Failure, Kind, Result, call};
 use tfc_compiler::compiled::Compiled;
@@ -42,16 +42,20 @@ pub fn score(compiled: &Compiled, session: &mut dyn Session, texts: &[&[u32]], t
     let whole = |name: &str, data: Vec<i32>| (name.to_string(), HostTensor::I32 { shape: vec![rows, length], data });
     let offered = vec![whole(ids, texts.iter().flat_map(filled).collect()), whole("positions", positions)];
     let inputs: Vec<Named> = call::inputs(graph, session, rows as u64, offered)?;
-    let outputs = session.run("named", &[], &inputs)?;
     let binding = logits_binding(&compiled.model);
-    let missing = || Failure::new(Kind::Machine, "the device handed back no logits; this is a bug in tfc");
-    let (_, logits) = outputs.iter().find(|(name, _)| Some(name.as_str()) == binding).ok_or_else(missing)?;
-    Ok(texts.iter().enumerate().map(|(row, text)| scored(text, &Logits { logits, row, length }, top)).collect())
+    let mut answer = None;
+    session.run_and_look("named", &[], &inputs, &mut |name, logits| {
+        if Some(name) == binding {
+            let scored = |(row, text): (usize, &&[u32])| scored(text, &Logits { logits, row, length }, top);
+            answer = Some(texts.iter().enumerate().map(scored).collect());
+        }
+    })?;
+    answer.ok_or_else(|| Failure::new(Kind::Machine, "the device handed back no logits; this is a bug in tfc"))
 }
 
 /// The logits `[rows, length, vocabulary]`, in one row.
 struct Logits<'a> {
-    logits: &'a HostTensor,
+    logits: TensorView<'a>,
     row: usize,
     length: usize,
 }
@@ -59,13 +63,9 @@ struct Logits<'a> {
 impl Logits<'_> {
     /// After so many tokens less one.
     fn at(&self, place: usize) -> Vec<f64> {
-        let vocabulary = self.logits.shape().last().copied().unwrap_or(0);
+        let vocabulary = self.logits.shape.last().copied().unwrap_or(0);
         let start = (self.row * self.length + place) * vocabulary;
-        match self.logits {
-            HostTensor::F32 { data, .. } => data[start..start + vocabulary].iter().map(|x| f64::from(*x)).collect(),
-            HostTensor::F64 { data, .. } => data[start..start + vocabulary].to_vec(),
-            HostTensor::I32 { data, .. } => data[start..start + vocabulary].iter().map(|x| f64::from(*x)).collect(),
-        }
+        self.logits.numbers.to_f64(start..start + vocabulary)
     }
 }
 

@@ -85,8 +85,10 @@ fn logits(compiled: &Compiled, session: &mut dyn Session, batches: &dyn Batches,
         graph.outputs.iter().map(|o| shape_at(&graph.ty(o.value).shape, &one).iter().product::<usize>()).sum();
     let rows = rows.min((LOGITS / of_one.max(1)) as u64).max(1);
     let inputs = call::inputs(graph, session, rows, batches.inputs(0, rows)?)?;
-    let outputs = session.run("named", &[(Symbol::BATCH, rows as i64)], &inputs)?;
-    Ok(outputs.iter().flat_map(|(_, tensor)| tensor.to_f64()).collect())
+    let mut all = Vec::new();
+    let call = [(Symbol::BATCH, rows as i64)];
+    session.run_and_look("named", &call, &inputs, &mut |_, tensor| all.extend(tensor.to_f64()))?;
+    Ok(all)
 }
 
 /// max |after − before| / max |before|; not finite where one of them is not.
