@@ -83,7 +83,7 @@ pub fn pack_group<'f>(
 }
 
 /// How many rows ahead a matrix is asked for whose rows are k: a block of A is a few lines of each, which no prefetcher of a processor follows.
-const AHEAD: i64 = 8;
+pub const AHEAD: i64 = 8;
 /// f32 of a cache line.
 const LINE: i64 = 16;
 
@@ -102,8 +102,7 @@ pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, d
             let panel = |panel: Index<'_>, lanes: Option<Index<'_>>| {
                 let first = panel * layout.lanes;
                 for row in 0..there {
-                    let later = source.at((k + row + AHEAD) * leading).at(first);
-                    (0..layout.pitch).step_by(LINE as usize).for_each(|line| later.prefetch(f.index(line), false));
+                    prefetch_lanes(f, layout, source.at((k + row + AHEAD) * leading).at(first));
                 }
                 let rows: Vec<_> = rows.iter().map(|row| row.at(first)).collect();
                 copy_step(f, layout, &rows, to.at(panel * distance), lanes.map(|lanes| lanes - first));
@@ -118,6 +117,11 @@ pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, d
             f.when(end.less(depth), || pack_step(end, 1));
         }
     });
+}
+
+/// Asks for what a row has in a panel.
+pub fn prefetch_lanes<'f>(f: &'f Function<'f>, layout: Layout, row: Pointer<'f>) {
+    (0..layout.pitch).step_by(LINE as usize).for_each(|line| row.prefetch(f.index(line), false));
 }
 
 /// Copies one step of a panel, those lanes that are there: rows side by side, as many as there are k.

@@ -1,7 +1,7 @@
 //! Packing a block of A or B, with the prologue on the way.
 
 use super::operand::{Arguments, Matrix, Place};
-use crate::gemm::{self, Layout, Stored, pack_columns, pack_group, pack_rows};
+use crate::gemm::{self, AHEAD, Layout, Stored, pack_columns, pack_group, pack_rows, prefetch_lanes};
 use crate::kernels::program::evaluate;
 use crate::mlir::{Function, Index, Pointer, Vector};
 use tfc_compiler::kernel::{Program, Register};
@@ -87,6 +87,10 @@ impl<'f> Side<'_, 'f> {
             f.each(f.index(0), block.lanes, layout.lanes, |panel| {
                 let to = destination.at(panel / layout.lanes * layout.distance(block.depth) + layout.step(k));
                 let columns = (block.lanes - panel).or_at_most(f.index(layout.lanes));
+                for row in 0..layout.numbers.step() {
+                    let later = self.row(block.outer, block.k + k + (row + AHEAD)).at(block.lane + panel);
+                    prefetch_lanes(f, layout, later.pointer);
+                }
                 let row = |row: Index<'f>, store: &dyn Fn(Index<'f>, Vector<'f>)| {
                     f.strips(f.index(0), columns, |column, lanes| {
                         let column_of_matrix = block.lane + panel + column;
