@@ -33,10 +33,12 @@ pub enum Optimization {
     FewRows,
     /// Weights stored as products read them, where nothing trains: rounded already, and rows along what is added up.
     Weights,
+    /// Results of products that products read again as bf16 in memory, where products are of bf16.
+    Narrow,
 }
 
 impl Optimization {
-    pub const ALL: [Optimization; 13] = [
+    pub const ALL: [Optimization; 14] = [
         Optimization::Vocabulary,
         Optimization::Dce,
         Optimization::Cse,
@@ -50,6 +52,7 @@ impl Optimization {
         Optimization::Checkpointing,
         Optimization::FewRows,
         Optimization::Weights,
+        Optimization::Narrow,
     ];
 
     pub fn name(self) -> &'static str {
@@ -67,6 +70,7 @@ impl Optimization {
             Optimization::Checkpointing => "checkpointing",
             Optimization::FewRows => "few_rows",
             Optimization::Weights => "weights",
+            Optimization::Narrow => "narrow",
         }
     }
 }
@@ -89,9 +93,14 @@ impl Disabled {
             Optimization::Recomputation | Optimization::Takeover | Optimization::Groups => true,
             Optimization::Dce | Optimization::Cse | Optimization::Simplify => false,
             Optimization::Canonicalize | Optimization::Checkpointing => false,
-            Optimization::FewRows | Optimization::Weights => false,
+            Optimization::FewRows | Optimization::Weights | Optimization::Narrow => false,
         };
         Disabled(Optimization::ALL.into_iter().filter(fuses).collect())
+    }
+
+    /// What only the CPU's kernels know: bf16 in memory.
+    pub fn on_gpu() -> Disabled {
+        Disabled([Optimization::Narrow].into())
     }
 
     /// What either leaves out.
@@ -133,7 +142,7 @@ mod tests {
             named("expand").unwrap_err(),
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
-        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, checkpointing, few_rows, weights";
+        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, checkpointing, few_rows, weights, narrow";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {
             assert_eq!(named(optimization.name()).unwrap().names(), [optimization.name()]);

@@ -34,7 +34,7 @@ pub use sizes::{ContractionSizes, Loader, RowSizes, Strides};
 
 use crate::graph::DType;
 
-/// How a kernel uses a buffer. Everything is f32 or i32, but for weights in bf16 that products and lookups read; a buffer starts at the operand's first element. Operands that are written do
+/// How a kernel uses a buffer. Everything is f32 or i32, but for what products and lookups read as bf16; a buffer starts at the operand's first element. Operands that are written do
 /// not overlap any other; what is read and written at the same place is one operand, an `Update`. No stride is negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Access {

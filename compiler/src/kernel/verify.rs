@@ -7,7 +7,8 @@
 //! 5. What is stored to an operand with [`Inner::Row`] is the same along the row.
 //! 6. `Reduce` stands only in row programs, `Given` only in contractions, `OuterIndex` only in row programs and column reductions, below
 //!    their rank, `Uniform` in no prologue.
-//! 7. bf16 is only read: as B of a contraction in bf16, stored along k and not computed, or as the table of a gather.
+//! 7. bf16 are only the matrices of a contraction in bf16, those that its programs read and write among them, what lies side by side along a row of a row
+//!    program, and the table of a gather.
 //! 8. The loads and stores of an operand of a contraction are those of one of its programs; A and B are loaded by none.
 
 use super::program::{Program, ProgramOp, Register};
@@ -37,16 +38,19 @@ impl Kernel {
 }
 
 fn narrow(kernel: &Kernel, found: &mut Vec<String>) {
-    for (index, operand) in kernel.operands.iter().enumerate().filter(|(_, operand)| operand.dtype == DType::BF16) {
+    let narrow = kernel.operands.iter().enumerate().filter(|(_, operand)| operand.dtype == DType::BF16);
+    for (index, operand) in narrow {
         let fits = match &kernel.body {
             Body::Contraction(body) => {
-                body.precision == Precision::Bf16 && body.transpose_b && body.prologue_b.is_none()
+                let access = index.checked_sub(2).and_then(|place| body.access.get(place));
+                body.precision == Precision::Bf16 && (index < 2 || access == Some(&ContractionAccess::Matrix))
             }
-            Body::Gather(_) => true,
-            Body::Rows(_) | Body::Columns(_) | Body::ScatterAdd(_) | Body::Rope(_) | Body::CacheWrite(_) => false,
+            Body::Rows(body) => body.access.get(index).is_some_and(|access| access.inner == Inner::Unit),
+            Body::Gather(_) => index == 1 && operand.access == Access::Read,
+            Body::Columns(_) | Body::ScatterAdd(_) | Body::Rope(_) | Body::CacheWrite(_) => false,
             Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => false,
         };
-        if !fits || index != 1 || operand.access != Access::Read {
+        if !fits {
             found.push(format!("#{index} cannot be bf16"));
         }
     }

@@ -10,12 +10,15 @@ use crate::rotary;
 use crate::size::{Size, SizeValues, Symbol};
 use crate::storage::Storage;
 
+/// Bytes of the smallest number, of which each has a cell; a wider one has the first of its cells.
+const CELL: u64 = 2;
+
 /// Runs the plan of one entry. Storages that are written but not in memory begin as zero.
 pub fn evaluate(program: &Program, plan: &Plan, sizes: &SizeValues, memory: &mut Memory) {
     let layout = layout(plan, sizes);
     let mut run = Run {
         program,
-        cells: vec![f64::NAN; (layout.arena_bytes / 4) as usize],
+        cells: vec![f64::NAN; (layout.arena_bytes / CELL) as usize],
         starts: vec![0; plan.buffers.len()],
         lengths: plan.buffers.iter().map(|buffer| buffer.elements.eval(sizes) as usize).collect(),
     };
@@ -27,11 +30,14 @@ pub fn evaluate(program: &Program, plan: &Plan, sizes: &SizeValues, memory: &mut
             false => stored(plan, storage, sizes, memory, run.lengths[buffer]),
         };
         run.cells.extend(cells);
+        // What it lends is as many bytes as its own numbers have.
+        let bytes = run.lengths[buffer] * plan.buffers[buffer].dtype.bytes();
+        run.cells.resize(run.starts[buffer] + bytes.div_ceil(CELL as usize), f64::NAN);
     }
     for (buffer, spot) in layout.spots.iter().enumerate() {
         if let Some(Spot { lender, offset }) = spot {
             let region = lender.map_or(0, |lender| run.starts[lender.0 as usize]);
-            run.starts[buffer] = region + (offset / 4) as usize;
+            run.starts[buffer] = region + (offset / CELL) as usize;
         }
     }
     plan.steps.iter().for_each(|step| run.step(step, sizes));

@@ -10,6 +10,7 @@ mod homes;
 mod layout;
 mod lending;
 mod lifetimes;
+mod narrow;
 mod operations;
 #[cfg(test)]
 mod tests;

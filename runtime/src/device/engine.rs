@@ -1,7 +1,9 @@
 //! What runs launches of kernels, and the memory that they work on: a processor, a simulated GPU, a GPU.
 
 use crate::Result;
+use half::bf16;
 use std::ops::Range;
+use tfc_compiler::graph::DType;
 
 pub trait Engine {
     type Memory: Memory;
@@ -47,7 +49,7 @@ pub trait Engine {
     /// The span lies in memory of this engine that nothing else accesses.
     unsafe fn zero(&mut self, span: &Span) -> Result<()>;
 
-    /// Whether all f32 of a span are finite, when everything before has been done.
+    /// Whether all real numbers of a span are finite, when everything before has been done.
     ///
     /// # Errors
     /// The device gave up.
@@ -161,4 +163,20 @@ impl<M: Memory> Growth<'_, M> {
 pub struct Span {
     pub start: *mut u8,
     pub elements: usize,
+    pub dtype: DType,
+}
+
+impl Span {
+    pub fn bytes(&self) -> usize {
+        self.elements * self.dtype.bytes()
+    }
+
+    /// Whether all real numbers among what it holds are finite.
+    pub fn all_finite(&self, bytes: &[u8]) -> bool {
+        match self.dtype {
+            DType::F32 => bytes.as_chunks().0.iter().all(|x| f32::from_le_bytes(*x).is_finite()),
+            DType::BF16 => bytes.as_chunks().0.iter().all(|x| bf16::from_le_bytes(*x).is_finite()),
+            DType::I32 => true,
+        }
+    }
 }

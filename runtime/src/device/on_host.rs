@@ -46,14 +46,14 @@ impl<E: HostEngine> Engine for E {
 
     unsafe fn zero(&mut self, span: &Span) -> Result<()> {
         // SAFETY: the caller promises that the span is there and not used by others.
-        unsafe { std::ptr::write_bytes(span.start, 0, 4 * span.elements) };
+        unsafe { std::ptr::write_bytes(span.start, 0, span.bytes()) };
         Ok(())
     }
 
     unsafe fn is_finite(&self, span: &Span) -> Result<bool> {
-        // SAFETY: the caller promises that the span is there; its memory was zeroed when it was made, so every element is a number.
-        let numbers = unsafe { std::slice::from_raw_parts(span.start.cast::<f32>(), span.elements) };
-        Ok(numbers.iter().all(|x| x.is_finite()))
+        // SAFETY: the caller promises that the span is there; its memory was zeroed when it was made, so every byte is a number.
+        let bytes = unsafe { std::slice::from_raw_parts(span.start, span.bytes()) };
+        Ok(span.all_finite(bytes))
     }
 
     fn record(&mut self, _: &mut dyn FnMut(&mut E) -> Result<()>) -> Result<Option<Infallible>> {

@@ -33,7 +33,7 @@ pub struct Ready<L> {
     launch: L,
     /// What is computed, in the graph's words.
     pub label: String,
-    /// The f32 that it writes to, to the ends of their buffers.
+    /// The real numbers that it writes to, to the ends of their buffers.
     pub written: Vec<Span>,
 }
 
@@ -180,7 +180,7 @@ impl<E: Engine> Preparation<'_, E> {
         let numbers: Vec<i64> = launch.sizes.iter().map(|s| s.eval(sizes)).collect();
         let arguments: Vec<Span> = launch.arguments.iter().map(|a| self.rest(a, sizes)).collect();
         let is_written =
-            |operand: &Operand| operand.dtype == DType::F32 && matches!(operand.access, Access::Write | Access::Update);
+            |operand: &Operand| operand.dtype != DType::I32 && matches!(operand.access, Access::Write | Access::Update);
         let written = arguments.iter().zip(&kernel.operands).filter(|(_, operand)| is_written(operand));
         Ready {
             label: launch.label.clone(),
@@ -197,6 +197,7 @@ impl<E: Engine> Preparation<'_, E> {
         Span {
             start: self.buffers[place].wrapping_add(buffer.dtype.bytes() * offset),
             elements: elements.saturating_sub(offset),
+            dtype: buffer.dtype,
         }
     }
 }

@@ -18,7 +18,7 @@ pub use few::Few;
 pub use layout::{Layout, round_up};
 pub use micro::{Panels, multiply};
 pub use numbers::Numbers;
-pub use pack::{AHEAD, Block, pack_columns, pack_group, pack_rows, prefetch_lanes};
+pub use pack::{AHEAD, Block, pack_columns, pack_group, pack_rows};
 pub use stored::Stored;
 
 /// The most steps of k that are packed at once: a panel of each operand then lies in the second cache beside the blocks.

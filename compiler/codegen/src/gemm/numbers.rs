@@ -67,6 +67,21 @@ impl Numbers {
         }
     }
 
+    /// One step in a register of lanes: row after row as they are stored, as many as a step has k or one less, which is then 0.
+    pub fn across_rows<'f>(self, rows: &[Stored<'f>], lanes: Lanes<'f>) -> Vector<'f> {
+        let first = rows[0].pointer.function().index(0);
+        match (rows[0].dtype, self) {
+            (DType::BF16, Numbers::Bf16Pairs) => {
+                rows[0].pointer.load_bf16_pairs_of(rows.get(1).map(|row| row.pointer), lanes)
+            }
+            (DType::BF16, Numbers::F32 | Numbers::Bf16) => rows[0].load_lanes(first, lanes),
+            (DType::F32 | DType::I32, _) => self.across(|i| match rows.get(i as usize) {
+                Some(row) => row.load_lanes(first, lanes),
+                None => rows[0].pointer.function().vector(0.0),
+            }),
+        }
+    }
+
     /// One step in a register of lanes: row after row of f32, as many as a step has k; `row` gives 0 for those that are not there.
     pub fn across<'f>(self, row: impl Fn(i64) -> Vector<'f>) -> Vector<'f> {
         match self {

@@ -84,15 +84,14 @@ pub fn pack_group<'f>(
 
 /// How many rows ahead a matrix is asked for whose rows are k: a block of A is a few lines of each, which no prefetcher of a processor follows.
 pub const AHEAD: i64 = 8;
-/// f32 of a cache line.
-const LINE: i64 = 16;
-
-/// Packs a matrix of f32 whose stored rows are k: lanes lie side by side. Rows of the matrix are read through before the next are begun.
+/// Packs a matrix whose stored rows are k: lanes lie side by side. Rows of the matrix are read through before the next are begun.
 pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
-    let name = format!("pack_columns_{}_{}", layout.numbers.name(), layout.lanes);
+    let dtype = block.source.dtype;
+    let name = format!("pack_columns_{}{}_{}", layout.numbers.name(), from(dtype), layout.lanes);
     let (sizes, pointers) = ([block.leading, block.lanes, block.depth], [block.source.pointer, destination]);
     f.call(&name, &pointers, &sizes, |f, pointers, indices| {
-        let (&[source, destination], &[leading, lanes, depth]) = (pointers, indices) else { return };
+        let (&[pointer, destination], &[leading, lanes, depth]) = (pointers, indices) else { return };
+        let source = Stored { pointer, dtype };
         let (distance, step) = (layout.distance(depth), layout.numbers.step());
         // Panels whose registers all lie within the row.
         let whole = (lanes + (layout.lanes - layout.pitch)).or_at_least(f.index(0)) / layout.lanes;
@@ -102,7 +101,7 @@ pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, d
             let panel = |panel: Index<'_>, lanes: Option<Index<'_>>| {
                 let first = panel * layout.lanes;
                 for row in 0..there {
-                    prefetch_lanes(f, layout, source.at((k + row + AHEAD) * leading).at(first));
+                    source.at((k + row + AHEAD) * leading + first).prefetch(layout.pitch, false);
                 }
                 let rows: Vec<_> = rows.iter().map(|row| row.at(first)).collect();
                 copy_step(f, layout, &rows, to.at(panel * distance), lanes.map(|lanes| lanes - first));
@@ -119,19 +118,11 @@ pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, d
     });
 }
 
-/// Asks for what a row has in a panel.
-pub fn prefetch_lanes<'f>(f: &'f Function<'f>, layout: Layout, row: Pointer<'f>) {
-    (0..layout.pitch).step_by(LINE as usize).for_each(|line| row.prefetch(f.index(line), false));
-}
-
 /// Copies one step of a panel, those lanes that are there: rows side by side, as many as there are k.
-fn copy_step<'f>(f: &'f Function<'f>, layout: Layout, rows: &[Pointer<'f>], to: Pointer<'f>, there: Option<Index<'f>>) {
+fn copy_step<'f>(f: &'f Function<'f>, layout: Layout, rows: &[Stored<'f>], to: Pointer<'f>, there: Option<Index<'f>>) {
     for first in (0..layout.pitch).step_by(f.vectors().width) {
         let lanes = there.map_or(Lanes::All, |there| Lanes::Some((there - first).lanes()));
-        let row = |i: i64| match rows.get(i as usize) {
-            Some(row) => row.load_lanes(f.index(first), lanes),
-            None => f.vector(0.0),
-        };
-        to.store_vector(f.index(first), layout.numbers.across(row));
+        let rows: Vec<_> = rows.iter().map(|row| row.at(f.index(first))).collect();
+        to.store_vector(f.index(first), layout.numbers.across_rows(&rows, lanes));
     }
 }

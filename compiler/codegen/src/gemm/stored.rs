@@ -1,9 +1,9 @@
 //! The elements of a matrix in memory.
 
-use crate::mlir::{Index, Pointer};
+use crate::mlir::{Index, Lanes, Pointer, Vector};
 use tfc_compiler::graph::DType;
 
-/// Where f32 or bf16 are.
+/// Where numbers of a type are.
 #[derive(Clone, Copy)]
 pub struct Stored<'f> {
     pub pointer: Pointer<'f>,
@@ -19,7 +19,36 @@ impl<'f> Stored<'f> {
         };
         Stored { pointer, ..self }
     }
+
+    /// A register from an element on, as f32; 0 in the lanes that are left out, whose memory is not touched.
+    pub fn load_lanes(self, offset: Index<'f>, lanes: Lanes<'f>) -> Vector<'f> {
+        match self.dtype {
+            DType::F32 => self.pointer.load_lanes(offset, lanes),
+            DType::BF16 => self.pointer.load_bf16_lanes(offset, lanes),
+            DType::I32 => self.pointer.load_int_lanes(offset, lanes).to_float(),
+        }
+    }
+
+    /// Stores a register as what the type has of it: the nearest, of integers the next towards zero.
+    pub fn store_lanes(self, offset: Index<'f>, value: Vector<'f>, lanes: Lanes<'f>) {
+        match self.dtype {
+            DType::F32 => self.pointer.store_lanes(offset, value, lanes),
+            DType::BF16 => self.pointer.store_bf16_lanes(offset, value, lanes),
+            DType::I32 => self.pointer.store_int_lanes(offset, value.truncate(), lanes),
+        }
+    }
+
+    /// Asks for the elements of cache lines from here on, `count` elements.
+    pub fn prefetch(self, count: i64, write: bool) {
+        let line = LINE_BYTES / self.dtype.bytes() as i64;
+        let function = self.pointer.function();
+        (0..count).step_by(line as usize).for_each(|first| {
+            self.at(function.index(first)).pointer.prefetch(function.index(0), write);
+        });
+    }
 }
+
+const LINE_BYTES: i64 = 64;
 
 /// f32.
 impl<'f> From<Pointer<'f>> for Stored<'f> {

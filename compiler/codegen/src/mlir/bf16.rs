@@ -5,7 +5,7 @@
 
 use super::function::Function;
 use super::memory::Lanes;
-use super::value::{BF16s, Bf16s, I64, Index, Int16s, Ints, Kind, PairMask, Pointer, Value, Vector};
+use super::value::{BF16s, Bf16s, I64, Index, Int16s, Ints, Kind, PairMask, Pointer, RoundedBf16s, Value, Vector};
 use melior::ir::attribute::{DenseI32ArrayAttribute, StringAttribute};
 
 impl<'f> Vector<'f> {
@@ -17,6 +17,20 @@ impl<'f> Vector<'f> {
         let rounded = (bits + tie_to_even + 0x7fff).shift_right_unsigned(16).shift_left(16);
         // A NaN might become an infinity.
         self.equals(self).select(rounded.as_float(), self)
+    }
+
+    /// The bits of the nearest bf16.
+    fn bf16_bits(self) -> Int16s<'f> {
+        match self.function.vectors().bf16 {
+            true => {
+                let rounded: RoundedBf16s = self.function.apply("arith.truncf", &[self.raw], &[]);
+                self.function.apply("arith.bitcast", &[rounded.raw], &[])
+            }
+            false => {
+                let bits = self.rounded_to_bf16().bits().shift_right_unsigned(16);
+                self.function.apply("arith.trunci", &[bits.raw], &[])
+            }
+        }
     }
 
     /// Lanes 2i and 2i + 1 of `self` followed by `next`, rounded, as the pair i.
@@ -66,6 +80,22 @@ impl<'f> Pointer<'f> {
         };
         let bits: Ints = self.function.apply("arith.extui", &[bits.raw], &[]);
         bits.shift_left(16).as_float()
+    }
+
+    /// A register of f32, each as the nearest bf16.
+    pub fn store_bf16_lanes(self, offset: Index<'f>, value: Vector<'f>, lanes: Lanes<'f>) {
+        let (to, bits) = (self.at_bf16(offset), value.bf16_bits());
+        match lanes {
+            Lanes::All => to.write(bits, 2),
+            Lanes::Some(mask) => to.write_masked(bits, mask, 2),
+        }
+    }
+
+    /// A register of pairs of which the first lie side by side from one place on, the second from another.
+    pub fn load_bf16_pairs_of(self, second: Option<Pointer<'f>>, lanes: Lanes<'f>) -> Vector<'f> {
+        let bits = |from: Pointer<'f>| from.load_bf16_lanes(from.function.index(0), lanes).bits();
+        let first = bits(self).shift_right_unsigned(16);
+        second.map_or(first, |second| first + bits(second)).as_float()
     }
 
     /// A register of pairs that lie side by side: all of them, or of the first `there` bf16, at least one, and 0 for the rest, whose memory is not

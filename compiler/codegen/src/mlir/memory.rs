@@ -206,12 +206,13 @@ impl<'f> Pointer<'f> {
 
     fn write_lanes<K: Kind>(self, offset: Index<'f>, value: Value<'f, K>, lanes: Lanes<'f>) {
         let Lanes::Some(mask) = lanes else { return self.at(offset).write(value, 4) };
-        self.function.append(
-            "llvm.intr.masked.store",
-            &[value.raw, self.at(offset).raw, mask.raw],
-            &[],
-            &self.masked_alignment(),
-        );
+        self.at(offset).write_masked(value, mask, 4);
+    }
+
+    /// Where the mask says so. `bytes` is the size of one number.
+    pub(super) fn write_masked<K: Kind>(self, value: Value<'f, K>, mask: Mask<'f>, bytes: i64) {
+        let operands = [value.raw, self.raw, mask.raw];
+        self.function.append("llvm.intr.masked.store", &operands, &[], &self.aligned_to(bytes));
     }
 }
 

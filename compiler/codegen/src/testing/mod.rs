@@ -136,9 +136,13 @@ impl Trial {
                 .collect();
             self.jit.run("kernel", &mut arguments, sizes, part, kernels::scratch_bytes(&self.kernel, self.vectors));
         }
-        let results = self.kernel.operands.iter().zip(floats.into_iter().zip(integers));
+        let results = self.kernel.operands.iter().zip(floats.into_iter().zip(integers).zip(halves));
         results
-            .map(|(o, (f, i))| if o.dtype == DType::I32 { i.iter().map(|x| *x as f32).collect() } else { f })
+            .map(|(operand, ((f, i), h))| match operand.dtype {
+                DType::F32 => f,
+                DType::BF16 => h.iter().map(|x| f32::from_bits(u32::from(*x) << 16)).collect(),
+                DType::I32 => i.iter().map(|x| *x as f32).collect(),
+            })
             .collect()
     }
 }

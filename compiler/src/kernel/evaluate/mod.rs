@@ -12,6 +12,7 @@ use super::program::{Program, ProgramOp};
 use super::sizes::Strides;
 use super::{Body, Kernel};
 use crate::graph::{DType, Reduction};
+use crate::precision::Precision;
 use crate::random;
 
 /// Runs one launch: all work items, in order. `at` has the place of each operand's first element in `memory`.
@@ -20,7 +21,7 @@ pub fn evaluate(kernel: &Kernel, sizes: &[i64], memory: &mut [f64], at: &[usize]
     assert_eq!(kernel.size_count(), sizes.len(), "bug in tfc: a launch hands over another number of sizes");
     let memory = &mut Memory { cells: memory, at };
     match &kernel.body {
-        Body::Contraction(body) => contraction::evaluate(body, sizes, memory),
+        Body::Contraction(body) => contraction::evaluate(body, kernel, sizes, memory),
         Body::Rows(body) => rows::evaluate(body, kernel, sizes, memory),
         Body::Columns(body) => rows::evaluate_columns(body, kernel, sizes, memory),
         Body::Gather(_) => moving::gather(sizes, memory),
@@ -144,7 +145,8 @@ fn norm(values: &[f64]) -> f64 {
 /// What stays of a value that is stored to an operand.
 fn stored(dtype: DType, value: f64) -> f64 {
     match dtype {
-        DType::F32 | DType::BF16 => value,
+        DType::F32 => value,
+        DType::BF16 => Precision::Bf16.operand(value),
         DType::I32 => value.trunc(),
     }
 }

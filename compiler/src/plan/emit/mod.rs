@@ -10,7 +10,7 @@ use super::{Argument, Buffer, BufferId, Launch, Place, Plan, PlannedOutput, Prog
 use crate::fuse::{self, Chunks, Fused, Slot, Task, Work};
 use crate::graph::{DType, Graph, Type};
 use crate::kernel::{Access, Body, Kernel, Operand};
-use crate::optimization::Disabled;
+use crate::optimization::{Disabled, Optimization};
 use crate::precision::Precision;
 use crate::size::{Size, Symbol};
 use crate::storage::Storage;
@@ -32,11 +32,14 @@ pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled) -
     let mut emitter = Emitter { program: Program::default(), plan, disabled, storages: BTreeMap::new() };
     let fused = fuse::fuse(graph, disabled);
     emitter.plan.steps = emitter.steps(&fused, BTreeMap::new());
-    let Emitter { mut program, mut plan, .. } = emitter;
+    let Emitter { program, plan, .. } = emitter;
+    let (kernels, mut plan) = match disabled.has(Optimization::Narrow) {
+        true => (program.kernels, plan),
+        false => super::narrow::narrow(program.kernels, plan),
+    };
     super::lifetimes::set_lifetimes(&mut plan);
-    plan.lenders = super::lending::lenders(&program.kernels, &plan);
-    program.plans.push(plan);
-    program
+    plan.lenders = super::lending::lenders(&kernels, &plan);
+    Program { kernels, plans: vec![plan] }
 }
 
 fn handed_back(graph: &Graph) -> Vec<PlannedOutput> {

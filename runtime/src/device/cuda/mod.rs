@@ -152,19 +152,18 @@ impl Engine for Cuda {
             return Ok(());
         }
         // SAFETY: the caller's promise.
-        unsafe { self.access.context.zero(span.start as u64, 4 * span.elements).map_err(gave_up) }
+        unsafe { self.access.context.zero(span.start as u64, span.bytes()).map_err(gave_up) }
     }
 
     unsafe fn is_finite(&self, span: &Span) -> Result<bool> {
         if span.elements == 0 {
             return Ok(true);
         }
-        let mut numbers = vec![0_f32; span.elements];
-        let bytes = bytemuck::cast_slice_mut(&mut numbers);
-        // SAFETY: the caller's promise; the numbers are there until the copy is done.
-        unsafe { self.access.context.download(span.start as u64, bytes).map_err(gave_up)? };
+        let mut bytes = vec![0; span.bytes()];
+        // SAFETY: the caller's promise; the bytes are there until the copy is done.
+        unsafe { self.access.context.download(span.start as u64, &mut bytes).map_err(gave_up)? };
         self.access.context.synchronize().map_err(gave_up)?;
-        Ok(numbers.iter().all(|x| x.is_finite()))
+        Ok(span.all_finite(&bytes))
     }
 
     fn record(&mut self, operations: &mut dyn FnMut(&mut Cuda) -> Result<()>) -> Result<Option<Graph>> {

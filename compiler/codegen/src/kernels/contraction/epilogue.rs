@@ -16,9 +16,6 @@ pub struct Tile<'f> {
     pub columns: Index<'f>,
 }
 
-/// f32 of a cache line.
-const LINE: usize = 16;
-
 /// Computes and stores a tile, a row at a time.
 pub fn store<'f>(f: &'f Function<'f>, arguments: &Arguments<'f>, body: &Contraction, tile: Tile<'f>) {
     let vectors = f.vectors();
@@ -67,7 +64,7 @@ pub fn prefetch<'f>(f: &'f Function<'f>, arguments: &Arguments<'f>, body: &Contr
         f.times(tile.rows.or_at_most(f.index(f.vectors().rows as i64)), |r| {
             let place = Place { outer: tile.outer, row: tile.row + r, column: tile.column, lanes: Lanes::All };
             let row = arguments.operand(operand).row(place).at(place.column);
-            (0..columns).step_by(LINE).for_each(|line| row.prefetch(f.index(line), write));
+            row.prefetch(columns, write);
         });
     }
 }

@@ -87,7 +87,7 @@ impl<'f> Product<'_, 'f> {
         let (f, arguments, numbers) = (self.f, self.arguments, self.numbers);
         let a = arguments.a;
         f.times(arguments.m, |row| {
-            let source = a.elements.at(outer * a.outer + row * a.leading + step).pointer;
+            let source = a.elements.at(outer * a.outer + row * a.leading + step);
             f.each(f.index(0), steps, f.vectors().width as i64 * numbers.step(), |i| {
                 let element = |after: i64| {
                     let lanes = Lanes::Some((steps - i - after).lanes());

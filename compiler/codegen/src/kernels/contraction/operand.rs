@@ -3,7 +3,7 @@
 use crate::gemm::Stored;
 use crate::kernels::sizes::Sizes;
 use crate::math::Accuracy;
-use crate::mlir::{Index, Lanes, Launch, Pointer, Vector};
+use crate::mlir::{Index, Lanes, Launch, Vector};
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, ProgramOp};
 
@@ -18,8 +18,7 @@ pub struct Matrix<'f> {
 /// An operand of a program.
 #[derive(Clone, Copy)]
 pub struct Operand<'f> {
-    pub pointer: Pointer<'f>,
-    dtype: DType,
+    pub elements: Stored<'f>,
     at: At<'f>,
 }
 
@@ -63,14 +62,15 @@ impl<'f> Arguments<'f> {
             leading: sizes.next(),
         });
         let operand = |(i, access): (usize, &ContractionAccess)| {
-            let (pointer, dtype) = (launch.buffers.load_pointer(i as i64 + 2), kernel.operands[i + 2].dtype);
+            let pointer = launch.buffers.load_pointer(i as i64 + 2);
+            let elements = Stored { pointer, dtype: kernel.operands[i + 2].dtype };
             let at = match access {
                 ContractionAccess::Matrix => At::Matrix { outer: sizes.next(), row: sizes.next() },
                 ContractionAccess::PerRow => At::PerRow { outer: sizes.next(), row: sizes.next() },
                 ContractionAccess::PerColumn => At::PerColumn,
-                ContractionAccess::Scalar => At::Scalar(broadcast(pointer, dtype)),
+                ContractionAccess::Scalar => At::Scalar(broadcast(elements)),
             };
-            Operand { pointer, dtype, at }
+            Operand { elements, at }
         };
         let operands = body.access.iter().enumerate().map(operand).collect();
         let numbers = sizes.numbers(body.programs());
@@ -86,7 +86,7 @@ impl<'f> Arguments<'f> {
             ProgramOp::Given => given,
             ProgramOp::Uniform { seed, stream } => {
                 let element = (place.outer * self.m + place.row) * self.n + place.column;
-                let (seed, stream) = (self.operand(*seed).pointer, self.numbers[*stream as usize]);
+                let (seed, stream) = (self.operand(*seed).elements.pointer, self.numbers[*stream as usize]);
                 crate::kernels::random::uniform(seed, stream, element)
             }
             ProgramOp::Constant(_)
@@ -106,12 +106,8 @@ impl<'f> Arguments<'f> {
 impl<'f> Operand<'f> {
     fn load(&self, place: Place<'f>) -> Vector<'f> {
         match self.at {
-            At::Matrix { .. } | At::PerColumn => match self.dtype {
-                DType::F32 => self.row(place).load_lanes(place.column, place.lanes),
-                DType::I32 => self.row(place).load_int_lanes(place.column, place.lanes).to_float(),
-                DType::BF16 => unreachable!("no program loads bf16: see `check`"),
-            },
-            At::PerRow { .. } => broadcast(self.row(place), self.dtype),
+            At::Matrix { .. } | At::PerColumn => self.row(place).load_lanes(place.column, place.lanes),
+            At::PerRow { .. } => broadcast(self.row(place)),
             At::Scalar(value) => value,
         }
     }
@@ -122,22 +118,22 @@ impl<'f> Operand<'f> {
     }
 
     /// Where the row of a place begins.
-    pub fn row(&self, place: Place<'f>) -> Pointer<'f> {
+    pub fn row(&self, place: Place<'f>) -> Stored<'f> {
         match self.at {
             At::Matrix { outer, row } | At::PerRow { outer, row } => {
-                self.pointer.at(place.outer * outer + place.row * row)
+                self.elements.at(place.outer * outer + place.row * row)
             }
-            At::PerColumn | At::Scalar(_) => self.pointer,
+            At::PerColumn | At::Scalar(_) => self.elements,
         }
     }
 }
 
 /// The first element, in every lane.
-fn broadcast(pointer: Pointer, dtype: DType) -> Vector {
+fn broadcast(Stored { pointer, dtype }: Stored<'_>) -> Vector<'_> {
     let first = pointer.function().index(0);
     match dtype {
         DType::F32 => pointer.load(first).splat(),
         DType::I32 => pointer.load_int(first).to_float().splat(),
-        DType::BF16 => unreachable!("no program loads bf16: see `check`"),
+        DType::BF16 => unreachable!("no number of a row is bf16: see `check`"),
     }
 }

@@ -1,7 +1,7 @@
 //! Packing a block of A or B, with the prologue on the way.
 
 use super::operand::{Arguments, Matrix, Place};
-use crate::gemm::{self, AHEAD, Layout, Stored, pack_columns, pack_group, pack_rows, prefetch_lanes};
+use crate::gemm::{self, AHEAD, Layout, Stored, pack_columns, pack_group, pack_rows};
 use crate::kernels::program::evaluate;
 use crate::mlir::{Function, Index, Pointer, Vector};
 use tfc_compiler::kernel::{Program, Register};
@@ -89,7 +89,7 @@ impl<'f> Side<'_, 'f> {
                 let columns = (block.lanes - panel).or_at_most(f.index(layout.lanes));
                 for row in 0..layout.numbers.step() {
                     let later = self.row(block.outer, block.k + k + (row + AHEAD)).at(block.lane + panel);
-                    prefetch_lanes(f, layout, later.pointer);
+                    later.prefetch(layout.pitch, false);
                 }
                 let row = |row: Index<'f>, store: &dyn Fn(Index<'f>, Vector<'f>)| {
                     f.strips(f.index(0), columns, |column, lanes| {
@@ -120,7 +120,7 @@ impl<'f> Side<'_, 'f> {
     }
 
     fn computed(&self, (program, register): &(Program, Register), place: Place<'f>) -> Vector<'f> {
-        let given = self.row(place.outer, place.row).pointer.load_lanes(place.column, place.lanes);
+        let given = self.row(place.outer, place.row).load_lanes(place.column, place.lanes);
         evaluate(self.f, self.arguments.accuracy, program, &[*register], &mut |_, op| {
             self.arguments.leaf(op, given, place)
         })[0]

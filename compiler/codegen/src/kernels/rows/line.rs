@@ -1,10 +1,11 @@
 //! Where the operands of a row program are, along one row.
 
+use crate::gemm::Stored;
 use crate::kernels::program::evaluate;
 use crate::kernels::random;
 use crate::kernels::sizes::Sizes;
 use crate::math::Accuracy;
-use crate::mlir::{Function, Index, Lanes, Launch, Pointer, Vector};
+use crate::mlir::{Function, Index, Lanes, Launch, Vector};
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Inner, Kernel, Program, ProgramOp, Register, RowAccess};
 
@@ -17,8 +18,7 @@ pub struct Iteration<'f> {
 }
 
 struct Operand<'f> {
-    pointer: Pointer<'f>,
-    dtype: DType,
+    elements: Stored<'f>,
     outer: Vec<Index<'f>>,
     inner: Along<'f>,
 }
@@ -39,7 +39,7 @@ pub struct Line<'a, 'f> {
     /// The place of the row among all.
     row: Index<'f>,
     /// Where each operand's row begins.
-    starts: Vec<Pointer<'f>>,
+    starts: Vec<Stored<'f>>,
 }
 
 /// What the reductions of a row came to, by the register of the reduction.
@@ -58,8 +58,7 @@ impl<'f> Iteration<'f> {
         let many = || (0..outer_rank).map(|_| sizes.next()).collect::<Vec<_>>();
         let (outer, inner) = (many(), sizes.next());
         let operand = |(i, access): (usize, &RowAccess)| Operand {
-            pointer: launch.buffers.load_pointer(i as i64),
-            dtype: kernel.operands[i].dtype,
+            elements: Stored { pointer: launch.buffers.load_pointer(i as i64), dtype: kernel.operands[i].dtype },
             outer: many(),
             inner: match access.inner {
                 Inner::Unit => Along::Unit,
@@ -88,7 +87,7 @@ impl<'f> Iteration<'f> {
         let offset = |operand: &Operand<'f>| {
             outer.iter().zip(&operand.outer).fold(f.index(0), |sum, (index, stride)| sum + *index * *stride)
         };
-        let starts = self.operands.iter().map(|operand| operand.pointer.at(offset(operand))).collect();
+        let starts = self.operands.iter().map(|operand| operand.elements.at(offset(operand))).collect();
         Line { f, iteration: self, outer, row, starts }
     }
 }
@@ -109,7 +108,7 @@ impl<'f> Line<'_, 'f> {
             ProgramOp::InnerIndex => column.counting().to_float(),
             ProgramOp::OuterIndex(dimension) => self.outer[*dimension as usize].to_float().splat(),
             ProgramOp::Uniform { seed, stream } => {
-                let seed = self.iteration.operands[*seed as usize].pointer;
+                let seed = self.iteration.operands[*seed as usize].elements.pointer;
                 let stream = self.iteration.numbers[*stream as usize];
                 random::uniform(seed, stream, self.row * self.iteration.inner + column)
             }
@@ -127,30 +126,30 @@ impl<'f> Line<'_, 'f> {
     }
 
     fn load(&self, operand: usize, column: Index<'f>, lanes: Lanes<'f>) -> Vector<'f> {
-        let (start, Operand { dtype, inner, .. }) = (self.starts[operand], &self.iteration.operands[operand]);
+        let (whole, inner) = (self.starts[operand], self.iteration.operands[operand].inner);
+        let Stored { pointer: start, dtype } = whole;
         match (inner, dtype) {
-            (Along::Unit, DType::F32) => start.load_lanes(column, lanes),
-            (Along::Unit, DType::I32) => start.load_int_lanes(column, lanes).to_float(),
+            (Along::Unit, _) => whole.load_lanes(column, lanes),
             (Along::Row, DType::F32) => start.load(self.f.index(0)).splat(),
             (Along::Row, DType::I32) => start.load_int(self.f.index(0)).to_float().splat(),
-            (Along::Strided(stride), DType::F32) => start.at(column * *stride).gather(*stride, lanes),
-            (Along::Strided(stride), DType::I32) => start.at(column * *stride).gather_ints(*stride, lanes).to_float(),
-            (_, DType::BF16) => unreachable!("no program loads bf16: see `check`"),
+            (Along::Strided(stride), DType::F32) => start.at(column * stride).gather(stride, lanes),
+            (Along::Strided(stride), DType::I32) => start.at(column * stride).gather_ints(stride, lanes).to_float(),
+            (_, DType::BF16) => unreachable!("bf16 lie side by side: see `check`"),
         }
     }
 
     pub fn store(&self, operand: usize, column: Index<'f>, lanes: Lanes<'f>, value: Vector<'f>) {
-        let (start, Operand { dtype, inner, .. }) = (self.starts[operand], &self.iteration.operands[operand]);
+        let (whole, inner) = (self.starts[operand], self.iteration.operands[operand].inner);
+        let Stored { pointer: start, dtype } = whole;
         match (inner, dtype) {
-            (Along::Unit, DType::F32) => start.store_lanes(column, value, lanes),
-            (Along::Unit, DType::I32) => start.store_int_lanes(column, value.truncate(), lanes),
+            (Along::Unit, _) => whole.store_lanes(column, value, lanes),
             (Along::Row, DType::F32) => start.store(self.f.index(0), value.first()),
             (Along::Row, DType::I32) => start.store_int(self.f.index(0), value.first().truncate()),
-            (Along::Strided(stride), DType::F32) => start.at(column * *stride).scatter(*stride, value, lanes),
+            (Along::Strided(stride), DType::F32) => start.at(column * stride).scatter(stride, value, lanes),
             (Along::Strided(stride), DType::I32) => {
-                start.at(column * *stride).scatter_ints(*stride, value.truncate(), lanes)
+                start.at(column * stride).scatter_ints(stride, value.truncate(), lanes)
             }
-            (_, DType::BF16) => unreachable!("nothing stores bf16: see `check`"),
+            (_, DType::BF16) => unreachable!("bf16 lie side by side: see `check`"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Row programs and column reductions of odd sizes against their meaning.
 
-use crate::testing::{Trial, all_vectors, noise};
-use tfc_compiler::graph::Reduction;
+use crate::testing::{Trial, all_vectors, noise, stored};
+use tfc_compiler::graph::{DType, Reduction};
 use tfc_compiler::kernel::{
     Body, ColumnReduction, Inner, Kernel, Operand, Program, ProgramOp, Register, RowAccess, RowProgram,
 };
@@ -37,6 +37,30 @@ fn rows_are_reduced_and_stored() {
         for [rows, columns] in [[1, 1], [0, 5], [3, 15], [2, 16], [5, 33], [1, 2100], [4, 1024]] {
             let buffers = [noise(rows * (columns + 2), 1), noise(rows * columns, 2), noise(rows * 3, 3)];
             trial.check(&buffers, &[rows, columns, columns + 2, columns, 3], 1e-6);
+        }
+    }
+}
+
+/// Read, written, and written where it was read.
+#[test]
+fn rows_of_bf16() {
+    let mut kernel = softmax();
+    [0, 1].into_iter().for_each(|operand| kernel.operands[operand].dtype = DType::BF16);
+    let mut in_place = rows(1, Program::default(), Vec::new(), vec![(Operand::UPDATE, UNIT)]);
+    let Body::Rows(body) = &mut in_place.body else { unreachable!() };
+    let x = body.program.push(ProgramOp::Load(0));
+    let sum = body.program.push(ProgramOp::Reduce(Reduction::Sum, x));
+    let y = body.program.push(ProgramOp::Binary(Binary::Multiply, x, sum));
+    body.stores.push((0, y));
+    in_place.operands[0].dtype = DType::BF16;
+    for vectors in all_vectors() {
+        let (trial, in_place) = (Trial::new(&kernel, vectors), Trial::new(&in_place, vectors));
+        for [rows, columns] in [[1, 1], [0, 5], [3, 15], [2, 16], [5, 33], [1, 2100], [4, 1024]] {
+            let x = stored(DType::BF16, noise(rows * (columns + 2), 1));
+            let buffers = [x.clone(), stored(DType::BF16, noise(rows * columns, 2)), noise(rows * 3, 3)];
+            // A last bit before rounding may decide between two bf16.
+            trial.check(&buffers, &[rows, columns, columns + 2, columns, 3], 1.0 / 128.0);
+            in_place.check(&[x], &[rows, columns, columns + 2], 1.0 / 128.0);
         }
     }
 }

@@ -1,0 +1,150 @@
+//! What stands in memory as bf16 where products are of bf16: results of products that products read again.
+//!
+//! Those who read such a buffer as an operand of a product would round it anyway; those who compute on it see what a framework's linear layer hands on
+//! in mixed precision. What is added up along a model's depth (a residual, its gradient) stays f32, for there roundings would add up too.
+
+use super::{BufferId, Launch, Place, Plan, Step};
+use crate::graph::DType;
+use crate::kernel::{Access, Body, Contraction, ContractionAccess, Inner, Kernel, Program, ProgramOp, Register};
+use crate::precision::Precision;
+use crate::scalar::Binary;
+use std::collections::BTreeSet;
+
+/// How a launch uses a buffer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// A product is written there.
+    Product,
+    /// Something else is, row by row.
+    Rows,
+    /// It is multiplied as it is.
+    Multiplied,
+    /// It is read, row by row or by a program of a product.
+    Read,
+    /// By something that knows f32 only.
+    Wide,
+}
+
+/// The plan with narrower buffers, and its kernels.
+pub fn narrow(kernels: Vec<Kernel>, plan: Plan) -> (Vec<Kernel>, Plan) {
+    let narrowed = match plan.precision {
+        Precision::F32 => BTreeSet::new(),
+        Precision::Bf16 => narrowed(&kernels, &plan),
+    };
+    if narrowed.is_empty() { (kernels, plan) } else { rewrite(&kernels, plan, &narrowed) }
+}
+
+fn narrowed(kernels: &[Kernel], plan: &Plan) -> BTreeSet<BufferId> {
+    let fits = |id: &BufferId| {
+        let buffer = &plan.buffers[id.0 as usize];
+        let in_arena = matches!(buffer.place, Place::Arena { .. });
+        in_arena && buffer.dtype == DType::F32 && uses(kernels, plan, *id).is_some_and(|uses| fit(&uses))
+    };
+    (0..plan.buffers.len() as u32).map(BufferId).filter(fits).collect()
+}
+
+/// Every use of a buffer, in order; None if there is one outside of launches. What is done in chunks is: a chunk stays in the cache.
+fn uses(kernels: &[Kernel], plan: &Plan, buffer: BufferId) -> Option<Vec<Use>> {
+    let mut uses = Vec::new();
+    for step in plan.steps.iter().filter(|step| step.buffers().contains(&buffer)) {
+        let Step::Launch(launch) = step else { return None };
+        let kernel = &kernels[launch.kernel as usize];
+        let places = launch.arguments.iter().enumerate().filter(|(_, argument)| argument.buffer == buffer);
+        uses.extend(places.flat_map(|(operand, _)| uses_of(kernel, operand)));
+    }
+    Some(uses)
+}
+
+/// Products come first. What else is written must be there for products alone, which round it.
+fn fit(uses: &[Use]) -> bool {
+    let writes = |used: &Use| matches!(used, Use::Product | Use::Rows);
+    let reads_after = |place: usize| uses[place + 1..].iter().take_while(|used| !writes(used));
+    let only_multiplied = |place: usize| reads_after(place).all(|used| *used == Use::Multiplied);
+    uses.first() == Some(&Use::Product)
+        && uses.contains(&Use::Multiplied)
+        && !uses.contains(&Use::Wide)
+        && uses.iter().enumerate().all(|(place, used)| *used != Use::Rows || only_multiplied(place))
+}
+
+/// What is read comes before what is written.
+fn uses_of(kernel: &Kernel, operand: usize) -> Vec<Use> {
+    let access = kernel.operands[operand].access;
+    let used = match &kernel.body {
+        Body::Contraction(body) => of_contraction(body, operand, access),
+        Body::Rows(body) if body.access[operand].inner == Inner::Unit => match access {
+            Access::Read => Use::Read,
+            Access::Write | Access::Update => Use::Rows,
+        },
+        Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => Use::Wide,
+        Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => Use::Wide,
+    };
+    match access {
+        Access::Update => vec![Use::Read, used],
+        Access::Read | Access::Write => vec![used],
+    }
+}
+
+fn of_contraction(body: &Contraction, operand: usize, access: Access) -> Use {
+    let matrix =
+        |operand: u16| operand < 2 || body.access.get(usize::from(operand) - 2) == Some(&ContractionAccess::Matrix);
+    let stored = body.stores.iter().find(|(stored, _)| usize::from(*stored) == operand);
+    match (operand, stored) {
+        (0 | 1, _) => Use::Multiplied,
+        (_, Some((_, register))) if access == Access::Write && is_product(&body.epilogue, *register, &matrix) => {
+            Use::Product
+        }
+        (_, None) if matrix(operand as u16) => Use::Read,
+        _ => Use::Wide,
+    }
+}
+
+/// Whether a register is the sum, scaled or computed on, with nothing added that has a number for each place.
+fn is_product(program: &Program, register: Register, matrix: &dyn Fn(u16) -> bool) -> bool {
+    let of = |register: &Register| is_product(program, *register, matrix);
+    match &program.ops[usize::from(register.0)] {
+        ProgramOp::Given => true,
+        ProgramOp::Unary(_, x) => of(x),
+        ProgramOp::Binary(Binary::Multiply, a, b) => of(a) || of(b),
+        ProgramOp::Binary(_, a, b) => (of(a) && !reads(program, *b, matrix)) || (of(b) && !reads(program, *a, matrix)),
+        ProgramOp::Load(_) | ProgramOp::Constant(_) | ProgramOp::Size(_) | ProgramOp::Select(..) => false,
+        ProgramOp::InnerIndex | ProgramOp::OuterIndex(_) | ProgramOp::Reduce(..) | ProgramOp::Uniform { .. } => false,
+    }
+}
+
+/// Whether a matrix goes into a register.
+fn reads(program: &Program, register: Register, matrix: &dyn Fn(u16) -> bool) -> bool {
+    let op = &program.ops[usize::from(register.0)];
+    matches!(op, ProgramOp::Load(operand) if matrix(*operand))
+        || op.operands().iter().any(|operand| reads(program, *operand, matrix))
+}
+
+/// Kernels are numbered anew, in the order in which they are launched.
+fn rewrite(kernels: &[Kernel], mut plan: Plan, narrowed: &BTreeSet<BufferId>) -> (Vec<Kernel>, Plan) {
+    let mut all: Vec<Kernel> = Vec::new();
+    plan.steps.iter_mut().for_each(|step| {
+        step.each_launch(&mut |launch| {
+            let mut kernel = kernels[launch.kernel as usize].clone();
+            let operands = launch.arguments.iter().zip(&mut kernel.operands);
+            operands
+                .filter(|(argument, _)| narrowed.contains(&argument.buffer))
+                .for_each(|(_, operand)| operand.dtype = DType::BF16);
+            let place = all.iter().position(|other| *other == kernel).unwrap_or_else(|| {
+                all.push(kernel);
+                all.len() - 1
+            });
+            launch.kernel = place as u32;
+        })
+    });
+    narrowed.iter().for_each(|buffer| plan.buffers[buffer.0 as usize].dtype = DType::BF16);
+    (all, plan)
+}
+
+impl Step {
+    fn each_launch(&mut self, visit: &mut dyn FnMut(&mut Launch)) {
+        match self {
+            Step::Launch(launch) => visit(launch),
+            Step::Chunks { body, .. } => body.iter_mut().for_each(|step| step.each_launch(visit)),
+            Step::Zero(_) => {}
+        }
+    }
+}
