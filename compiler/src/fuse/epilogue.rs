@@ -10,6 +10,7 @@ use super::cost;
 use super::uses::Uses;
 use crate::graph::{Graph, NodeId, Op, Value};
 use crate::optimization::{Disabled, Optimization};
+use crate::scalar::Binary;
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
@@ -109,7 +110,12 @@ fn absorb_region(graph: &Graph, uses: &Uses, product: Value, found: &mut Epilogu
 }
 
 fn is_absorbable(graph: &Graph, product: Value, node: NodeId, found: &Epilogues) -> bool {
-    let pointwise = matches!(graph.node(node).op, Op::Unary(_) | Op::Binary(_) | Op::Select);
+    let pointwise = match graph.node(node).op {
+        Op::Binary(Binary::Add | Binary::Subtract) => true,
+        // What is computed again is stored, and maybe rounded, where it was the first time: there something else needed it before it was scaled.
+        Op::Unary(_) | Op::Binary(_) | Op::Select => !graph.node(product.node).origin.again,
+        _ => false,
+    };
     pointwise && !found.owners.contains_key(&node) && graph.node(node).types[0] == *graph.ty(product)
 }
 

@@ -11,7 +11,7 @@ use crate::precision::Precision;
 /// log-sum-exp `[B, T, H]`. Sizes: B, T, H, G. Extent: B · H · ⌈T / ROW_BLOCK⌉.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attention {
-    /// What queries and keys are rounded to. Weighted sums over keys are of f32.
+    /// What queries and keys are rounded to, and weights and values.
     pub precision: Precision,
     pub channels: u32,
     pub mask: AttentionMask,
@@ -23,8 +23,7 @@ pub struct Attention {
 /// Operands: q, k, v, out, log-sum-exp, gradient of out, positions if there are `documents`, gradients of q, k, v (zeroed by the kernel). Sizes: B, T, H, G. Extent: B · G.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AttentionBackward {
-    /// What is rounded: the operands of scores, as in the forward pass, of products of gradients and values, and of sums over queries. Sums over
-    /// keys are of f32.
+    /// What the operands of all products are rounded to.
     pub precision: Precision,
     pub channels: u32,
     pub mask: AttentionMask,

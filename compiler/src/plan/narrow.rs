@@ -19,7 +19,9 @@ enum Use {
     Rows,
     /// It is multiplied as it is.
     Multiplied,
-    /// It is read, row by row or by a program of a product.
+    /// A program of a product reads it.
+    Beside,
+    /// It is read row by row.
     Read,
     /// By something that knows f32 only.
     Wide,
@@ -61,7 +63,7 @@ fn fit(uses: &[Use]) -> bool {
     let reads_after = |place: usize| uses[place + 1..].iter().take_while(|used| !writes(used));
     let only_multiplied = |place: usize| reads_after(place).all(|used| *used == Use::Multiplied);
     uses.first() == Some(&Use::Product)
-        && uses.contains(&Use::Multiplied)
+        && uses.iter().any(|used| matches!(used, Use::Multiplied | Use::Beside))
         && !uses.contains(&Use::Wide)
         && uses.iter().enumerate().all(|(place, used)| *used != Use::Rows || only_multiplied(place))
 }
@@ -93,7 +95,7 @@ fn of_contraction(body: &Contraction, operand: usize, access: Access) -> Use {
         (_, Some((_, register))) if access == Access::Write && is_product(&body.epilogue, *register, &matrix) => {
             Use::Product
         }
-        (_, None) if matrix(operand as u16) => Use::Read,
+        (_, None) if matrix(operand as u16) => Use::Beside,
         _ => Use::Wide,
     }
 }

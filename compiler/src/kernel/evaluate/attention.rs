@@ -90,7 +90,8 @@ impl Shape {
         let c = self.channels;
         let (probabilities, lse) = self.probabilities(memory, query);
         for i in 0..c {
-            let value = probabilities.iter().map(|(key, p)| p * memory.get(2, key * c + i)).sum();
+            let rounded = |value| self.precision.operand(value);
+            let value = probabilities.iter().map(|(key, p)| rounded(*p) * rounded(memory.get(2, key * c + i))).sum();
             memory.set(out, query.row * c + i, value);
         }
         lse
@@ -126,7 +127,7 @@ pub fn backward(body: &AttentionBackward, sizes: &[i64], memory: &mut Memory) {
             let rounded = |value| shape.precision.operand(value);
             for i in 0..c {
                 let (q, k) = (query.row * c + i, key * c + i);
-                memory.add(d_q, q, score * memory.get(1, k));
+                memory.add(d_q, q, rounded(score) * rounded(memory.get(1, k)));
                 memory.add(d_k, k, rounded(score) * rounded(memory.get(0, q)));
                 memory.add(d_v, k, rounded(p) * rounded(memory.get(5, q)));
             }

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 mod depth;
 mod layout;
 mod models;
+mod narrow;
 
 /// Compiles a graph and runs both; panics where they differ.
 fn check(graph: &Graph, sizes: &SizeValues, memory: &Memory) -> Program {

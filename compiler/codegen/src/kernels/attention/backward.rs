@@ -94,13 +94,13 @@ struct Backward<'f> {
     /// For each query: the log-sum-exp in units of log 2, and D.
     lse: Pointer<'f>,
     through_out: Pointer<'f>,
-    /// Keys and values in steps, for scores, and keys as rows, for the gradients of queries.
+    /// Keys and values in steps along their channels, for scores, and keys in steps across them, for the gradients of queries.
     k: Pointer<'f>,
     v: Pointer<'f>,
     k_rows: Pointer<'f>,
     /// Products of queries and keys, then P in steps of queries.
     weights: Scores<'f>,
-    /// Products of gradients and values, then dS; and that in steps of queries.
+    /// Products of gradients and values, then dS, in the end in steps of keys; and that in steps of queries.
     d_scores: Scores<'f>,
     d_steps: Scores<'f>,
 }
@@ -152,7 +152,7 @@ impl<'f> Backward<'f> {
                 shape.copy_steps(f, head.k.from(key), keys, self.k);
                 shape.copy_steps(f, head.v.from(key), keys, self.v);
                 if shape.numbers != Numbers::F32 {
-                    shape.copy(f, head.k.from(key), keys, self.k_rows);
+                    shape.copy_across(f, head.k.from(key), keys, self.k_rows);
                 }
                 f.each(f.index(0), count, shape.panel, |query| {
                     self.panel(head.d_q.from(first + query), query, count - query, (first + query, key, keys));
@@ -230,6 +230,7 @@ impl<'f> Backward<'f> {
                 shape.store_steps(d_steps, &d_score);
             }
         });
+        shape.steps_of_keys(f, d_scores, (seen.begin, seen.end));
         f.each(f.index(0), count.or_at_most(f.index(shape.panel)), shape.queries, |tile| {
             let rows = (seen.begin, scoring.end(shape, position + tile, key, seen));
             let sum = Sum { out: d_q.from(tile), last_row: count - tile - 1, fade: None };

@@ -138,7 +138,7 @@ impl<'f> Forward<'f> {
         f.each(begin, end, KEYS, |key| {
             let block = (end - key).or_at_most(f.index(KEYS));
             shape.copy_steps(f, head.k.from(key), block, self.keys);
-            shape.copy(f, head.v.from(key), block, self.values);
+            shape.copy_across(f, head.v.from(key), block, self.values);
             f.each(f.index(0), count, shape.panel, |query| {
                 let position = position + query;
                 let seen = self.scoring.seen(shape, position, key, block);
@@ -179,6 +179,7 @@ impl<'f> Forward<'f> {
         shape.scores(f, self.keys, (seen.begin, seen.end), shape.panel_of(self.queries, query), scores);
         let (largest, sum) = (self.largest.at(query), self.sum.at(query));
         Panel { shape, scoring, position, scores, largest, sum, fade }.take(f, key, seen);
+        shape.steps_of_keys(f, scores, (seen.begin, seen.end));
         f.each(f.index(0), count.or_at_most(f.index(shape.panel)), shape.queries, |tile| {
             let rows = (seen.begin, scoring.end(shape, position + tile, key, seen));
             let sum = Sum { out: out.from(tile), last_row: count - tile - 1, fade: Some(fade.at(tile)) };

@@ -43,7 +43,7 @@ impl<'f> Rows<'f> {
 #[derive(Clone, Copy)]
 pub struct Shape {
     pub channels: i64,
-    /// What scores are products of, and what is multiplied in sums over queries. Sums over keys are of f32.
+    /// What scores are products of, and what is multiplied in sums over queries and over keys.
     pub numbers: Numbers,
     vectors: Vectors,
     /// Queries of a panel: the columns of a tile of scores.
@@ -110,15 +110,7 @@ impl Shape {
         (0..self.panel).step_by(self.vectors.width).map(|lane| f.index(lane)).collect()
     }
 
-    /// Copies the first `count` rows to where they lie close together, zeros behind their last channel.
-    pub fn copy<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
-        f.times(count, |i| {
-            let (from, to) = (rows.row(i), to.at(i * self.pitch));
-            self.each_register(f, |channel, lanes| to.store_vector(channel, from.load_lanes(channel, lanes)));
-        });
-    }
-
-    /// … in steps along their channels, as scores are made of.
+    /// Copies the first `count` rows to where they lie close together, in steps along their channels, as scores are made of.
     pub fn copy_steps<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
         let width = self.vectors.width as i64;
         f.times(count, |i| {
@@ -133,17 +125,39 @@ impl Shape {
         });
     }
 
-    /// … in steps across them, as sums over queries read them: what a step lacks is 0.
+    /// … in steps across them, as sums over them read them: what a step lacks is 0, as is what lies behind their last channel.
     pub fn copy_across<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
-        f.times(self.numbers.steps(count), |step| {
-            let first = step * self.numbers.step();
-            for (at, lanes) in self.registers() {
-                let row = |r: i64| {
-                    let row = first + r;
-                    let there = row.less(count).select(f.index(lanes), f.index(0));
-                    rows.row(row.or_at_most(count - 1)).load_lanes(f.index(at), Lanes::Some(there.lanes()))
+        let copy = |step: Index<'f>, there: i64| {
+            let (first, to) = (step * self.numbers.step(), to.at(step * self.pitch));
+            self.each_register(f, |channel, lanes| {
+                let row = |r: i64| match r < there {
+                    true => rows.row(first + r).load_lanes(channel, lanes),
+                    false => f.vector(0.0),
                 };
-                to.store_vector(step * self.pitch + at, self.numbers.across(row));
+                to.store_vector(channel, self.numbers.across(row));
+            });
+        };
+        let whole = count / self.numbers.step();
+        f.times(whole, |step| copy(step, self.numbers.step()));
+        if self.numbers.step() > 1 {
+            f.when(whole.less(self.numbers.steps(count)), || copy(whole, 1));
+        }
+    }
+
+    /// Makes steps of the rows `[begin, end)` of a panel's scores, in their place, as sums over keys read them.
+    pub fn steps_of_keys<'f>(self, f: &'f Function<'f>, scores: Scores<'f>, (begin, end): (Index<'f>, Index<'f>)) {
+        if self.numbers == Numbers::F32 {
+            return;
+        }
+        let (zero, step) = (f.index(0), self.numbers.step());
+        f.each(begin / step, self.numbers.steps(end), 1, |to| {
+            for lane in self.panel_registers(f) {
+                let row = |r: i64| {
+                    let row = to * step + r;
+                    let there = (begin.at_most(row) & row.less(end)).select(f.index(self.vectors.width as i64), zero);
+                    scores.at(row, lane).load_lanes(zero, Lanes::Some(there.lanes()))
+                };
+                scores.at(to, lane).store_vector(zero, self.numbers.across(row));
             }
         });
     }
@@ -202,7 +216,7 @@ impl Shape {
         });
     }
 
-    /// out += weightsᵀ · rows for a tile of queries, summed over the keys `[begin, end)`.
+    /// out += weightsᵀ · rows for a tile of queries, summed over the keys `[begin, end)`, both in steps of them.
     pub fn sum_over_keys<'f>(
         self,
         f: &'f Function<'f>,
@@ -211,9 +225,11 @@ impl Shape {
         rows: Pointer<'f>,
         sum: Sum<'f>,
     ) {
-        let first = weights.at(begin, f.index(0));
-        let a = Left { numbers: Numbers::F32, rows: self.queries, row: 1, step: weights.pitch, first };
-        self.add_product(f, a, rows.at(begin * self.pitch), end - begin, sum);
+        let numbers = self.numbers;
+        let step = begin / numbers.step();
+        let first = weights.at(step, f.index(0));
+        let a = Left { numbers, rows: self.queries, row: 1, step: weights.pitch, first };
+        self.add_product(f, a, rows.at(step * self.pitch), numbers.steps(end) - step, sum);
     }
 
     /// out += weights · rows for a tile of keys, summed over the queries `[begin, end)`, both in steps of them; `begin` is the first of a step.

@@ -1,0 +1,54 @@
+//! What stands in memory as bf16, and that it changes results by roundings only.
+
+use super::models::{block_gradient, call};
+use super::*;
+use crate::graph::DType;
+
+fn graph() -> Graph {
+    passes::optimize(&block_gradient(), &[], |_, _| {})
+}
+
+fn planned(disabled: &Disabled) -> Program {
+    compile_entry(&graph(), Precision::Bf16, disabled)
+}
+
+/// The scores of a Pattention and their gradient, which products read; the residual and its gradient, the norms and what is handed back stay f32.
+#[test]
+fn scores_and_their_gradient_are_narrow() {
+    let program = planned(&Disabled::default());
+    let plan = &program.plans[0];
+    let violations = verify(&program, plan);
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+    let narrow = plan.buffers.iter().filter(|buffer| buffer.dtype == DType::BF16);
+    let names: Vec<&str> = narrow.map(|buffer| buffer.name.split(' ').next().expect("a word")).collect();
+    assert_eq!(names, ["matmul", "multiply"], "{program}");
+    let off = planned(&Disabled::on_gpu());
+    assert!(off.plans[0].buffers.iter().all(|buffer| buffer.dtype != DType::BF16));
+    let in_f32 = compile_entry(&graph(), Precision::F32, &Disabled::default());
+    assert!(in_f32.plans[0].buffers.iter().all(|buffer| buffer.dtype != DType::BF16));
+}
+
+/// A number that is stored is off by 2⁻⁹ of itself at most, and takes part in sums of a few dozen such numbers.
+#[test]
+fn results_differ_by_roundings() {
+    let graph = graph();
+    let (sizes, memory) = call(&graph, 7);
+    let run = |disabled: &Disabled| {
+        let (program, mut memory) = (planned(disabled), memory.clone());
+        evaluate(&program, &program.plans[0], &sizes, &mut memory);
+        memory
+    };
+    let (narrow, wide) = (run(&Disabled::default()), run(&Disabled::on_gpu()));
+    let mut differs = false;
+    for output in &graph.outputs {
+        let [narrow, wide] = [&narrow, &wide].map(|memory| match &memory.find(output.target).expect("written").data {
+            Data::F32(numbers) => numbers.clone(),
+            Data::I32(_) => panic!("a real number"),
+        });
+        let largest = wide.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
+        let off = narrow.iter().zip(&wide).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off <= 4.0 / 512.0 * largest, "{} is off by {off} of {largest}", output.name);
+        differs |= off > 0.0;
+    }
+    assert!(differs, "nothing was rounded");
+}
