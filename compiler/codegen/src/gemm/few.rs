@@ -2,8 +2,8 @@
 //!
 //! With a single row the memory is the limit. Several rows share what is loaded of B while it is in registers.
 
-use super::{Numbers, Stored};
-use crate::mlir::{Bool, Function, Index, Lanes, Pointer, Vector, transpose};
+use super::Numbers;
+use crate::mlir::{Bool, Function, Index, Lanes, Pointer, Stored, Vector, transpose};
 use tfc_compiler::graph::DType;
 
 /// Rows of A that are done together where there is more than one.

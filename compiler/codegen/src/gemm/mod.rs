@@ -12,14 +12,12 @@ mod layout;
 mod micro;
 mod numbers;
 mod pack;
-mod stored;
 
 pub use few::Few;
 pub use layout::{Layout, round_up};
 pub use micro::{Panels, multiply};
 pub use numbers::Numbers;
 pub use pack::{AHEAD, Block, pack_columns, pack_group, pack_rows};
-pub use stored::Stored;
 
 /// The most steps of k that are packed at once: a panel of each operand then lies in the second cache beside the blocks.
 pub const STEPS: i64 = 768;

@@ -1,7 +1,6 @@
 //! What the panels hold.
 
-use super::Stored;
-use crate::mlir::{Index, Lanes, Vector};
+use crate::mlir::{Index, Lanes, Stored, Vector};
 use crate::vectors::Vectors;
 use tfc_compiler::graph::DType;
 use tfc_compiler::precision::Precision;

@@ -1,7 +1,7 @@
 //! Copying a block of a matrix into panels.
 
-use super::{Layout, Numbers, Stored};
-use crate::mlir::{Function, Index, Lanes, Pointer, transpose};
+use super::{Layout, Numbers};
+use crate::mlir::{Function, Index, Lanes, Pointer, Stored, transpose};
 use tfc_compiler::graph::DType;
 
 /// A block to be packed: where its first element is, the distance of its stored rows, its lanes (at least one) and how many k.

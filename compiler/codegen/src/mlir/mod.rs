@@ -16,6 +16,7 @@ mod gpu;
 mod memory;
 mod module;
 mod shuffle;
+mod stored;
 mod tensor_core;
 mod value;
 
@@ -26,6 +27,7 @@ pub use gpu::{GpuLaunch, Signature, WARP};
 pub use memory::Lanes;
 pub use module::Emission;
 pub use shuffle::transpose;
+pub use stored::Stored;
 pub use tensor_core::{Fragment, Multiplicand};
 pub use value::{
     Bits, Bool, F32, F32s, Float, Index, Int32, Ints, Mask, Number, Pointer, Scalar, Shared, Value, Vector,

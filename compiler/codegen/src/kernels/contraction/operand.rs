@@ -1,9 +1,8 @@
 //! What a contraction reads beside its matrices, and the matrices as they are stored.
 
-use crate::gemm::Stored;
 use crate::kernels::sizes::Sizes;
 use crate::math::Accuracy;
-use crate::mlir::{Index, Lanes, Launch, Vector};
+use crate::mlir::{Index, Lanes, Launch, Stored, Vector};
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, ProgramOp};
 

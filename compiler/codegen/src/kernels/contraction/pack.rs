@@ -1,9 +1,9 @@
 //! Packing a block of A or B, with the prologue on the way.
 
 use super::operand::{Arguments, Matrix, Place};
-use crate::gemm::{self, AHEAD, Layout, Stored, pack_columns, pack_group, pack_rows};
+use crate::gemm::{self, AHEAD, Layout, pack_columns, pack_group, pack_rows};
 use crate::kernels::program::evaluate;
-use crate::mlir::{Function, Index, Pointer, Vector};
+use crate::mlir::{Function, Index, Pointer, Stored, Vector};
 use tfc_compiler::kernel::{Program, Register};
 
 /// Columns that a prologue computes before they are transposed.

@@ -1,11 +1,10 @@
 //! Where the operands of a row program are, along one row.
 
-use crate::gemm::Stored;
 use crate::kernels::program::evaluate;
 use crate::kernels::random;
 use crate::kernels::sizes::Sizes;
 use crate::math::Accuracy;
-use crate::mlir::{Function, Index, Lanes, Launch, Vector};
+use crate::mlir::{Function, Index, Lanes, Launch, Stored, Vector};
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Inner, Kernel, Program, ProgramOp, Register, RowAccess};
 

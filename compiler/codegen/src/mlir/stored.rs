@@ -1,6 +1,7 @@
-//! The elements of a matrix in memory.
+//! The elements of a tensor in memory, whatever their type: registers of f32 on the way in and out.
 
-use crate::mlir::{Index, Lanes, Pointer, Vector};
+use super::memory::Lanes;
+use super::value::{Index, Pointer, Vector};
 use tfc_compiler::graph::DType;
 
 /// Where numbers of a type are.
