@@ -70,6 +70,10 @@ pub fn pack_group<'f>(
         let row = |r: i64| source.at(f.index(r).or_at_most(lanes - 1) * leading);
         let rows: Vec<_> = (0..width).map(row).collect();
         let square = |k: Index<'_>, there: Option<Index<'_>>| {
+            // The rows of the next group, which lie elsewhere.
+            if there.is_none() {
+                rows.iter().for_each(|row| row.at(leading * width + k).prefetch(width * numbers.step(), false));
+            }
             let steps = transpose(&rows.iter().map(|row| numbers.along(*row, k, there)).collect::<Vec<_>>());
             let first = k / numbers.step();
             for (i, step) in steps.iter().enumerate() {
