@@ -17,17 +17,7 @@ use tfc_runtime::{Failure, Kind, Result};
 pub fn compile(model: Model, entries: &[Entry], device: DeviceName, disabled: &Disabled) -> Compiled {
     match device {
         DeviceName::Cpu => compile_for_inference(model, entries, disabled),
-        DeviceName::Cuda(_) | DeviceName::CudaSim | DeviceName::Reference => {
-            compile_without(model, entries, &known_to(device, disabled))
-        }
-    }
-}
-
-/// What is off on a device: what `--disable` says, and what the device has no code for.
-pub fn known_to(device: DeviceName, disabled: &Disabled) -> Disabled {
-    match device {
-        DeviceName::Cpu | DeviceName::Reference => disabled.clone(),
-        DeviceName::Cuda(_) | DeviceName::CudaSim => disabled.and(&Disabled::on_gpu()),
+        DeviceName::Cuda(_) | DeviceName::CudaSim | DeviceName::Reference => compile_without(model, entries, disabled),
     }
 }
 

@@ -52,7 +52,7 @@ impl Workload {
         console: &Console,
     ) -> std::result::Result<Workload, Stop> {
         let budget = memory::budget(arguments.memory.as_deref(), bytes)?;
-        let disabled = session::known_to(device, &session::disabled(&arguments.compiler)?);
+        let disabled = session::disabled(&arguments.compiler)?;
         let mut model = spec::load(&arguments.spec.spec, &arguments.spec.sets, console)?.model;
         let stage = stage::find(&model, arguments.stage.as_deref())?;
         let batch = set_batch(&mut model, stage, arguments)?;

@@ -98,11 +98,6 @@ impl Disabled {
         Disabled(Optimization::ALL.into_iter().filter(fuses).collect())
     }
 
-    /// What only the CPU's kernels know: bf16 in memory.
-    pub fn on_gpu() -> Disabled {
-        Disabled([Optimization::Narrow].into())
-    }
-
     /// What either leaves out.
     pub fn and(&self, other: &Disabled) -> Disabled {
         Disabled(self.0.union(&other.0).copied().collect())

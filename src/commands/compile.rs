@@ -12,18 +12,13 @@ use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::executable::{Backend, EmitStage};
 use tfc_compiler::graph;
 use tfc_compiler::model::Model;
-use tfc_compiler::optimization::Disabled;
 use tfc_runtime::storage::NewFile;
 use tfc_runtime::{Failure, Kind};
 
 pub fn run(command: &Compile, console: &Console) -> Outcome {
     let target = Target::named(&command.target)?;
     command.emit.iter().try_for_each(|stage| has_stage(&command.target, *stage))?;
-    let switched_off = session::disabled(&command.compiler)?;
-    let disabled = match &target {
-        Target::Cpu(_) => switched_off,
-        Target::Cuda(..) => switched_off.and(&Disabled::on_gpu()),
-    };
+    let disabled = session::disabled(&command.compiler)?;
     let spec = spec::load(&command.spec.spec, &command.spec.sets, console)?;
     stage::find(&spec.model, command.stage.as_deref())?;
     let entries = entries(&spec.model, command.entry)?;

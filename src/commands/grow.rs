@@ -5,9 +5,8 @@ use crate::console::Console;
 use crate::stop::Outcome;
 use crate::{session, spec, stage};
 use std::sync::Arc;
-use tfc_compiler::compile::compile_without;
+use tfc_compiler::compile::compile;
 use tfc_compiler::compiled::Entry;
-use tfc_compiler::optimization::Disabled;
 use tfc_runtime::checkpoint::{self, RunFolder};
 use tfc_runtime::grow::{Measure, grow_by_hand, logits_binding};
 use tfc_runtime::source;
@@ -24,8 +23,7 @@ pub fn run(command: &Grow, console: &Console) -> Outcome {
     let index = stage::find(&spec.model, Some(&command.stage))?;
     let mut entries = vec![Entry::Gradient, Entry::Update, Entry::Evaluate];
     entries.extend(logits_binding(&spec.model).map(|logits| Entry::Named(vec![logits.to_string()])));
-    let disabled = session::known_to(command.device.device, &Disabled::default());
-    let compiled = Arc::new(compile_without(spec.model.clone(), &entries, &disabled));
+    let compiled = Arc::new(compile(spec.model.clone(), &entries));
     let mut session = session::open(&compiled, &command.device)?;
     let into = RunFolder::create(&command.out, &spec.resolved)?;
 

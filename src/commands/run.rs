@@ -24,7 +24,7 @@ pub fn run(command: &Run, console: &Console) -> Outcome {
     let disabled = session::disabled(&command.compiler)?;
     let entries = std::slice::from_ref(&entry);
     let compiled = Arc::new(match entry {
-        Entry::Grad => compile_without(model, entries, &session::known_to(command.device.device, &disabled)),
+        Entry::Grad => compile_without(model, entries, &disabled),
         _ => session::compile(model, entries, command.device.device, &disabled),
     });
     let mut inputs = read_inputs(&command.inputs, &compiled)?;

@@ -61,7 +61,7 @@ fn train_one(
     let rows = stages::table(&spec.model, &known).rows;
     let flops: Vec<f64> = rows.iter().map(|row| row.flops.map_or(0.0, |flops| flops.training)).collect();
     let entries = entries(&spec.model)?;
-    let disabled = session::known_to(command.device.device, &session::disabled(&command.compiler)?);
+    let disabled = session::disabled(&command.compiler)?;
     let budget = memory::budget(command.memory.as_deref(), device.free_memory()?)?;
     let planned = if command.resume { train::planned(&folder)? } else { None };
     let (compiled, plan) = memory::compile_training(spec.model, &entries, &disabled, budget, planned)?;

@@ -8,13 +8,12 @@ use crate::conformance::portable::SPEC;
 use crate::support::{model, spec_with, specs};
 use std::sync::Mutex;
 use tfc_codegen::{Architecture, CudaBackend, Resources};
-use tfc_compiler::compile::compile_without;
+use tfc_compiler::compile::compile;
 use tfc_compiler::compiled::Entry;
 use tfc_compiler::executable::{Backend, EmitStage};
 use tfc_compiler::kernel::{Body, Inner, Kernel, RowAccess};
 use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
-use tfc_compiler::optimization::Disabled;
 use tfc_compiler::precision::Precision;
 
 /// Those of training models, evaluating them and generating text with them, each once, in both precisions.
@@ -38,7 +37,7 @@ fn kernels() -> Vec<Kernel> {
 fn of_model(model: Model) -> Vec<Kernel> {
     let mut entries = vec![Entry::Gradient, Entry::AddGradient, Entry::Update, Entry::Evaluate];
     entries.extend(can_decode(&model).is_ok().then_some(Entry::Decode));
-    compile_without(model, &entries, &Disabled::on_gpu()).program.kernels
+    compile(model, &entries).program.kernels
 }
 
 struct Line {

@@ -8,11 +8,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tfc_codegen::{Architecture, CpuBackend, CudaBackend, cuda_sim};
 use tfc_compiler::check::{Loader, Options, check};
-use tfc_compiler::compile::{compile, compile_without};
+use tfc_compiler::compile::compile;
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::executable::Backend;
 use tfc_compiler::model::Model;
-use tfc_compiler::optimization::Disabled;
 use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 use tfc_grammar::{Color, Sources, render_all};
@@ -91,11 +90,7 @@ fn checked(path: &str, loader: &dyn Loader, sets: &[String]) -> Model {
 
 /// A session with the sizes of the model's first stage and this batch and sequence; every scale by its rule.
 pub fn session(model: Model, entries: &[Entry], device: Device, batch: i64, sequence: i64) -> Box<dyn Session> {
-    let disabled = match device {
-        Device::Reference | Device::Cpu { .. } => Disabled::default(),
-        Device::CudaSim => Disabled::on_gpu(),
-    };
-    sized(compile_without(model, entries, &disabled), batch, sequence, |compiled| open(compiled, device))
+    sized(compile(model, entries), batch, sequence, |compiled| open(compiled, device))
 }
 
 /// The same on the CPU, with the code of a back end.

@@ -33,6 +33,11 @@ impl Vectors {
     /// One thread of a GPU: the four numbers that it loads and stores at once. It has no tile of its own: a warp has.
     pub const GPU_THREAD: Vectors = Vectors { width: 4, rows: 1, registers: 1, fma: true, bf16: false };
 
+    /// Whether rounding to bf16 is one instruction.
+    pub fn rounds_to_bf16(self) -> bool {
+        self.bf16 || self == Vectors::GPU_THREAD
+    }
+
     /// What this machine offers.
     pub fn host() -> Vectors {
         let features = TargetMachine::get_host_cpu_features();

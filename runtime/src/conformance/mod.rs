@@ -9,10 +9,9 @@ use crate::train::{Batches, Course, StageData, Update};
 use crate::{Result, call, grow};
 use std::sync::Arc;
 use tfc_compiler::check::{Loader, Options, check as check_spec};
-use tfc_compiler::compile::compile_without;
+use tfc_compiler::compile::compile;
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::model::Model;
-use tfc_compiler::optimization::Disabled;
 use tfc_compiler::precision::Precision;
 use tfc_compiler::size::Symbol;
 use tfc_compiler::storage::Storage;
@@ -81,8 +80,7 @@ pub fn compiled(precision: Precision) -> Compiled {
     let model = model(precision);
     let mut entries = Entry::updates(&model);
     entries.extend([Entry::Decode, Entry::Named(vec!["logits".into()])]);
-    // The same on every device.
-    compile_without(model, &entries, &Disabled::on_gpu())
+    compile(model, &entries)
 }
 
 fn model(precision: Precision) -> Model {

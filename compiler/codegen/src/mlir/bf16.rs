@@ -5,7 +5,10 @@
 
 use super::function::Function;
 use super::memory::Lanes;
-use super::value::{BF16s, Bf16s, I64, Index, Int16s, Ints, Kind, PairMask, Pointer, RoundedBf16s, Value, Vector};
+use super::value::{
+    BF16s, Bf16, Bf16s, I64, Index, Int16, Int16s, Int32, Ints, Kind, PairMask, Pointer, RoundedBf16s, Scalar, Value,
+    Vector,
+};
 use melior::ir::attribute::{DenseI32ArrayAttribute, StringAttribute};
 
 impl<'f> Vector<'f> {
@@ -21,7 +24,7 @@ impl<'f> Vector<'f> {
 
     /// The bits of the nearest bf16.
     fn bf16_bits(self) -> Int16s<'f> {
-        match self.function.vectors().bf16 {
+        match self.function.vectors().rounds_to_bf16() {
             true => {
                 let rounded: RoundedBf16s = self.function.apply("arith.truncf", &[self.raw], &[]);
                 self.function.apply("arith.bitcast", &[rounded.raw], &[])
@@ -71,6 +74,34 @@ impl<'f> Pointer<'f> {
         self.element(self.function.types().i16, offset)
     }
 
+    /// One of them, as f32.
+    pub fn load_bf16(self, offset: Index<'f>) -> Scalar<'f> {
+        let bits: Int16 = self.at_bf16(offset).read(2);
+        let bits: Int32 = self.function.apply("arith.extui", &[bits.raw], &[]);
+        bits.shift_left(16).as_float()
+    }
+
+    /// An f32 as the nearest bf16, where rounding is one instruction.
+    pub fn store_bf16(self, offset: Index<'f>, value: Scalar<'f>) {
+        let rounded: Bf16 = self.function.apply("arith.truncf", &[value.raw], &[]);
+        let bits: Int16 = self.function.apply("arith.bitcast", &[rounded.raw], &[]);
+        self.at_bf16(offset).write(bits, 2);
+    }
+
+    /// A register of them, each as f32, from an address that is a multiple of its size.
+    pub fn load_bf16_aligned(self, offset: Index<'f>) -> Vector<'f> {
+        widened(self.at_bf16(offset).read(self.bf16_register_bytes()))
+    }
+
+    /// A register of f32, each as the nearest bf16, to an address that is a multiple of its size.
+    pub fn store_bf16_aligned(self, offset: Index<'f>, value: Vector<'f>) {
+        self.at_bf16(offset).write(value.bf16_bits(), self.bf16_register_bytes());
+    }
+
+    fn bf16_register_bytes(self) -> i64 {
+        2 * self.function.vectors().width as i64
+    }
+
     /// A register of them, each as f32; 0 in the lanes that are left out, whose memory is not touched.
     pub fn load_bf16_lanes(self, offset: Index<'f>, lanes: Lanes<'f>) -> Vector<'f> {
         let from = self.at_bf16(offset);
@@ -78,8 +109,7 @@ impl<'f> Pointer<'f> {
             Lanes::All => from.read(2),
             Lanes::Some(mask) => from.read_masked(mask, 2),
         };
-        let bits: Ints = self.function.apply("arith.extui", &[bits.raw], &[]);
-        bits.shift_left(16).as_float()
+        widened(bits)
     }
 
     /// A register of f32, each as the nearest bf16.
@@ -108,6 +138,11 @@ impl<'f> Pointer<'f> {
         };
         pairs.as_pairs()
     }
+}
+
+fn widened(bits: Int16s) -> Vector {
+    let bits: Ints = bits.function.apply("arith.extui", &[bits.raw], &[]);
+    bits.shift_left(16).as_float()
 }
 
 impl<'f> Index<'f> {

@@ -94,6 +94,10 @@ kinds! {
     I32, Int32: i32;
     /// An element offset, a size, a loop counter.
     I64, Index: i64;
+    /// The bits of a bf16.
+    I16, Int16: i16;
+    /// One bf16, on the way to its bits.
+    BF16, Bf16: bf16;
     /// One f32.
     F32, Scalar: f32;
     /// The address of a buffer; offsets are in elements of what is loaded.

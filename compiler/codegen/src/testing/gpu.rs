@@ -75,19 +75,16 @@ impl GpuTrial {
     }
 
     fn run(&self, buffers: &[Vec<f64>], sizes: &[i64], seed: u64) -> Vec<Vec<f32>> {
-        let number = |x: &f64, dtype: DType| match dtype {
-            DType::F32 => (*x as f32).to_bits(),
-            DType::BF16 => unreachable!("there is no code for it: see `geometry`"),
-            DType::I32 => *x as i32 as u32,
-        };
         let operands = &self.kernel.operands;
-        let words = |(buffer, dtype): (&Vec<f64>, DType)| buffer.iter().map(|x| number(x, dtype)).collect::<Vec<u32>>();
-        let mut memory: Vec<Vec<u32>> = buffers.iter().zip(operands.iter().map(|o| o.dtype)).map(words).collect();
-        let in_memory = memory.iter_mut().zip(operands).map(|(words, operand)| Argument::Buffer {
-            address: words.as_mut_ptr().cast(),
-            bytes: 4 * words.len(),
-            writable: operand.access != Access::Read,
-        });
+        let mut memory: Vec<Vec<u32>> =
+            buffers.iter().zip(operands).map(|(x, operand)| words(x, operand.dtype)).collect();
+        let lengths = buffers.iter().map(Vec::len);
+        let in_memory =
+            memory.iter_mut().zip(operands).zip(lengths).map(|((words, operand), length)| Argument::Buffer {
+                address: words.as_mut_ptr().cast(),
+                bytes: operand.dtype.bytes() * length,
+                writable: operand.access != Access::Read,
+            });
         let arguments: Vec<Argument> = in_memory.chain(sizes.iter().map(|size| Argument::Number(*size))).collect();
         let blocks = self.geometry.blocks.evaluate(sizes) as u32;
         let launch = Launch {
@@ -103,12 +100,30 @@ impl GpuTrial {
             let ran = unsafe { self.simulator.borrow_mut().launch(&launch) };
             ran.unwrap_or_else(|report| panic!("sizes {sizes:?}, {:?}:\n{report}", self.kernel.body));
         }
-        let value = |word: &u32, dtype: DType| match dtype {
-            DType::F32 => f32::from_bits(*word),
-            DType::BF16 => unreachable!("there is no code for it: see `geometry`"),
-            DType::I32 => *word as i32 as f32,
-        };
-        let numbers = |(words, dtype): (&Vec<u32>, DType)| words.iter().map(|word| value(word, dtype)).collect();
-        memory.iter().zip(operands.iter().map(|o| o.dtype)).map(numbers).collect()
+        let lengths = buffers.iter().map(Vec::len);
+        memory.iter().zip(operands).zip(lengths).map(|((words, o), length)| numbers(words, o.dtype, length)).collect()
+    }
+}
+
+/// Numbers as they are in memory, two of bf16 to a word.
+fn words(numbers: &[f64], dtype: DType) -> Vec<u32> {
+    let upper_half = |x: &f64| (*x as f32).to_bits() >> 16;
+    match dtype {
+        DType::F32 => numbers.iter().map(|x| (*x as f32).to_bits()).collect(),
+        DType::BF16 => {
+            numbers.chunks(2).map(|two| upper_half(&two[0]) | two.get(1).map_or(0, upper_half) << 16).collect()
+        }
+        DType::I32 => numbers.iter().map(|x| *x as i32 as u32).collect(),
+    }
+}
+
+fn numbers(words: &[u32], dtype: DType, length: usize) -> Vec<f32> {
+    match dtype {
+        DType::F32 => words.iter().map(|word| f32::from_bits(*word)).collect(),
+        DType::BF16 => {
+            let both = words.iter().flat_map(|word| [word << 16, word & 0xffff_0000].map(f32::from_bits));
+            both.take(length).collect()
+        }
+        DType::I32 => words.iter().map(|word| *word as i32 as f32).collect(),
     }
 }

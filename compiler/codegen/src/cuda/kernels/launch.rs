@@ -1,6 +1,6 @@
 //! What every kernel starts from: its sizes, and who a thread is.
 
-use crate::mlir::{Bool, F32, F32s, Float, Function, GpuLaunch, Index, Pointer, Scalar, Value, Vector, WARP};
+use crate::mlir::{Bool, F32, F32s, Float, Function, GpuLaunch, Index, Scalar, Stored, Value, Vector, WARP};
 use tfc_compiler::graph::DType;
 
 /// Of a block, where nothing else is wanted.
@@ -71,9 +71,9 @@ impl<'f> Thread<'f> {
 pub trait Taken: Float {
     const WIDTH: i64;
 
-    fn load<'f>(from: Pointer<'f>, dtype: DType, column: Index<'f>) -> Value<'f, Self>;
+    fn load<'f>(from: Stored<'f>, column: Index<'f>) -> Value<'f, Self>;
     /// To i32 toward zero.
-    fn store<'f>(to: Pointer<'f>, dtype: DType, column: Index<'f>, value: Value<'f, Self>);
+    fn store<'f>(to: Stored<'f>, column: Index<'f>, value: Value<'f, Self>);
     fn scalars<'f>(value: Value<'f, Self>) -> Vec<Scalar<'f>>;
     fn register<'f>(f: &'f Function<'f>, scalars: &[Scalar<'f>]) -> Value<'f, Self>;
 }
@@ -81,19 +81,19 @@ pub trait Taken: Float {
 impl Taken for F32 {
     const WIDTH: i64 = 1;
 
-    fn load<'f>(from: Pointer<'f>, dtype: DType, column: Index<'f>) -> Scalar<'f> {
+    fn load<'f>(Stored { pointer, dtype }: Stored<'f>, column: Index<'f>) -> Scalar<'f> {
         match dtype {
-            DType::F32 => from.load(column),
-            DType::I32 => from.load_int(column).to_float(),
-            DType::BF16 => unreachable!("no program loads bf16: see `check`"),
+            DType::F32 => pointer.load(column),
+            DType::BF16 => pointer.load_bf16(column),
+            DType::I32 => pointer.load_int(column).to_float(),
         }
     }
 
-    fn store<'f>(to: Pointer<'f>, dtype: DType, column: Index<'f>, value: Scalar<'f>) {
+    fn store<'f>(Stored { pointer, dtype }: Stored<'f>, column: Index<'f>, value: Scalar<'f>) {
         match dtype {
-            DType::F32 => to.store(column, value),
-            DType::I32 => to.store_int(column, value.truncate()),
-            DType::BF16 => unreachable!("nothing stores bf16: see `check`"),
+            DType::F32 => pointer.store(column, value),
+            DType::BF16 => pointer.store_bf16(column, value),
+            DType::I32 => pointer.store_int(column, value.truncate()),
         }
     }
 
@@ -109,19 +109,19 @@ impl Taken for F32 {
 impl Taken for F32s {
     const WIDTH: i64 = QUAD;
 
-    fn load<'f>(from: Pointer<'f>, dtype: DType, column: Index<'f>) -> Vector<'f> {
+    fn load<'f>(Stored { pointer, dtype }: Stored<'f>, column: Index<'f>) -> Vector<'f> {
         match dtype {
-            DType::F32 => from.load_aligned(column),
-            DType::I32 => from.load_aligned::<<F32s as Float>::Bits>(column).to_float(),
-            DType::BF16 => unreachable!("no program loads bf16: see `check`"),
+            DType::F32 => pointer.load_aligned(column),
+            DType::BF16 => pointer.load_bf16_aligned(column),
+            DType::I32 => pointer.load_aligned::<<F32s as Float>::Bits>(column).to_float(),
         }
     }
 
-    fn store<'f>(to: Pointer<'f>, dtype: DType, column: Index<'f>, value: Vector<'f>) {
+    fn store<'f>(Stored { pointer, dtype }: Stored<'f>, column: Index<'f>, value: Vector<'f>) {
         match dtype {
-            DType::F32 => to.store_aligned(column, value),
-            DType::I32 => to.store_aligned(column, value.truncate()),
-            DType::BF16 => unreachable!("nothing stores bf16: see `check`"),
+            DType::F32 => pointer.store_aligned(column, value),
+            DType::BF16 => pointer.store_bf16_aligned(column, value),
+            DType::I32 => pointer.store_aligned(column, value.truncate()),
         }
     }
 
@@ -135,8 +135,9 @@ impl Taken for F32s {
 }
 
 /// Whether registers can be loaded from there.
-pub fn is_aligned<'f>(pointer: Pointer<'f>) -> Bool<'f> {
-    (pointer.address() % (4 * QUAD)).equals(pointer.function().index(0))
+pub fn is_aligned<'f>(from: impl Into<Stored<'f>>) -> Bool<'f> {
+    let Stored { pointer, dtype } = from.into();
+    (pointer.address() % (dtype.bytes() as i64 * QUAD)).equals(pointer.function().index(0))
 }
 
 /// The first of the buffers or sizes, by their names in what documents the body.

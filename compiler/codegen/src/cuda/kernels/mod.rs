@@ -25,12 +25,12 @@ pub fn geometry(architecture: Architecture, kernel: &Kernel) -> Result<Geometry,
         let what = format!("{body} of heads with {channels} channels");
         Err(BackendError(format!("there is no CUDA code for {what} yet; --target cpu has it")))
     };
-    if kernel.operands.iter().any(|operand| operand.dtype == DType::BF16) {
-        return Err(BackendError("there is no CUDA code for weights in bf16 yet; --target cpu has it".into()));
-    }
     match &kernel.body {
         Body::Rows(body) => Ok(rows::geometry(body)),
         Body::Columns(body) => Ok(rows::column_geometry(body)),
+        Body::Gather(_) if kernel.operands[1].dtype == DType::BF16 => {
+            Err(BackendError("there is no CUDA code for tables in bf16 yet; --target cpu has it".into()))
+        }
         Body::Gather(_) => Ok(moving::gather_geometry()),
         Body::ScatterAdd(_) => Ok(moving::scatter_add_geometry()),
         Body::Rope(_) => Ok(moving::rope_geometry()),

@@ -2,15 +2,13 @@
 
 use crate::cuda::kernels::launch::{QUAD, Size, Taken, is_aligned, sizes};
 use crate::math::Accuracy;
-use crate::mlir::{Bool, F32, F32s, Function, GpuLaunch, Index, Pointer, Scalar, Value, Vector};
-use tfc_compiler::graph::DType;
+use crate::mlir::{Bool, F32, F32s, Function, GpuLaunch, Index, Pointer, Scalar, Stored, Value, Vector};
 use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, Strides};
 
 /// An operand of the kernel, addressed by (outer, row, column).
 #[derive(Clone, Copy)]
 pub struct Operand<'f> {
-    pub pointer: Pointer<'f>,
-    dtype: DType,
+    pub elements: Stored<'f>,
     access: ContractionAccess,
     outer: Index<'f>,
     row: Index<'f>,
@@ -49,8 +47,7 @@ impl<'f> Arguments<'f> {
     pub fn new(f: &'f Function<'f>, launch: &GpuLaunch<'f>, kernel: &Kernel, body: &Contraction) -> Arguments<'f> {
         let sizes = body.sizes(&sizes(launch));
         let operand = |i: usize, access: ContractionAccess, strides: &Strides<Size<'f>>| Operand {
-            pointer: launch.buffers[i],
-            dtype: kernel.operands[i].dtype,
+            elements: Stored { pointer: launch.buffers[i], dtype: kernel.operands[i].dtype },
             access,
             outer: strides.outer[0].index(f),
             row: strides.outer[1].index(f),
@@ -87,8 +84,8 @@ impl<'f> Operand<'f> {
     pub fn is_aligned(&self, f: &'f Function<'f>) -> Bool<'f> {
         let whole = |stride: Index<'f>| (stride % QUAD).equals(f.index(0));
         match self.access {
-            ContractionAccess::Matrix => is_aligned(self.pointer) & whole(self.outer) & whole(self.row),
-            ContractionAccess::PerColumn => is_aligned(self.pointer),
+            ContractionAccess::Matrix => is_aligned(self.elements) & whole(self.outer) & whole(self.row),
+            ContractionAccess::PerColumn => is_aligned(self.elements),
             ContractionAccess::PerRow | ContractionAccess::Scalar => f.truth(true),
         }
     }
@@ -97,7 +94,7 @@ impl<'f> Operand<'f> {
         let row = self.row(place);
         match self.is_one_for_a_row() {
             true => K::splat(self.load_one(place)),
-            false => K::load(row, self.dtype, place.column),
+            false => K::load(row, place.column),
         }
     }
 
@@ -106,11 +103,11 @@ impl<'f> Operand<'f> {
             Quad::Aligned => self.load::<F32s>(place),
             Quad::Apart { end } => {
                 let row = self.row(place);
-                let f = row.function();
+                let f = row.pointer.function();
                 // Asked for each: were addresses held back at the edge instead, each would need registers of its own.
                 let one = |i: i64| {
                     let column = place.column + i;
-                    f.either(column.less(end), || <F32 as Taken>::load(row, self.dtype, column), || f.scalar(0.0))
+                    f.either(column.less(end), || <F32 as Taken>::load(row, column), || f.scalar(0.0))
                 };
                 F32s::register(f, &(0..QUAD).map(one).collect::<Vec<_>>())
             }
@@ -120,25 +117,25 @@ impl<'f> Operand<'f> {
     /// The number of a row.
     pub fn load_one(&self, place: Place<'f>) -> Scalar<'f> {
         let row = self.row(place);
-        <F32 as Taken>::load(row, self.dtype, row.function().index(0))
+        <F32 as Taken>::load(row, row.pointer.function().index(0))
     }
 
     pub fn store<K: Taken>(&self, place: Place<'f>, value: Value<'f, K>) {
-        K::store(self.row(place), self.dtype, place.column, value);
+        K::store(self.row(place), place.column, value);
     }
 
     /// Where the number of a place is.
     pub fn at(&self, place: Place<'f>) -> Pointer<'f> {
-        self.row(place).at(place.column)
+        self.row(place).at(place.column).pointer
     }
 
     /// Where the row of a place begins.
-    fn row(&self, place: Place<'f>) -> Pointer<'f> {
+    fn row(&self, place: Place<'f>) -> Stored<'f> {
         match self.access {
             ContractionAccess::Matrix | ContractionAccess::PerRow => {
-                self.pointer.at(place.outer * self.outer + place.row * self.row)
+                self.elements.at(place.outer * self.outer + place.row * self.row)
             }
-            ContractionAccess::PerColumn | ContractionAccess::Scalar => self.pointer,
+            ContractionAccess::PerColumn | ContractionAccess::Scalar => self.elements,
         }
     }
 }

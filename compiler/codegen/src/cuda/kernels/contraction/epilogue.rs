@@ -78,7 +78,7 @@ impl<'f> Epilogue<'_, 'f> {
             ProgramOp::InnerIndex => K::Bits::counting(place.column).to_float(),
             ProgramOp::Uniform { seed, stream } => {
                 let element = (place.outer * arguments.m + place.row) * arguments.n + place.column;
-                let seed = arguments.operand(*seed).pointer;
+                let seed = arguments.operand(*seed).elements.pointer;
                 random::uniform(seed, K::splat(arguments.number(*stream)), element)
             }
             ProgramOp::Constant(_)

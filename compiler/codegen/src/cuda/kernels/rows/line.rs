@@ -4,8 +4,7 @@ use crate::cuda::kernels::launch::{QUAD, Size, Taken, is_aligned, sizes};
 use crate::kernels::program::evaluate;
 use crate::kernels::random;
 use crate::math::Accuracy;
-use crate::mlir::{Bits, Bool, F32, Function, GpuLaunch, Index, Pointer, Scalar, Value};
-use tfc_compiler::graph::DType;
+use crate::mlir::{Bits, Bool, F32, Function, GpuLaunch, Index, Scalar, Stored, Value};
 use tfc_compiler::kernel::{Inner, Kernel, Program, ProgramOp, Register, RowAccess, RowSizes, Strides};
 
 /// The dimensions of the iteration and the operands.
@@ -14,8 +13,7 @@ pub struct Iteration<'a, 'f> {
     pub inner: Index<'f>,
     sizes: RowSizes<Size<'f>>,
     access: &'a [RowAccess],
-    buffers: Vec<Pointer<'f>>,
-    dtypes: Vec<DType>,
+    buffers: Vec<Stored<'f>>,
     numbers: Vec<Scalar<'f>>,
 }
 
@@ -27,7 +25,7 @@ pub struct Line<'a, 'f> {
     /// Its place among all.
     row: Index<'f>,
     /// Where each operand's row begins.
-    starts: Vec<Pointer<'f>>,
+    starts: Vec<Stored<'f>>,
 }
 
 /// What the reductions of a row came to, by the register of the reduction.
@@ -43,14 +41,15 @@ impl<'a, 'f> Iteration<'a, 'f> {
         take_apart: impl Fn(&[Size<'f>]) -> RowSizes<Size<'f>>,
     ) -> Iteration<'a, 'f> {
         let sizes = take_apart(&sizes(launch));
+        let stored = launch.buffers.iter().zip(&kernel.operands);
+        let buffers = stored.map(|(pointer, operand)| Stored { pointer: *pointer, dtype: operand.dtype }).collect();
         Iteration {
             outer: sizes.outer.iter().map(|size| size.index(f)).collect(),
             inner: sizes.inner.index(f),
             numbers: sizes.numbers.iter().map(|number| number.index(f).to_float()).collect(),
             sizes,
             access,
-            buffers: launch.buffers.clone(),
-            dtypes: kernel.operands.iter().map(|operand| operand.dtype).collect(),
+            buffers,
         }
     }
 
@@ -71,7 +70,7 @@ impl<'a, 'f> Iteration<'a, 'f> {
 
     pub fn line(&self, f: &'f Function<'f>, row: Index<'f>) -> Line<'_, 'f> {
         let outer = self.indices(row);
-        let start = |(buffer, strides): (&Pointer<'f>, &Strides<Size<'f>>)| {
+        let start = |(buffer, strides): (&Stored<'f>, &Strides<Size<'f>>)| {
             let strides = strides.outer.iter().map(|stride| stride.index(f));
             buffer.at(outer.iter().zip(strides).fold(f.index(0), |sum, (index, stride)| sum + *index * stride))
         };
@@ -114,7 +113,7 @@ impl<'f> Line<'_, 'f> {
             ProgramOp::InnerIndex => K::Bits::counting(column).to_float(),
             ProgramOp::OuterIndex(dimension) => K::splat(self.outer[usize::from(*dimension)].to_float()),
             ProgramOp::Uniform { seed, stream } => {
-                let seed = self.iteration.buffers[usize::from(*seed)];
+                let seed = self.iteration.buffers[usize::from(*seed)].pointer;
                 random::uniform(seed, numbers(*stream), self.row * self.iteration.inner + column)
             }
             ProgramOp::Reduce(..) => {
@@ -129,37 +128,29 @@ impl<'f> Line<'_, 'f> {
     }
 
     fn load<K: Taken>(&self, operand: usize, column: Index<'f>) -> Value<'f, K> {
-        let (start, dtype) = (self.starts[operand], self.iteration.dtypes[operand]);
+        let start = self.starts[operand];
         match self.iteration.access[operand].inner {
-            Inner::Unit => K::load(start, dtype, column),
-            Inner::Row => K::splat(load_one(start, dtype, self.f.index(0))),
+            Inner::Unit => K::load(start, column),
+            Inner::Row => K::splat(<F32 as Taken>::load(start, self.f.index(0))),
             Inner::Strided => {
                 let stride = self.iteration.sizes.operands[operand].inner.index(self.f);
-                let one = |i| load_one(start, dtype, (column + i) * stride);
+                let one = |i| <F32 as Taken>::load(start, (column + i) * stride);
                 K::register(self.f, &(0..K::WIDTH).map(one).collect::<Vec<_>>())
             }
         }
     }
 
     pub fn store<K: Taken>(&self, operand: usize, column: Index<'f>, value: Value<'f, K>) {
-        let (start, dtype) = (self.starts[operand], self.iteration.dtypes[operand]);
+        let start = self.starts[operand];
         match self.iteration.access[operand].inner {
-            Inner::Unit => K::store(start, dtype, column, value),
-            Inner::Row => store_one(start, dtype, self.f.index(0), K::scalars(value)[0]),
+            Inner::Unit => K::store(start, column, value),
+            Inner::Row => <F32 as Taken>::store(start, self.f.index(0), K::scalars(value)[0]),
             Inner::Strided => {
                 let stride = self.iteration.sizes.operands[operand].inner.index(self.f);
                 for (i, scalar) in K::scalars(value).into_iter().enumerate() {
-                    store_one(start, dtype, (column + i as i64) * stride, scalar);
+                    <F32 as Taken>::store(start, (column + i as i64) * stride, scalar);
                 }
             }
         }
     }
-}
-
-fn load_one<'f>(from: Pointer<'f>, dtype: DType, at: Index<'f>) -> Scalar<'f> {
-    <F32 as Taken>::load(from, dtype, at)
-}
-
-fn store_one<'f>(to: Pointer<'f>, dtype: DType, at: Index<'f>, value: Scalar<'f>) {
-    <F32 as Taken>::store(to, dtype, at, value);
 }
