@@ -11,7 +11,8 @@ use tfc_codegen::{Architecture, CudaBackend, Resources};
 use tfc_compiler::compile::compile;
 use tfc_compiler::compiled::Entry;
 use tfc_compiler::executable::{Backend, EmitStage};
-use tfc_compiler::kernel::{Body, Inner, Kernel, RowAccess};
+use tfc_compiler::graph::DType;
+use tfc_compiler::kernel::{Body, Inner, Kernel, Operand, RowAccess};
 use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
 use tfc_compiler::precision::Precision;
@@ -70,10 +71,11 @@ fn wrong(
         Body::Rows(_) | Body::Columns(_) => false,
         Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) | Body::CacheWrite(_) => false,
     };
-    let along = |access: &RowAccess| access.inner == Inner::Unit;
+    // Of bf16 four numbers are eight bytes.
+    let along = |(access, operand): (&RowAccess, &Operand)| access.inner == Inner::Unit && operand.dtype != DType::BF16;
     let side_by_side = match &kernel.body {
-        Body::Rows(body) => body.access.iter().any(along),
-        Body::Columns(body) => body.access.iter().any(along),
+        Body::Rows(body) => body.access.iter().zip(&kernel.operands).any(along),
+        Body::Columns(body) => body.access.iter().zip(&kernel.operands).any(along),
         // A rotary embedding takes the two halves of a head, whose lengths are often odd.
         Body::Rope(_) => false,
         Body::Contraction(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::CacheWrite(_) => true,

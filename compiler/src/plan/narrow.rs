@@ -40,21 +40,24 @@ fn narrowed(kernels: &[Kernel], plan: &Plan) -> BTreeSet<BufferId> {
     let fits = |id: &BufferId| {
         let buffer = &plan.buffers[id.0 as usize];
         let in_arena = matches!(buffer.place, Place::Arena { .. });
-        in_arena && buffer.dtype == DType::F32 && uses(kernels, plan, *id).is_some_and(|uses| fit(&uses))
+        in_arena && buffer.dtype == DType::F32 && fit(&uses(kernels, &plan.steps, *id))
     };
     (0..plan.buffers.len() as u32).map(BufferId).filter(fits).collect()
 }
 
-/// Every use of a buffer, in order; None if there is one outside of launches. What is done in chunks is: a chunk stays in the cache.
-fn uses(kernels: &[Kernel], plan: &Plan, buffer: BufferId) -> Option<Vec<Use>> {
-    let mut uses = Vec::new();
-    for step in plan.steps.iter().filter(|step| step.buffers().contains(&buffer)) {
-        let Step::Launch(launch) = step else { return None };
-        let kernel = &kernels[launch.kernel as usize];
-        let places = launch.arguments.iter().enumerate().filter(|(_, argument)| argument.buffer == buffer);
-        uses.extend(places.flat_map(|(operand, _)| uses_of(kernel, operand)));
-    }
-    Some(uses)
+/// Every use of a buffer, in order.
+fn uses(kernels: &[Kernel], steps: &[Step], buffer: BufferId) -> Vec<Use> {
+    let of_step = |step: &Step| match step {
+        Step::Launch(launch) => {
+            let kernel = &kernels[launch.kernel as usize];
+            let places = launch.arguments.iter().enumerate().filter(|(_, argument)| argument.buffer == buffer);
+            places.flat_map(|(operand, _)| uses_of(kernel, operand)).collect()
+        }
+        Step::Zero(zeroed) if *zeroed == buffer => vec![Use::Wide],
+        Step::Zero(_) => Vec::new(),
+        Step::Chunks { body, .. } => uses(kernels, body, buffer),
+    };
+    steps.iter().flat_map(of_step).collect()
 }
 
 /// Products come first. What else is written must be there for products alone, which round it.
