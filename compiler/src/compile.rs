@@ -58,7 +58,7 @@ fn compile_with(model: Model, entries: &[Entry], options: Options) -> Compiled {
         graphs.push(part.graph);
         caches.extend(part.caches);
     }
-    Compiled { model, graphs, program, caches }
+    Compiled { model, graphs, program, caches, disabled: options.disabled.clone() }
 }
 
 /// What one entry becomes, whatever the others are.

@@ -2,6 +2,7 @@
 
 use crate::graph::{Graph, Type};
 use crate::model::{Model, Parameter};
+use crate::optimization::Disabled;
 use crate::plan::{Buffer, Place, Program};
 use crate::size::Size;
 use crate::storage::{RowState, Storage, WeightForm};
@@ -70,6 +71,8 @@ pub struct Compiled {
     pub program: Program,
     /// The types of the key/value caches of `decode`, in the order of `Storage::Cache`.
     pub caches: Vec<Type>,
+    /// What was switched off: of some of it only the device knows.
+    pub disabled: Disabled,
 }
 
 impl Compiled {

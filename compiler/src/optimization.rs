@@ -1,4 +1,4 @@
-//! What can be switched off by name, to find what is wrong or what is worth its while: passes over graphs, and decisions of the fuser.
+//! What can be switched off by name, to find what is wrong or what is worth its while: passes over graphs, decisions of the fuser, and how memory is used.
 //!
 //! Whatever is off, results are the same up to rounding. What lowering cannot do without has no name here.
 
@@ -35,10 +35,16 @@ pub enum Optimization {
     Weights,
     /// Results of products that products read again as bf16 in memory, where products are of bf16.
     Narrow,
+    /// The first micro-batch of a batch writes gradients, instead of adding to zeros.
+    WrittenGradients,
+    /// Buffers of the forward part in gradients that are not written yet.
+    Lending,
+    /// Tensors on large pages of the host's memory.
+    LargePages,
 }
 
 impl Optimization {
-    pub const ALL: [Optimization; 14] = [
+    pub const ALL: [Optimization; 17] = [
         Optimization::Vocabulary,
         Optimization::Dce,
         Optimization::Cse,
@@ -53,6 +59,9 @@ impl Optimization {
         Optimization::FewRows,
         Optimization::Weights,
         Optimization::Narrow,
+        Optimization::WrittenGradients,
+        Optimization::Lending,
+        Optimization::LargePages,
     ];
 
     pub fn name(self) -> &'static str {
@@ -71,6 +80,9 @@ impl Optimization {
             Optimization::FewRows => "few_rows",
             Optimization::Weights => "weights",
             Optimization::Narrow => "narrow",
+            Optimization::WrittenGradients => "written_gradients",
+            Optimization::Lending => "lending",
+            Optimization::LargePages => "large_pages",
         }
     }
 }
@@ -94,6 +106,7 @@ impl Disabled {
             Optimization::Dce | Optimization::Cse | Optimization::Simplify => false,
             Optimization::Canonicalize | Optimization::Checkpointing => false,
             Optimization::FewRows | Optimization::Weights | Optimization::Narrow => false,
+            Optimization::WrittenGradients | Optimization::Lending | Optimization::LargePages => false,
         };
         Disabled(Optimization::ALL.into_iter().filter(fuses).collect())
     }
@@ -137,7 +150,8 @@ mod tests {
             named("expand").unwrap_err(),
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
-        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, checkpointing, few_rows, weights, narrow";
+        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, checkpointing, few_rows, weights, narrow, \
+                    written_gradients, lending, large_pages";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {
             assert_eq!(named(optimization.name()).unwrap().names(), [optimization.name()]);

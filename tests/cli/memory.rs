@@ -1,6 +1,6 @@
 //! `--memory`: what a run does to stay within it, and what it says where it cannot.
 
-use super::{SPEC, Workplace};
+use super::{SPEC, Workplace, checkpoint_bytes};
 use crate::support;
 use serde_json::{Value, json};
 use tfc_compiler::budget;
@@ -54,6 +54,21 @@ fn a_run_that_computes_again_is_the_same_run_and_goes_on_as_it_began() {
 
     let refusal = workplace.fail(3, &["train", "tiny.tfm", "--out", "tight", "--resume", "--memory", "1KiB"]);
     assert!(refusal.contains("as it was planned when it began"), "{refusal}");
+}
+
+/// Where things are, and what stood there before, changes no bit; also across a growth.
+#[test]
+fn a_use_of_memory_that_is_switched_off_changes_no_bit() {
+    let workplace = Workplace::new();
+    let stages = [r#"grow."small".steps=2"#, r#"grow."large".steps=2"#].map(|set| ["--set", set]).concat();
+    let checkpoint = |out: &str, disable: &[&str]| {
+        workplace.succeed(&[&["train", "tiny.tfm", "--out", out][..], &stages, disable].concat());
+        checkpoint_bytes(&workplace.path(&format!("{out}/checkpoints/step-4")))
+    };
+    let whole = checkpoint("whole", &[]);
+    for name in ["written_gradients", "lending", "large_pages"] {
+        assert!(checkpoint(name, &["--disable", name]) == whole, "without {name} the run is another");
+    }
 }
 
 /// Every byte that is planned is used, and none but those, scratch, and a few megabytes of the program's own.

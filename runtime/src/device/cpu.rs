@@ -1,7 +1,7 @@
 //! The CPU: kernels run on a pool of threads.
 
 use super::engine::{Memory, Span};
-use super::host_memory::HostMemory;
+use super::host_memory::{HostMemory, Pages};
 use super::launch::Launch;
 use super::on_host::HostEngine;
 use super::planned::PlanSession;
@@ -36,7 +36,8 @@ impl CpuSession {
         let loaded = backend.load(code).map_err(|e| Failure::new(crate::Kind::Machine, e.to_string()))?;
         let pool = Pool::new(threads);
         let scratch_bytes = code.functions.iter().map(|f| f.scratch_bytes).max().unwrap_or(0);
-        let scratch = (0..pool.threads()).map(|_| HostMemory::new(scratch_bytes)).collect::<Result<_>>()?;
+        let pages = Pages::of(&compiled);
+        let scratch = (0..pool.threads()).map(|_| HostMemory::new(scratch_bytes, pages)).collect::<Result<_>>()?;
         PlanSession::on(Cpu { compiled: Arc::clone(&compiled), code: loaded, pool, scratch }, compiled)
     }
 }
@@ -63,5 +64,9 @@ impl HostEngine for Cpu {
 
     fn bytes(&self) -> usize {
         self.scratch.iter().map(HostMemory::len).sum()
+    }
+
+    fn pages(&self) -> Pages {
+        Pages::of(&self.compiled)
     }
 }

@@ -1,6 +1,7 @@
 //! Sessions on a simulated device: plans run launch by launch, each with the checker on if its code was made so.
 
 use super::engine::Span;
+use super::host_memory::Pages;
 use super::on_host::HostEngine;
 use super::planned::PlanSession;
 use crate::{Failure, Kind, Result};
@@ -75,5 +76,9 @@ impl HostEngine for CudaSim {
 
     fn bytes(&self) -> usize {
         0
+    }
+
+    fn pages(&self) -> Pages {
+        Pages::of(&self.compiled)
     }
 }

@@ -6,6 +6,8 @@ use bytemuck::allocation::pod_collect_to_vec;
 use memmap2::MmapMut;
 use std::num::NonZero;
 use std::ops::Range;
+use tfc_compiler::compiled::Compiled;
+use tfc_compiler::optimization::Optimization;
 
 /// Pages of zeros, which the machine provides as they are touched. There may be room for more than is used: addresses, no memory.
 pub struct HostMemory {
@@ -13,6 +15,21 @@ pub struct HostMemory {
     bytes: usize,
     /// The most bytes that were in use at once: what lies behind them is zero still.
     touched: usize,
+    kind: Pages,
+}
+
+/// What a machine is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pages {
+    Large,
+    /// Even where the machine would give large ones unasked.
+    Small,
+}
+
+impl Pages {
+    pub fn of(compiled: &Compiled) -> Pages {
+        if compiled.disabled.has(Optimization::LargePages) { Pages::Small } else { Pages::Large }
+    }
 }
 
 /// From here on large pages are asked for: a matrix of a few megabytes stands on more small ones than the processor keeps addresses of.
@@ -20,12 +37,12 @@ pub struct HostMemory {
 const LARGE: usize = 2 << 20;
 
 impl HostMemory {
-    pub fn new(bytes: usize) -> Result<HostMemory> {
-        HostMemory::with_room(bytes, bytes)
+    pub fn new(bytes: usize, kind: Pages) -> Result<HostMemory> {
+        HostMemory::with_room(bytes, bytes, kind)
     }
 
     /// Memory that can become as large as `room` where it is.
-    pub fn with_room(bytes: usize, room: usize) -> Result<HostMemory> {
+    pub fn with_room(bytes: usize, room: usize, kind: Pages) -> Result<HostMemory> {
         let refused = |_| {
             let message = format!(
                 "the machine has no {} of memory left; a smaller batch or model needs less",
@@ -36,18 +53,21 @@ impl HostMemory {
         // No system maps nothing.
         let room = room.max(bytes).max(1);
         let pages = MmapMut::map_anon(room).map_err(refused)?;
-        let memory = HostMemory { pages, bytes, touched: bytes };
-        memory.ask_for_large_pages();
+        let memory = HostMemory { pages, bytes, touched: bytes, kind };
+        memory.ask_for_pages();
         Ok(memory)
     }
 
-    /// As many as are full: a last one would take memory for room that is not used.
-    fn ask_for_large_pages(&self) {
+    /// As many large ones as are full: a last one would take memory for room that is not used.
+    fn ask_for_pages(&self) {
         #[cfg(target_os = "linux")]
         if self.bytes >= LARGE {
             let whole = if self.room() > self.bytes { self.bytes / LARGE * LARGE } else { self.bytes };
-            // Not every kernel has them; without, all is only a little slower.
-            let _ = self.pages.advise_range(memmap2::Advice::HugePage, 0, whole);
+            // Not every kernel has large ones; without, all is only a little slower.
+            let _ = match self.kind {
+                Pages::Large => self.pages.advise_range(memmap2::Advice::HugePage, 0, whole),
+                Pages::Small => self.pages.advise(memmap2::Advice::NoHugePage),
+            };
         }
     }
 
@@ -81,12 +101,12 @@ impl Memory for HostMemory {
         assert!(bytes <= self.room(), "bug in tfc: there is no room for {bytes} bytes");
         self.bytes = bytes;
         self.touched = self.touched.max(bytes);
-        self.ask_for_large_pages();
+        self.ask_for_pages();
         Ok(())
     }
 
-    fn write(&mut self, fill: &mut dyn FnMut(Range<usize>, &mut [u8])) -> Result<()> {
-        fill(0..self.bytes, self.bytes_mut());
+    fn write(&mut self, places: Range<usize>, fill: &mut dyn FnMut(Range<usize>, &mut [u8])) -> Result<()> {
+        fill(places.clone(), &mut self.bytes_mut()[places]);
         Ok(())
     }
 
@@ -160,11 +180,11 @@ pub fn readable(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{HostMemory, Memory};
+    use super::{HostMemory, Memory, Pages};
 
     #[test]
     fn what_was_given_up_comes_back_as_zeros() {
-        let mut memory = HostMemory::with_room(4, 12).unwrap();
+        let mut memory = HostMemory::with_room(4, 12, Pages::Large).unwrap();
         memory.bytes_mut().fill(7);
         memory.resize(2).unwrap();
         assert_eq!(memory.bytes(), [7, 7]);

@@ -1,7 +1,7 @@
 //! Engines on the host's memory, which are done with a launch when it returns.
 
 use super::engine::{Engine, Growth, Span};
-use super::host_memory::{self, Copied, HostMemory};
+use super::host_memory::{self, Copied, HostMemory, Pages};
 use crate::Result;
 use std::convert::Infallible;
 
@@ -19,6 +19,9 @@ pub trait HostEngine {
     unsafe fn run(&mut self, launch: &Self::Launch) -> Result<()>;
 
     fn bytes(&self) -> usize;
+
+    /// Under tensors.
+    fn pages(&self) -> Pages;
 }
 
 impl<E: HostEngine> Engine for E {
@@ -28,11 +31,11 @@ impl<E: HostEngine> Engine for E {
     type Download = Copied;
 
     fn allocate(&self, bytes: usize, room: usize) -> Result<HostMemory> {
-        HostMemory::with_room(bytes, room)
+        HostMemory::with_room(bytes, room, self.pages())
     }
 
     fn grow(&self, growths: &[Growth<HostMemory>]) -> Result<Vec<HostMemory>> {
-        host_memory::grow(growths)
+        host_memory::grow(growths, self.pages())
     }
 
     fn prepare(&self, kernel: usize, _: &str, arguments: &[Span], sizes: Vec<i64>) -> E::Launch {

@@ -134,7 +134,7 @@ pub fn compiled(stages: Vec<Stage>, random: bool) -> Compiled {
         graph("named", &symbols, false, false),
         Builder::new("update", symbols).finish(),
     ];
-    Compiled { model, graphs, program: Default::default(), caches: Vec::new() }
+    Compiled { model, graphs, program: Default::default(), caches: Vec::new(), disabled: Default::default() }
 }
 
 /// As much of an entry's graph as the trainer looks at: what it takes, and the logits of `named`.

@@ -4,6 +4,7 @@ mod contraction;
 mod dense;
 mod label;
 mod rows;
+mod zeros;
 
 use super::homes::{Home, Homes, homes};
 use super::{Argument, Buffer, BufferId, Launch, Place, Plan, PlannedOutput, Program, Step, Table};
@@ -30,15 +31,22 @@ pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled) -
         lenders: Vec::new(),
     };
     let mut emitter = Emitter { program: Program::default(), plan, disabled, storages: BTreeMap::new() };
-    let fused = fuse::fuse(graph, disabled);
-    emitter.plan.steps = emitter.steps(&fused, BTreeMap::new());
+    if disabled.has(Optimization::WrittenGradients) {
+        let (adding, written) = zeros::adding(graph);
+        let zeros = written.into_iter().map(|(storage, ty)| emitter.zero(storage, &ty)).collect();
+        emitter.emit(&adding, zeros);
+    } else {
+        emitter.emit(graph, Vec::new());
+    }
     let Emitter { program, plan, .. } = emitter;
     let (kernels, mut plan) = match disabled.has(Optimization::Narrow) {
         true => (program.kernels, plan),
         false => super::narrow::narrow(program.kernels, plan),
     };
     super::lifetimes::set_lifetimes(&mut plan);
-    plan.lenders = super::lending::lenders(&kernels, &plan);
+    if !disabled.has(Optimization::Lending) {
+        plan.lenders = super::lending::lenders(&kernels, &plan);
+    }
     Program { kernels, plans: vec![plan] }
 }
 
@@ -88,6 +96,16 @@ struct Bound {
 }
 
 impl Emitter<'_> {
+    /// The steps of the plan: what has to be done first, then the graph.
+    fn emit(&mut self, graph: &Graph, first: Vec<Step>) {
+        let steps = self.steps(&fuse::fuse(graph, self.disabled), BTreeMap::new());
+        self.plan.steps = first.into_iter().chain(steps).collect();
+    }
+
+    fn zero(&mut self, storage: Storage, ty: &Type) -> Step {
+        Step::Zero(self.storage(storage, ty).buffer)
+    }
+
     fn steps(&mut self, fused: &Fused, bound: BTreeMap<Storage, Argument>) -> Vec<Step> {
         let homes = homes(fused);
         let pieces = homes.pieces.iter().map(|value| {

@@ -315,18 +315,18 @@ fn whatever_is_switched_off_models_compute_the_same() {
         let (sizes, memory) = call(&graph, 11);
         check_without(&graph, disabled, &sizes, &memory).to_string()
     };
-    let graphs = [language_model(true), vision(), block_gradient()];
+    let graphs = [language_model(true), language_model(false), vision(), block_gradient()];
     let whole: Vec<String> = graphs.iter().map(|graph| plan(graph, &Disabled::default())).collect();
     for optimization in Optimization::ALL {
         let disabled = Disabled::named(&[optimization.name().to_string()]).expect("its own name");
         let without: Vec<String> = graphs.iter().map(|graph| plan(graph, &disabled)).collect();
         // The fuser reads a graph from its outputs, so that it misses nothing that no output needs; and in none of these models does a value
-        // take the place of its matrix; and memory is not short. How many rows there are is found out at run time, weights are for inference, and narrow
-        // is what products of bf16 are.
+        // take the place of its matrix; and memory is not short. How many rows there are is found out at run time, weights are for inference, narrow
+        // is what products of bf16 are, and pages are the device's.
         let of_models =
             matches!(optimization, Optimization::Dce | Optimization::Takeover | Optimization::Checkpointing);
         let elsewhere = matches!(optimization, Optimization::FewRows | Optimization::Weights | Optimization::Narrow);
-        let unseen = of_models || elsewhere;
+        let unseen = of_models || elsewhere || optimization == Optimization::LargePages;
         assert!(without != whole || unseen, "{} does nothing", optimization.name());
     }
 }
