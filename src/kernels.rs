@@ -42,7 +42,7 @@ pub fn check(model: &Model) -> Result<usize> {
         let training = Training::new(&compiled, &mut session, stage, 1)?;
         Work::Training(Box::new(training)).run(&mut session)?;
         let inputs = RandomInputs::new(&compiled.model, session.sizes());
-        evaluate(&compiled, &mut session, &inputs, 1, 1)?;
+        evaluate(&compiled, &mut session, &inputs, 1, 1, &mut |_, _| Ok(()))?;
         if decodes {
             let mut decoding = Work::Decoding(Decoding::of(&compiled, &mut session, stage, (PROMPT, TOKENS))?);
             decoding.prepare(&mut session)?;

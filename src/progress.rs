@@ -2,6 +2,7 @@
 
 use crate::console::to_stderr;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::time::{Duration, Instant};
 use tfc_compiler::model::Stage;
 use tfc_runtime::Result;
 use tfc_runtime::confusion::Confusion;
@@ -11,18 +12,33 @@ use tfc_runtime::train::{Event, Observer, Step};
 
 /// Without a bar, every this many updates say a line.
 const LINE_EVERY: u64 = 10;
+/// Without a bar, an evaluation says a line whenever this time has passed: most are over before.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct Progress {
     quiet: bool,
     /// Only where a person watches.
     bar: Option<ProgressBar>,
     speed: Speed,
+    /// When an evaluation began, or last said something.
+    evaluating: Instant,
 }
 
 impl Progress {
+    /// Of a training.
     pub fn new(watched: bool, quiet: bool) -> Progress {
-        let bar = watched.then(|| ProgressBar::new(0).with_style(style()));
-        Progress { quiet, bar, speed: Speed::default() }
+        Progress::styled("{bar:24} {pos}/{len}  {msg}  {eta} left", watched, quiet)
+    }
+
+    /// Of an evaluation alone.
+    pub fn of_evaluation(watched: bool, quiet: bool) -> Progress {
+        Progress::styled("{msg}", watched, quiet)
+    }
+
+    fn styled(template: &str, watched: bool, quiet: bool) -> Progress {
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = watched.then(|| ProgressBar::new(0).with_style(style));
+        Progress { quiet, bar, speed: Speed::default(), evaluating: Instant::now() }
     }
 
     fn line(&self, text: &str) {
@@ -68,6 +84,20 @@ impl Progress {
         }
     }
 
+    fn evaluating(&mut self, set: &str, done: u64, of: u64, now: Instant) {
+        let set = if set.is_empty() { String::new() } else { format!(" on {set}") };
+        let text = format!("evaluating{set}: {done} of {of}");
+        match &self.bar {
+            Some(bar) => bar.set_message(text),
+            None if done == 0 => self.evaluating = now,
+            None if now.duration_since(self.evaluating) >= PATIENCE => {
+                self.evaluating = now;
+                self.line(&text);
+            }
+            None => {}
+        }
+    }
+
     fn evaluated(&self, step: u64, set: &str, evaluation: &Evaluation) {
         let metrics: Vec<String> =
             evaluation.metrics.iter().map(|(name, value)| format!("  {name} {value:.4}")).collect();
@@ -82,6 +112,7 @@ impl Observer for Progress {
             Event::Stage { stage, step, done, length, .. } => self.stage(stage, *step, *done, *length),
             Event::Grown { grown, seconds, .. } => self.line(&format!("{grown}; {seconds:.1} s")),
             Event::Step(step) => self.step(step),
+            Event::Evaluating { set, done, of } => self.evaluating(set, *done, *of, Instant::now()),
             Event::Evaluated { step, set, evaluation, .. } => self.evaluated(*step, set, evaluation),
             Event::Confused { set, confusion } => self.line(&confused(set, confusion)),
             Event::Saved { .. } => {}
@@ -104,11 +135,6 @@ impl Drop for Progress {
             bar.finish_and_clear();
         }
     }
-}
-
-fn style() -> ProgressStyle {
-    let template = "{bar:24} {pos}/{len}  {msg}  {eta} left";
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// The harmonic mean of the last few updates' speeds: tokens over time.
@@ -142,4 +168,22 @@ fn thousands(number: u64) -> String {
     let groups: Vec<&str> =
         digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
     groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_an_evaluation_is_due_when_patience_is_over() {
+        let mut progress = Progress::new(false, true);
+        let start = Instant::now();
+        let mut due_after = |done, seconds| {
+            let now = start + Duration::from_secs(seconds);
+            progress.evaluating("", done, 9, now);
+            progress.evaluating == now
+        };
+        let due = [(0, 0), (1, 9), (2, 11), (3, 20), (4, 21), (0, 22), (1, 31)];
+        assert_eq!(due.map(|(done, seconds)| due_after(done, seconds)), [true, false, true, false, true, true, false]);
+    }
 }

@@ -28,6 +28,9 @@ impl Evaluation {
     }
 }
 
+/// Told before each micro-batch how many sequences are done, and of how many. An error ends what it watches.
+pub type Watch<'a> = &'a mut dyn FnMut(u64, u64) -> Result<()>;
+
 /// Means over all targets of the first `rows` sequences, summed in f64 in the order of the sequences.
 pub fn evaluate(
     compiled: &Compiled,
@@ -35,6 +38,7 @@ pub fn evaluate(
     batches: &dyn Batches,
     rows: u64,
     micro_batch: u64,
+    watch: Watch<'_>,
 ) -> Result<Evaluation> {
     let graph = call::graph(compiled, "evaluate")?;
     if rows == 0 {
@@ -42,7 +46,9 @@ pub fn evaluate(
     }
     let mut sums: Vec<(String, f64)> = Vec::new();
     let mut targets = 0.0;
-    for (first, rows) in micro_batches(rows, micro_batch) {
+    let all = rows;
+    for (first, rows) in micro_batches(all, micro_batch) {
+        watch(first, all)?;
         let inputs = call::inputs(graph, session, rows, batches.inputs(first, rows)?)?;
         let outputs = session.run("evaluate", &[(Symbol::BATCH, rows as i64)], &inputs)?;
         let weight = batches.targets(first, rows)? as f64;

@@ -108,7 +108,7 @@ impl Observer for Record {
                 self.confusions.push((set.to_string(), (*confusion).clone()));
                 Ok(())
             }
-            Event::Grown { .. } | Event::Saved { .. } => Ok(()),
+            Event::Grown { .. } | Event::Evaluating { .. } | Event::Saved { .. } => Ok(()),
             Event::Step(step) => self.step(step),
             Event::Evaluated { step, set, first, evaluation, .. } => {
                 let metrics = evaluation.metrics.iter().map(|(metric, value)| (metric.clone(), *value));

@@ -3,6 +3,7 @@
 use crate::arguments::{DeviceArguments, Eval, Format};
 use crate::checkpoint::Opened;
 use crate::console::Console;
+use crate::progress::Progress;
 use crate::session;
 use crate::stop::Outcome;
 use serde_json::json;
@@ -13,7 +14,7 @@ use tfc_compiler::optimization::Disabled;
 use tfc_runtime::confusion::{Confusion, classifier};
 use tfc_runtime::evaluate::{Evaluation, evaluate};
 use tfc_runtime::source;
-use tfc_runtime::train::Batches;
+use tfc_runtime::train::{Batches, Event, Observer};
 use tfc_runtime::{Failure, Result};
 
 /// Sequences that go through the model at once.
@@ -34,7 +35,7 @@ pub fn run(command: &Eval, console: &Console) -> Outcome {
     };
     let mut opened = Opened::with(&command.checkpoint, &entries, &command.device, &disabled, console)?;
     let sets = sets(&command.data, &opened)?;
-    let results = measure(&mut opened, sets)?;
+    let results = measure(&mut opened, sets, console)?;
     let text = match command.format {
         Format::Text => results.iter().map(text).collect(),
         Format::Json => json_of(&results),
@@ -46,7 +47,7 @@ pub fn run(command: &Eval, console: &Console) -> Outcome {
 pub fn of_checkpoint(path: &Path, device: &DeviceArguments, console: &Console) -> Outcome {
     let mut opened = Opened::with(path, &|model| Ok(entries(model)), device, &Disabled::default(), console)?;
     let sets = sets(&[], &opened)?;
-    let results = measure(&mut opened, sets)?;
+    let results = measure(&mut opened, sets, console)?;
     Ok(console.print(&results.iter().map(text).collect::<String>())?)
 }
 
@@ -56,13 +57,15 @@ fn entries(model: &Model) -> Vec<Entry> {
     [Entry::Evaluate].into_iter().chain(logits).collect()
 }
 
-fn measure(opened: &mut Opened, sets: Vec<(String, Box<dyn Batches>)>) -> Result<Vec<Measured>> {
+fn measure(opened: &mut Opened, sets: Vec<(String, Box<dyn Batches>)>, console: &Console) -> Result<Vec<Measured>> {
+    let mut progress = Progress::of_evaluation(console.is_watched(), console.is_quiet());
     let (compiled, session) = (&opened.compiled, opened.session.as_mut());
     let mut results = Vec::new();
     for (name, batches) in sets {
         let rows = batches.per_epoch();
-        let evaluation = evaluate(compiled, session, batches.as_ref(), rows, MICRO_BATCH)?;
-        let confusion = Confusion::measure(compiled, session, batches.as_ref(), rows, MICRO_BATCH)?;
+        let mut watch = |done, of| progress.see(&Event::Evaluating { set: &name, done, of });
+        let evaluation = evaluate(compiled, session, batches.as_ref(), rows, MICRO_BATCH, &mut watch)?;
+        let confusion = Confusion::measure(compiled, session, batches.as_ref(), rows, MICRO_BATCH, &mut watch)?;
         results.push(Measured { name, rows, evaluation, confusion });
     }
     Ok(results)

@@ -6,6 +6,7 @@ mod text;
 mod tests;
 
 use crate::device::Session;
+use crate::evaluate::Watch;
 use crate::grow::logits_binding;
 use crate::train::{Batches, micro_batches};
 use crate::{Failure, Kind, Result, call};
@@ -57,13 +58,16 @@ impl Confusion {
         batches: &dyn Batches,
         rows: u64,
         micro_batch: u64,
+        watch: Watch<'_>,
     ) -> Result<Option<Confusion>> {
         let Some((logits, label)) = classifier(&compiled.model) else { return Ok(None) };
         let graph = call::graph(compiled, "named")?;
         let missing = |what: &str| Failure::new(Kind::Machine, format!("there is no `{what}`; this is a bug in tfc"));
         let mut counts = BTreeMap::new();
         let mut classes = 0;
-        for (first, rows) in micro_batches(rows, micro_batch) {
+        let all = rows;
+        for (first, rows) in micro_batches(all, micro_batch) {
+            watch(first, all)?;
             let offered = batches.inputs(first, rows)?;
             let (_, labels) = offered.iter().find(|(name, _)| name == label).ok_or_else(|| missing(label))?;
             let labels = labels.to_f64();

@@ -66,7 +66,7 @@ impl Probe {
         expect: bool,
     ) -> Result<Probe> {
         let rows = rows.clamp(1, batches.per_epoch().max(1));
-        let loss = evaluate(compiled, session, batches, rows, micro_batch)?.loss;
+        let loss = evaluate(compiled, session, batches, rows, micro_batch, &mut |_, _| Ok(()))?.loss;
         let logits = if expect { Some(logits(compiled, session, batches, rows.min(micro_batch))?) } else { None };
         Ok(Probe { loss, logits })
     }

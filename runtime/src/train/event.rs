@@ -32,6 +32,12 @@ pub enum Event<'a> {
         seconds: f64,
     },
     Step(Step),
+    /// An evaluation on the validation set `set` has done so many of its sequences.
+    Evaluating {
+        set: &'a str,
+        done: u64,
+        of: u64,
+    },
     /// After update `step`, on the validation set `set`; its name is empty if the spec gives it none.
     Evaluated {
         step: u64,

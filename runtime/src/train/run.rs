@@ -152,7 +152,8 @@ impl<'a> Run<'a> {
         let done = self.state.done;
         for (i, (set, batches)) in course.data.validate.iter().enumerate() {
             let rows = evaluated_rows(course, &**batches);
-            let evaluation = evaluate(compiled, *session, &**batches, rows, course.micro_batch)?;
+            let watch = &mut |done, of| observer.see(&Event::Evaluating { set, done, of });
+            let evaluation = evaluate(compiled, *session, &**batches, rows, course.micro_batch, watch)?;
             observer.see(&Event::Evaluated {
                 step: done.steps,
                 tokens: done.tokens,
@@ -173,7 +174,8 @@ impl<'a> Run<'a> {
         let Setup { compiled, session, observer, .. } = &mut self.setup;
         for (set, batches) in &course.data.validate {
             let rows = evaluated_rows(course, &**batches);
-            let confusion = Confusion::measure(compiled, *session, &**batches, rows, course.micro_batch)?;
+            let watch = &mut |done, of| observer.see(&Event::Evaluating { set, done, of });
+            let confusion = Confusion::measure(compiled, *session, &**batches, rows, course.micro_batch, watch)?;
             if let Some(confusion) = &confusion {
                 observer.see(&Event::Confused { set, confusion })?;
             }

@@ -4,12 +4,13 @@ use super::*;
 use tfc_compiler::model::{Cadence, End, GrowthInit, Metric, Preservation, ScalePolicy, Until};
 use tfc_compiler::storage::Storage;
 
+/// All but how far evaluations are.
 fn kinds(events: &[String]) -> Vec<String> {
     let short = |event: &String| match event.strip_prefix("Step { step: ") {
         Some(rest) => rest.split(',').next().unwrap().to_string(),
         None => event.split(':').next().unwrap().to_string(),
     };
-    events.iter().map(short).collect()
+    events.iter().filter(|event| !event.starts_with("evaluating")).map(short).collect()
 }
 
 fn growing() -> Vec<Stage> {
@@ -36,6 +37,16 @@ fn everything_has_its_place() {
     wanted.extend(evaluated(7));
     wanted.push("saved step-7".to_string());
     assert_eq!(kinds(&told.events), wanted);
+}
+
+#[test]
+fn an_evaluation_says_how_far_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = run(&growing(), &folder.path().join("run"), Options::default());
+    let said = told.events.iter().skip_while(|event| !event.starts_with("evaluating"));
+    let said: Vec<&String> = said.take_while(|event| event.starts_with("evaluating")).collect();
+    let wanted = [0, 2, 4, 6].map(|done| format!("evaluating `validate`: {done} of 7"));
+    assert_eq!(said, wanted.iter().collect::<Vec<_>>());
 }
 
 #[test]

@@ -76,6 +76,7 @@ impl Observer for Recorder<'_> {
                 assert!(step.tokens_per_second > 0.0);
                 format!("{:?}", Step { tokens_per_second: 0.0, ..*step })
             }
+            Event::Evaluating { set, done, of } => format!("evaluating `{set}`: {done} of {of}"),
             Event::Evaluated { step, set, evaluation, .. } => format!("evaluated `{set}` at {step}: {evaluation:?}"),
             Event::Confused { set, confusion } => format!("confused `{set}`: {confusion:?}"),
             Event::Saved { path, .. } => format!("saved {}", path.file_name().unwrap().display()),
