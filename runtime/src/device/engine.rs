@@ -101,11 +101,11 @@ pub trait Memory {
     /// There is no room for it.
     fn resize(&mut self, bytes: usize) -> Result<()>;
 
-    /// Writes all of it: `fill` is given one part after the other, each with the bytes that it replaces.
+    /// Writes the bytes in `places`: `fill` is given one part after the other, each with the bytes that it replaces.
     ///
     /// # Errors
     /// The device gave up.
-    fn write(&mut self, fill: &mut dyn FnMut(Range<usize>, &mut [u8])) -> Result<()>;
+    fn write(&mut self, places: Range<usize>, fill: &mut dyn FnMut(Range<usize>, &mut [u8])) -> Result<()>;
 
     /// Reads all of it.
     ///

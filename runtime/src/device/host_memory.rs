@@ -133,11 +133,12 @@ impl Memory for HostMemory {
 }
 
 /// Most of the time goes into the kernel's zeroing of new memory: threads share it.
-pub fn grow(growths: &[Growth<HostMemory>]) -> Result<Vec<HostMemory>> {
+pub fn grow(growths: &[Growth<HostMemory>], kind: Pages) -> Result<Vec<HostMemory>> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let share = |part: usize| {
         let of_part = growths.iter().skip(part).step_by(threads);
-        of_part.map(|growth| growth.done_with(HostMemory::with_room)).collect::<Result<Vec<_>>>()
+        let allocate = |bytes, room| HostMemory::with_room(bytes, room, kind);
+        of_part.map(|growth| growth.done_with(allocate)).collect::<Result<Vec<_>>>()
     };
     let shares: Vec<Result<Vec<_>>> = std::thread::scope(|scope| {
         let growing: Vec<_> = (0..threads).map(|part| scope.spawn(move || share(part))).collect();

@@ -51,6 +51,9 @@ pub enum HostTensor {
 /// A named tensor handed to or by a call.
 pub type Named = (String, HostTensor);
 
+/// Writes numbers of a tensor: it is given the place of the first and overwrites all.
+pub type Fill<'a> = &'a mut dyn FnMut(usize, &mut [f32]);
+
 /// An entry that was started on a session.
 pub enum Call {
     /// What it has handed back.
@@ -78,6 +81,18 @@ pub trait Session {
     /// # Errors
     /// The device gave up.
     fn write(&mut self, storage: Storage, tensor: &HostTensor) -> Result<(), Failure>;
+
+    /// Writes the numbers of a storage that stand in `places`: `fill` is handed one part after the other, each with the place of its first.
+    ///
+    /// # Errors
+    /// The device gave up.
+    fn fill(&mut self, storage: Storage, places: Range<usize>, fill: Fill<'_>) -> Result<(), Failure> {
+        let mut tensor = self.read(storage)?;
+        let mut numbers = vec![0.0; places.len()];
+        fill(places.start, &mut numbers);
+        tensor.put(places.start, &numbers);
+        self.write(storage, &tensor)
+    }
 
     /// A copy of a whole storage.
     ///
@@ -154,12 +169,13 @@ impl HostTensor {
         HostTensor::F64 { shape: Vec::new(), data: vec![value] }
     }
 
-    /// Replaces a range of real numbers by those that stand in the same places of `from`.
-    pub fn put(&mut self, places: Range<usize>, from: &[f32]) {
+    /// Replaces real numbers from `place` on.
+    pub fn put(&mut self, place: usize, numbers: &[f32]) {
+        let places = place..place + numbers.len();
         match self {
-            HostTensor::F32 { data, .. } => data[places.clone()].copy_from_slice(&from[places]),
+            HostTensor::F32 { data, .. } => data[places].copy_from_slice(numbers),
             HostTensor::F64 { data, .. } => {
-                data[places.clone()].iter_mut().zip(&from[places]).for_each(|(to, from)| *to = f64::from(*from));
+                data[places].iter_mut().zip(numbers).for_each(|(to, from)| *to = f64::from(*from));
             }
             HostTensor::I32 { .. } => panic!("bug in tfc: real numbers for a tensor of integers"),
         }

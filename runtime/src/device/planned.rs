@@ -4,9 +4,10 @@ use super::engine::{Download, Engine, Memory};
 use super::laps::{CallProfile, Laps};
 use super::prepared::{Ground, Inspect, Prepared};
 use super::storages::{self, Storages};
-use super::{Call, HostTensor, Named, Session, SessionMemory, TensorView, input_of, shape_at};
+use super::{Call, Fill, HostTensor, Named, Session, SessionMemory, TensorView, input_of, shape_at};
 use crate::Result;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::graph::Type;
@@ -193,6 +194,10 @@ impl<E: Engine> Session for PlanSession<E> {
 
     fn write(&mut self, storage: Storage, tensor: &HostTensor) -> Result<()> {
         self.storages.write(storage, tensor)
+    }
+
+    fn fill(&mut self, storage: Storage, places: Range<usize>, fill: Fill<'_>) -> Result<()> {
+        self.storages.fill(storage, places, fill, &self.sizes)
     }
 
     fn read(&self, storage: Storage) -> Result<HostTensor> {

@@ -58,7 +58,7 @@ impl<E: Engine> Prepared<E> {
             let values = tables::compute(table, sizes);
             let bytes: &[u8] = bytemuck::cast_slice(&values);
             let mut memory = ground.engine.allocate(bytes.len(), bytes.len())?;
-            memory.write(&mut |place, part| part.copy_from_slice(&bytes[place]))?;
+            memory.write(0..bytes.len(), &mut |place, part| part.copy_from_slice(&bytes[place]))?;
             Ok(memory)
         };
         let mut prepared = Prepared {

@@ -1,7 +1,7 @@
 //! The storages of a session: named memory that follows the sizes.
 
 use super::engine::{Engine, Growth, Memory};
-use super::{HostTensor, Numbers, shape_at, weights};
+use super::{Fill, HostTensor, Numbers, shape_at, weights};
 use crate::Result;
 use bytemuck::allocation::cast_vec;
 use bytemuck::cast_slice;
@@ -110,12 +110,29 @@ impl<M: Memory> Storages<M> {
                 assert_eq!(shape, tensor.shape, "bug in tfc: {kept:?} is written with another shape");
                 let mut weight = vec![0; tensor.memory.len()];
                 weights::write(form, host, &mut weight);
-                tensor.memory.write(&mut |place, bytes| bytes.copy_from_slice(&weight[place]))?;
+                tensor.memory.write(0..weight.len(), &mut |place, bytes| bytes.copy_from_slice(&weight[place]))?;
             }
         }
         let Some(tensor) = self.tensors.get_mut(&storage) else { return Ok(()) };
         assert_eq!(host.shape(), tensor.shape, "bug in tfc: {storage:?} is written with another shape");
         fill(&mut tensor.memory, host, tensor.ty.dtype)
+    }
+
+    /// Writes some of the numbers, as [`super::Session::fill`]: where they lie, unless there are weights of them.
+    pub fn fill(&mut self, storage: Storage, places: Range<usize>, fill: Fill<'_>, sizes: &SizeValues) -> Result<()> {
+        let has_weights = self.tensors.keys().any(|kept| weight_of(storage, *kept).is_some());
+        match self.tensors.get_mut(&storage).filter(|_| !has_weights) {
+            Some(tensor) => tensor.memory.write(4 * places.start..4 * places.end, &mut |part, bytes| {
+                fill(part.start / 4, bytemuck::cast_slice_mut(bytes));
+            }),
+            None => {
+                let mut tensor = self.read(storage, sizes)?;
+                let mut numbers = vec![0.0; places.len()];
+                fill(places.start, &mut numbers);
+                tensor.put(places.start, &numbers);
+                self.write(storage, &tensor)
+            }
+        }
     }
 
     pub fn zero(&mut self, storage: Storage) -> Result<()> {
@@ -179,7 +196,8 @@ fn weight_of(storage: Storage, kept: Storage) -> Option<WeightForm> {
 
 /// f64 is rounded to f32.
 pub fn fill(memory: &mut impl Memory, host: &HostTensor, dtype: DType) -> Result<()> {
-    memory.write(&mut |place, bytes| convert(host, dtype, place.start / 4..place.end / 4, bytes))
+    let all = 0..memory.len();
+    memory.write(all, &mut |place, bytes| convert(host, dtype, place.start / 4..place.end / 4, bytes))
 }
 
 fn convert(host: &HostTensor, dtype: DType, elements: Range<usize>, bytes: &mut [u8]) {

@@ -45,16 +45,12 @@ pub fn draw(
             continue;
         }
         let stream = Stream::new(state.seed, Purpose::Growth, &parameter.path, state.done.steps);
-        let mut drawn = vec![0f32; shape.iter().product()];
         // Numbers are counted by one axis, whichever of them grew, so that no two elements share one.
-        let rows = if grown.len() == 1 { first.new.clone() } else { 0..first.layout.rows };
-        init::draw(&init, session.sizes(), &stream, first.layout, rows, &mut drawn);
-
-        let mut tensor = session.read(storage)?;
-        for axis in &grown {
-            axis.new.clone().flat_map(|row| axis.layout.pieces(row)).for_each(|piece| tensor.put(piece, &drawn));
+        let (sizes, layout) = (session.sizes().clone(), first.layout);
+        let mut drawn = |first, numbers: &mut [f32]| init::draw(&init, &sizes, &stream, layout, first, numbers);
+        for run in grown.iter().flat_map(|axis| axis.layout.runs(axis.new.clone())) {
+            session.fill(storage, run, &mut drawn)?;
         }
-        session.write(storage, &tensor)?;
     }
     Ok(())
 }

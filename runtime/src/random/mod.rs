@@ -8,6 +8,7 @@ mod normal;
 mod permutation;
 
 pub use normal::inverse_normal;
+use normal::inverse_normals;
 pub use permutation::Permutation;
 
 use tfc_compiler::random::philox;
@@ -63,10 +64,23 @@ impl Stream {
 
     /// Element `index` as 64 random bits: half `index % 2` of the Philox block with the counter (index / 2, step).
     pub fn bits(&self, index: u64) -> u64 {
-        let block = index / 2;
+        self.block(index / 2)[(index % 2) as usize]
+    }
+
+    fn block(&self, block: u64) -> [u64; 2] {
         let counter = [block as u32, (block >> 32) as u32, self.step as u32, (self.step >> 32) as u32];
         let [a, b, c, d] = philox(counter, self.key).map(u64::from);
-        if index.is_multiple_of(2) { a | b << 32 } else { c | d << 32 }
+        [a | b << 32, c | d << 32]
+    }
+
+    /// Elements `first..`, each block made once.
+    fn fill_bits(&self, first: u64, out: &mut [u64]) {
+        let odd = out.len().min((first % 2) as usize);
+        let (half, whole) = out.split_at_mut(odd);
+        half.iter_mut().for_each(|bits| *bits = self.bits(first));
+        for (block, pair) in (first.div_ceil(2)..).zip(whole.chunks_mut(2)) {
+            pair.copy_from_slice(&self.block(block)[..pair.len()]);
+        }
     }
 
     /// Element `index`, uniform in [0, 1): the upper 53 bits.
@@ -76,8 +90,7 @@ impl Stream {
 
     /// Element `index`, normal with mean 0 and standard deviation 1.
     pub fn normal(&self, index: u64) -> f64 {
-        // The middle of the cell, so that 0 and 1, where the inverse is infinite, do not occur.
-        inverse_normal(((self.bits(index) >> 12) as f64 + 0.5) * 2f64.powi(-52))
+        inverse_normal(inside(self.bits(index)))
     }
 
     /// Element `index`, uniform in 0..n. The bias of at most n / 2⁶⁴ is far below what can be observed.
@@ -87,8 +100,13 @@ impl Stream {
 
     /// Elements `first..` of N(0, std²), rounded to f32.
     pub fn fill_normal(&self, first: u64, std: f64, out: &mut [f32]) {
-        for (index, value) in (first..).zip(out) {
-            *value = (std * self.normal(index)) as f32;
+        const BATCH: usize = 64;
+        for (first, out) in (first..).step_by(BATCH).zip(out.chunks_mut(BATCH)) {
+            let mut bits = [0; BATCH];
+            self.fill_bits(first, &mut bits[..out.len()]);
+            let mut normals = [0.0; BATCH];
+            inverse_normals(&bits.map(inside), &mut normals);
+            out.iter_mut().zip(normals).for_each(|(out, normal)| *out = (std * normal) as f32);
         }
     }
 
@@ -98,6 +116,11 @@ impl Stream {
             *value = (bound * (2.0 * self.uniform(index) - 1.0)) as f32;
         }
     }
+}
+
+/// In (0, 1): the middle of one of 2⁵² cells, so that 0 and 1, where the inverse of a distribution is infinite, do not occur.
+fn inside(bits: u64) -> f64 {
+    ((bits >> 12) as f64 + 0.5) * 2f64.powi(-52)
 }
 
 #[cfg(test)]

@@ -6,11 +6,29 @@
 
 /// x with Φ(x) = p, for p in (0, 1).
 pub fn inverse_normal(p: f64) -> f64 {
-    let q = p - 0.5;
-    if q.abs() <= 0.425 {
-        let r = 0.180625 - q * q;
-        return q * ratio(&CENTER, r);
+    if is_central(p) { center(p) } else { tail(p) }
+}
+
+/// The same of each of many. What is right for five of six is computed for all, so that several are computed at once.
+pub fn inverse_normals(ps: &[f64], xs: &mut [f64]) {
+    xs.iter_mut().zip(ps).for_each(|(x, p)| *x = center(*p));
+    for (x, p) in xs.iter_mut().zip(ps).filter(|(_, p)| !is_central(**p)) {
+        *x = tail(*p);
     }
+}
+
+fn is_central(p: f64) -> bool {
+    (p - 0.5).abs() <= 0.425
+}
+
+#[inline(always)]
+fn center(p: f64) -> f64 {
+    let q = p - 0.5;
+    q * ratio(&CENTER, 0.180625 - q * q)
+}
+
+fn tail(p: f64) -> f64 {
+    let q = p - 0.5;
     let r = (-libm::log(p.min(1.0 - p))).sqrt();
     let x = if r <= 5.0 { ratio(&SHOULDER, r - 1.6) } else { ratio(&TAIL, r - 5.0) };
     x.copysign(q)
@@ -19,6 +37,7 @@ pub fn inverse_normal(p: f64) -> f64 {
 /// Numerator and denominator by rising powers.
 type Rational = [[f64; 8]; 2];
 
+#[inline(always)]
 fn ratio([numerator, denominator]: &Rational, r: f64) -> f64 {
     let horner = |coefficients: &[f64; 8]| coefficients.iter().rev().fold(0.0, |sum, c| sum * r + c);
     horner(numerator) / horner(denominator)

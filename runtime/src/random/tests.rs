@@ -54,6 +54,8 @@ fn filling_in_pieces_is_filling_at_once() {
     stream().fill_normal(7 + 38, 0.02, right);
     stream().fill_normal(7, 0.02, left);
     assert_eq!(whole, pieces);
+    let one_by_one = (7..108).map(|index| (0.02 * stream().normal(index)) as f32);
+    assert_eq!(whole.to_vec(), one_by_one.collect::<Vec<_>>());
 }
 
 /// Moments 1 to 4 against their values, within five standard errors of each.

@@ -1,5 +1,7 @@
 //! Rows of a tensor along any of its axes.
 
+use std::ops::Range;
+
 /// A tensor `[outer, rows, inner]`, whatever its rank was. A row has outer · inner elements, numbered in the tensor's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
@@ -20,11 +22,26 @@ impl Layout {
     }
 
     /// Where in the tensor the pieces of a row lie, `inner` elements each.
-    pub fn pieces(self, row: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    pub fn pieces(self, row: usize) -> impl Iterator<Item = Range<usize>> {
         (0..self.outer).map(move |outer| {
             let start = (outer * self.rows + row) * self.inner;
             start..start + self.inner
         })
+    }
+
+    /// Where consecutive rows lie: `outer` runs of elements.
+    pub fn runs(self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        (0..self.outer).map(move |outer| {
+            let [start, end] = [rows.start, rows.end].map(|row| (outer * self.rows + row) * self.inner);
+            start..end
+        })
+    }
+
+    /// The number of the element that stands at `place`, counted row by row, and how many stand behind it in the same piece, itself included.
+    pub fn element(self, place: usize) -> (usize, usize) {
+        let (piece, within) = (place / self.inner, place % self.inner);
+        let (outer, row) = (piece / self.rows, piece % self.rows);
+        (row * self.width() + outer * self.inner + within, self.inner - within)
     }
 
     /// Copies row `from` over row `to`.
@@ -45,6 +62,9 @@ mod tests {
         let layout = Layout::new(&[2, 3, 2], 1);
         assert_eq!((layout.outer, layout.rows, layout.inner, layout.width()), (2, 3, 2, 4));
         assert_eq!(layout.pieces(1).collect::<Vec<_>>(), [2..4, 8..10]);
+        assert_eq!(layout.runs(1..3).collect::<Vec<_>>(), [2..6, 8..12]);
+        // Of row 1, the last of four; of row 0, the third.
+        assert_eq!([layout.element(9), layout.element(6)], [(7, 1), (2, 2)]);
         let mut data: Vec<i32> = (0..12).collect();
         layout.copy(&mut data, 2, 0);
         assert_eq!(data, [4, 5, 2, 3, 4, 5, 10, 11, 8, 9, 10, 11]);

@@ -68,9 +68,11 @@ impl Memory for CudaMemory {
         Ok(())
     }
 
-    fn write(&mut self, fill: &mut dyn FnMut(Range<usize>, &mut [u8])) -> Result<()> {
-        // SAFETY: the memory is that large.
-        unsafe { self.access.staging.borrow_mut().upload(self.start(), self.bytes, fill).map_err(gave_up) }
+    fn write(&mut self, places: Range<usize>, fill: &mut dyn FnMut(Range<usize>, &mut [u8])) -> Result<()> {
+        assert!(places.end <= self.bytes, "bug in tfc: a write leaves its memory");
+        let mut staging = self.access.staging.borrow_mut();
+        // SAFETY: just checked.
+        unsafe { staging.upload(self.start(), places, fill).map_err(gave_up) }
     }
 
     fn read(&self, into: &mut [u8]) -> Result<()> {

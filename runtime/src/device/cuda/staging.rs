@@ -28,28 +28,28 @@ impl Staging {
         Staging { context: Rc::clone(context), halves: None, current: 0, used: 0 }
     }
 
-    /// Uploads what `fill` writes, part by part, each with its place among the `bytes`.
+    /// Uploads what `fill` writes, part by part, each with its place.
     ///
     /// # Safety
-    /// There are so many bytes at `to`, in an allocation of the context.
+    /// All `places` behind `to` are in an allocation of the context.
     pub unsafe fn upload(
         &mut self,
         to: u64,
-        bytes: usize,
+        places: Range<usize>,
         fill: &mut dyn FnMut(Range<usize>, &mut [u8]),
     ) -> Driven<()> {
         let halves = match &mut self.halves {
             Some(halves) => halves,
             None => self.halves.insert([Half::new(&self.context)?, Half::new(&self.context)?]),
         };
-        let mut done = 0;
-        while done < bytes {
+        let mut done = places.start;
+        while done < places.end {
             if self.used == HALF {
                 halves[self.current].copied.record()?;
                 (self.current, self.used) = (1 - self.current, 0);
                 halves[self.current].copied.synchronize()?;
             }
-            let part = (bytes - done).min(HALF - self.used);
+            let part = (places.end - done).min(HALF - self.used);
             let staged = &mut halves[self.current].memory.bytes_mut()[self.used..self.used + part];
             fill(done..done + part, staged);
             // SAFETY: the caller's promise; this part of the half is written again only after the event behind the copy.
