@@ -104,7 +104,7 @@ pub enum Command {
 #[derive(Args)]
 pub struct CompilerArguments {
     /// Switch an optimization off, by name, to find what is wrong; may be repeated. A wrong name lists them
-    #[arg(long = "disable", value_name = "PASS")]
+    #[arg(long = "disable", value_name = "NAME")]
     pub disable: Vec<String>,
 }
 
@@ -332,10 +332,13 @@ pub struct Run {
     /// The stage whose sizes and scales the weights have; default the first
     #[arg(long)]
     pub stage: Option<String>,
+    /// The parameters, by their paths
     #[arg(long, value_name = "FILE.safetensors")]
     pub weights: PathBuf,
+    /// What goes in, by the names of `forward`'s arguments
     #[arg(long, value_name = "FILE.safetensors")]
     pub inputs: PathBuf,
+    /// Where what comes out goes, by the names of the bindings
     #[arg(short = 'o', long, value_name = "FILE.safetensors")]
     pub out: PathBuf,
     #[command(flatten)]
@@ -366,13 +369,14 @@ pub struct Eval {
 pub struct Generate {
     /// A checkpoint, or a run's folder for its newest
     pub checkpoint: PathBuf,
+    /// What is continued
     #[arg(long)]
     pub prompt: String,
     /// How many tokens at most
     #[arg(long, default_value_t = 200)]
     pub tokens: u64,
     /// 0 takes the likeliest token each time
-    #[arg(long, default_value_t = 0.8)]
+    #[arg(long, default_value_t = 0.8, allow_negative_numbers = true)]
     pub temperature: f64,
     /// Draw among this many likeliest tokens; default among all
     #[arg(long)]
@@ -380,6 +384,7 @@ pub struct Generate {
     /// Draw among the likeliest tokens that together have this probability, such as 0.9; default among all
     #[arg(long)]
     pub top_p: Option<f64>,
+    /// The same seed draws the same text
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     #[command(flatten)]
@@ -404,6 +409,7 @@ pub struct Serve {
 pub struct Inspect {
     /// A checkpoint, a run's folder or a .tfm file
     pub subject: PathBuf,
+    /// As of `tfc check`: for a .tfm file
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub sets: Vec<String>,
     /// The stage whose sizes are shown; default the first

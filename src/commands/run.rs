@@ -57,10 +57,14 @@ fn entry(model: &Model, name: &str) -> Result<Entry> {
     let known: Vec<&str> = model.program.names.iter().map(|(name, _)| name.as_str()).chain(["grad"]).collect();
     let names: Vec<String> = name.split(',').map(|n| n.trim().to_string()).collect();
     for name in &names {
-        if !known.contains(&name.as_str()) || name == "grad" {
-            let hint =
-                did_you_mean(name, known.iter().copied()).map_or(String::new(), |n| format!("; did you mean `{n}`?"));
-            return Err(Failure::mistake(format!("the model has no entry `{name}`{hint} It has {}", known.join(", "))));
+        if name == "grad" {
+            return Err(Failure::mistake("`grad` is an entry of its own; ask for the others without it"));
+        }
+        if !known.contains(&name.as_str()) {
+            let nearest = did_you_mean(name, known.iter().copied());
+            let hint = nearest.map_or(String::new(), |n| format!("did you mean `{n}`? "));
+            let has = known.join(", ");
+            return Err(Failure::mistake(format!("the model has no entry `{name}`; {hint}it has {has}")));
         }
     }
     Ok(Entry::Named(names))

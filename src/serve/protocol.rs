@@ -27,7 +27,7 @@ pub struct Asked {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`prompt` must be a text, some texts, tokens, or lists of tokens")]
 pub enum Prompt {
     Text(String),
     Texts(Vec<String>),
@@ -36,7 +36,7 @@ pub enum Prompt {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`stop` must be a text or some texts")]
 pub enum Stops {
     One(String),
     Several(Vec<String>),
@@ -54,6 +54,10 @@ impl Asked {
     pub fn parse(body: &[u8]) -> Result<Asked> {
         let asked: Asked = serde_json::from_slice(body)
             .map_err(|error| Failure::mistake(format!("the request is not one for a completion: {error}")))?;
+        // No texts, or no tokens: they look alike.
+        if matches!(&asked.prompt, Prompt::Texts(texts) if texts.is_empty()) {
+            return Err(Failure::mistake("there is nothing to continue; give a prompt"));
+        }
         if !(1..=CHOICES).contains(&asked.choices()) {
             return Err(Failure::mistake(format!("`n` is {}, but must be 1 to {CHOICES}", asked.choices())));
         }

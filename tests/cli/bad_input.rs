@@ -130,7 +130,10 @@ fn inputs_of_run_that_do_not_fit() {
     let said = workplace.fail(1, &[&common[..], &["--entry", "logits", "--inputs", "bad.safetensors"]].concat());
     assert!(said.contains("bad.safetensors"), "{said}");
     let said = workplace.fail(1, &[&common[..], &["--entry", "logit", "--inputs", weights]].concat());
-    assert!(said.contains("did you mean `logits`"), "{said}");
+    let has = "it has e, y, h, logits, loss, grad";
+    assert_eq!(said, format!("error: the model has no entry `logit`; did you mean `logits`? {has}\n"));
+    let said = workplace.fail(1, &[&common[..], &["--entry", "logits,grad", "--inputs", weights]].concat());
+    assert_eq!(said, "error: `grad` is an entry of its own; ask for the others without it\n");
     let said = workplace.fail(1, &[&common[..], &["--entry", "logits", "--inputs", weights]].concat());
     assert!(said.contains("`ids`") && said.contains("missing"), "{said}");
 }

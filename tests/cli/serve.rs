@@ -194,6 +194,7 @@ fn what_cannot_be_answered_is_refused_and_the_server_goes_on() {
         (json!({ "prompt": long }), "a prompt has 25 tokens, but the model's context is 24; make it shorter"),
         (json!({ "prompt": [[7, 256]] }), "the prompt holds the token 256; tokens are 0 to 255"),
         (json!({ "prompt": "" }), "there is nothing to continue; give a prompt"),
+        (json!({ "prompt": [] }), "there is nothing to continue; give a prompt"),
         (json!({ "prompt": "x", "n": 0 }), "`n` is 0, but must be 1 to 128"),
         (json!({ "prompt": "x", "n": 2, "best_of": 3 }), "`best_of` is not supported; leave it out"),
         (json!({ "prompt": "x", "top_p": 1.5 }), "top-p is 1.5, but must be more than 0 and at most 1"),
@@ -208,6 +209,13 @@ fn what_cannot_be_answered_is_refused_and_the_server_goes_on() {
         ),
     ] {
         assert_eq!(refused(request), (400, message.to_string()));
+    }
+    for (request, part) in [
+        (json!({ "prompt": null }), "`prompt` must be a text, some texts, tokens, or lists of tokens"),
+        (json!({ "prompt": "x", "stop": 3 }), "`stop` must be a text or some texts"),
+    ] {
+        let (status, message) = refused(request);
+        assert!(status == 400 && message.contains(part), "{message}");
     }
     assert_eq!(server.call("POST /v1/completions", "{").0, 400);
     assert_eq!(server.call("GET /v1/completions", "").0, 405);

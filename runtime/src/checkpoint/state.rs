@@ -199,7 +199,8 @@ impl State {
             version: u32,
         }
         let text = storage::read_text(path)?;
-        let foreign = |error| Failure::broken(path, format_args!("is not the state of a checkpoint ({error})"));
+        let foreign =
+            |error| Failure::broken(path, format_args!("is not the state of a checkpoint ({error}); copy it again"));
         let Version { version } = serde_json::from_str(&text).map_err(foreign)?;
         if version != VERSION {
             let what =
