@@ -69,7 +69,9 @@ fn token_file(path: &Path) -> Result<Option<PathBuf>> {
     }
     let mut start = Vec::new();
     File::open(&path).and_then(|file| file.take(8).read_to_end(&mut start)).map_err(failure)?;
-    Ok(is_token_file(&start).then_some(path))
+    // What is called so is never text, and a damaged one in a folder not a reason to train on the tokenizer beside it.
+    let is_called_so = path.extension().is_some_and(|extension| extension == "tokens");
+    Ok((is_called_so || is_token_file(&start)).then_some(path))
 }
 
 fn write_file(texts: &[PathBuf], tokenizer: &Tokenizer, path: &Path) -> Result<()> {

@@ -119,6 +119,16 @@ fn each_wrong_token_file_gets_one_clear_sentence() {
 }
 
 #[test]
+fn an_emptied_token_file_is_not_taken_for_text() {
+    let folder = folder(&[("data.tokens", ""), ("tokenizer.json", "{}")]);
+    let file = folder.path().join("data.tokens");
+    for path in [folder.path(), &file] {
+        let failure = load_one(path, &Tokenizer::bytes(), None).err().unwrap();
+        assert_eq!(failure.message, format!("`{}` is not a token file; make one with `tfc data`", file.display()));
+    }
+}
+
+#[test]
 fn a_token_outside_of_the_vocabulary_is_found_when_it_is_read() {
     let mut bytes = token_file(300, &[vec![1, 2, 3]], |_| 0);
     bytes[HEADER + 2..HEADER + 4].copy_from_slice(&300u16.to_le_bytes());
