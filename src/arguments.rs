@@ -92,9 +92,9 @@ pub enum Command {
     Inspect(Inspect),
     /// Turn text into token files; train a tokenizer
     Data(Data),
-    /// Measure tokens per second, against this machine's limits
+    /// Measure tokens per second, against the device's limits
     Bench(Bench),
-    /// List the kernels: what each computes, moves and takes, against this machine's limits; and the memory
+    /// List the kernels: what each computes, moves and takes, against the device's limits; and the memory
     Explain(Explain),
     /// Show what this machine offers and what is missing
     Doctor(Doctor),
@@ -459,9 +459,8 @@ pub struct WorkArguments {
     /// Default nine tenths of what the machine has free
     #[arg(long)]
     pub memory: Option<String>,
-    /// Threads; default one per core
-    #[arg(long)]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub device: DeviceArguments,
     #[command(flatten)]
     pub compiler: CompilerArguments,
 }
@@ -481,8 +480,8 @@ pub struct Bench {
 pub struct Explain {
     #[command(flatten)]
     pub work: WorkArguments,
-    /// cpu, which is measured here, or cuda or a GPU such as cuda:sm_90, of which all is predicted
-    #[arg(long, default_value = "cpu")]
+    /// cpu, which is measured here, or cuda or a GPU such as cuda:sm_90, of which all is predicted; what a GPU of this machine does, --device measures
+    #[arg(long, default_value = "cpu", conflicts_with = "device")]
     pub target: String,
     /// The GPU that is predicted: a100, h100, h200 or b200; default the first of the target
     #[arg(long, value_name = "NAME")]

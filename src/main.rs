@@ -12,6 +12,7 @@ mod console;
 mod documented;
 mod kernels;
 mod memory;
+mod meter;
 mod progress;
 mod run_folder;
 mod serve;

@@ -10,7 +10,7 @@ use tfc_compiler::executable::BackendError;
 use tfc_compiler::model::Model;
 use tfc_compiler::optimization::Disabled;
 use tfc_runtime::code_cache::CodeCache;
-use tfc_runtime::device::{CpuSession, CudaSession, CudaSimSession, Gpu, ReferenceSession, Session};
+use tfc_runtime::device::{CpuSession, CudaSession, CudaSimSession, Gpu, Profiled, ReferenceSession, Session};
 use tfc_runtime::{Failure, Kind, Result};
 
 /// Compiles entries that train nothing. Only the CPU reads weights in another form than training's.
@@ -51,6 +51,28 @@ impl Device {
         }
     }
 
+    /// As [`Device::open`], a session that says how long each operation takes.
+    ///
+    /// # Errors
+    /// Nothing is timed on this device.
+    pub fn open_profiled(&self, compiled: &Arc<Compiled>) -> Result<Box<dyn Profiled>> {
+        match self {
+            Device::Cpu { threads } => Ok(Box::new(on_cpu(compiled, *threads)?)),
+            Device::Cuda(gpu) => Ok(Box::new(on_cuda(compiled, gpu)?)),
+            Device::CudaSim | Device::Reference => Err(not_timed()),
+        }
+    }
+
+    /// What results were measured on.
+    pub fn name(&self) -> String {
+        match self {
+            Device::Cpu { .. } => "this machine".into(),
+            Device::Cuda(gpu) => gpu.to_string(),
+            Device::CudaSim => "the simulated GPU".into(),
+            Device::Reference => "the reference device".into(),
+        }
+    }
+
     /// Opens a session; kernels are compiled now, if no earlier run has left their code, and never again.
     pub fn open(&self, compiled: &Arc<Compiled>) -> Result<Box<dyn Session>> {
         match self {
@@ -74,12 +96,27 @@ pub fn on_cpu(compiled: &Arc<Compiled>, threads: usize) -> Result<CpuSession> {
     CpuSession::new(Arc::clone(compiled), &code, &backend, threads)
 }
 
+/// Nothing is timed where a program takes the place of hardware.
+pub fn not_timed() -> Failure {
+    Failure::mistake(
+        "how long the simulated GPU or the reference device takes says nothing of any hardware; measure on --device cpu or cuda",
+    )
+}
+
+/// What makes code for a GPU.
+///
+/// # Errors
+/// There is none for it.
+pub fn backend_of(gpu: &Gpu) -> Result<CudaBackend> {
+    let architecture = Architecture::newest_for(gpu.capability);
+    let no_code = || Failure::new(Kind::Machine, format!("there is no code for the GPU {}", gpu.name));
+    architecture.map(CudaBackend::new).ok_or_else(no_code)
+}
+
 /// As [`open`], on a GPU.
 pub fn on_cuda(compiled: &Arc<Compiled>, gpu: &Gpu) -> Result<CudaSession> {
     let no_code = |e: BackendError| Failure::new(Kind::Machine, e.to_string());
-    let architecture = Architecture::newest_for(gpu.capability)
-        .ok_or_else(|| no_code(BackendError(format!("there is no code for the GPU {}", gpu.name))))?;
-    let backend = CudaBackend::new(architecture);
+    let backend = backend_of(gpu)?;
     let code = CodeCache::of_environment().code(&backend, &compiled.program.kernels)?;
     let program = backend.program(&code, &compiled.program.kernels).map_err(no_code)?;
     CudaSession::new(Arc::clone(compiled), gpu, program)

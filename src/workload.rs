@@ -2,6 +2,7 @@
 
 use crate::arguments::{DeviceName, What, WorkArguments};
 use crate::console::Console;
+use crate::session::Device;
 use crate::stop::Stop;
 use crate::{memory, session, spec, stage};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::stages::{flops, flops_for};
 use tfc_runtime::bench::{Decoding, Forward, Training, Work};
 use tfc_runtime::checkpoint::PlanState;
-use tfc_runtime::device::{CpuSession, Session};
+use tfc_runtime::device::{Profiled, Session};
 use tfc_runtime::grow::logits_binding;
 use tfc_runtime::{Failure, Result};
 
@@ -31,15 +32,15 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Compiles what the work needs for this processor; no memory is taken yet. The second result is how many seconds it took until the code was loaded.
+    /// Compiles what the work needs for a device; no memory is taken yet. The last result is how many seconds it took until the code was loaded.
     pub fn open(
         arguments: &WorkArguments,
+        device: &Device,
         console: &Console,
-    ) -> std::result::Result<(Workload, CpuSession, f64), Stop> {
-        let threads = session::threads(arguments.threads)?;
+    ) -> std::result::Result<(Workload, Box<dyn Profiled>, f64), Stop> {
         let start = Instant::now();
-        let workload = Workload::compile(arguments, DeviceName::Cpu, memory::available(), console)?;
-        let session = session::on_cpu(&workload.compiled, threads)?;
+        let workload = Workload::compile(arguments, arguments.device.device, device.free_memory()?, console)?;
+        let session = device.open_profiled(&workload.compiled)?;
         let seconds = start.elapsed().as_secs_f64();
         Ok((workload, session, seconds))
     }

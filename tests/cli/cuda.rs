@@ -57,6 +57,38 @@ fn the_doctor_knows_the_gpu() {
     assert!(checked.stderr.starts_with("error: the GPU failed to run kernel_"), "{}", checked.stderr);
 }
 
+/// On a GPU that computes nothing, whose kernels take as long as the fake driver says.
+#[test]
+fn work_is_timed_on_the_gpu() {
+    let workplace = Workplace::new();
+    let device = "kernels=idle capability=90";
+    for what in ["train", "forward", "decode"] {
+        let arguments = |command| [command, "tiny.tfm", "--what", what, "--device", "cuda", "--format", "json"];
+        let measured = run(&workplace, device, &[&arguments("bench")[..], &["--repetitions", "2"]].concat());
+        assert_eq!(measured.code, Some(0), "{}", measured.stderr);
+        let measured: serde_json::Value = serde_json::from_str(&measured.stdout).expect("JSON");
+        assert_eq!(measured["target"], "Fake GPU (cuda:0, sm_90), driver for CUDA 12.4");
+        assert!(measured["tokens_per_s"].as_f64() > Some(0.0) && measured["threads"].is_null());
+        // 16384 blocks of 8 warps, 256 turns of 16 products, in a microsecond.
+        assert!((measured["peak_gflops"].as_f64().expect("a number") / 1.1e9 - 1.0).abs() < 0.01, "{measured}");
+
+        let explained = run(&workplace, device, &[&arguments("explain")[..], &["--repetitions", "1"]].concat());
+        assert_eq!(explained.code, Some(0), "{}", explained.stderr);
+        let explained: serde_json::Value = serde_json::from_str(&explained.stdout).expect("JSON");
+        for kernel in explained["kernels"].as_array().expect("a list") {
+            let [launches, seconds] = ["launches", "seconds"].map(|key| kernel[key].as_f64().expect("a number"));
+            // Each launch takes a microsecond and a nanosecond for each byte of shared memory, so none is faster.
+            assert!(launches > 0.0 && seconds > 0.99e-6 * launches, "{kernel}");
+        }
+        assert_eq!(explained["limits"]["device"], measured["target"]);
+    }
+    for device in ["cuda-sim", "reference"] {
+        let said = workplace.fail(1, &["bench", "tiny.tfm", "--device", device]);
+        let why = "how long the simulated GPU or the reference device takes says nothing of any hardware";
+        assert_eq!(said, format!("error: {why}; measure on --device cpu or cuda\n"));
+    }
+}
+
 #[test]
 fn an_old_driver() {
     let message =

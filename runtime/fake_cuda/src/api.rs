@@ -112,11 +112,17 @@ api! {
     /// Destroys what it was made of.
     fn cuGraphDestroy(graph: Handle) { code(in_context(|driver| driver.destroy_graph(graph as u64))) }
     /// An event.
-    fn cuEventCreate(event: *mut Handle, _flags: c_uint) { unsafe { put(event, handle(in_context(Driver::create_event))) } }
+    fn cuEventCreate(event: *mut Handle, flags: c_uint) {
+        unsafe { put(event, handle(in_context(|driver| driver.create_event(flags)))) }
+    }
     /// Puts it into a stream.
     fn cuEventRecord(event: Handle, stream: Handle) { code(in_context(|driver| driver.record(event as u64, stream as u64))) }
     /// Waits for it.
     fn cuEventSynchronize(event: Handle) { code(in_context(|driver| driver.wait(event as u64))) }
+    /// How long it was from one to another.
+    fn cuEventElapsedTime(milliseconds: *mut f32, start: Handle, end: Handle) {
+        unsafe { put(milliseconds, in_context(|driver| driver.elapsed(start as u64, end as u64))) }
+    }
     /// Destroys it.
     fn cuEventDestroy_v2(event: Handle) { code(in_context(|driver| driver.destroy_event(event as u64))) }
     /// Free and all memory.

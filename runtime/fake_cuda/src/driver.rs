@@ -3,7 +3,7 @@
 use crate::control::{Counters, Launch, Launcher, Word};
 use crate::memory::{DeviceMemory, PinnedMemory};
 use crate::module::{self, Entry, Module};
-use crate::settings::Settings;
+use crate::settings::{Kernels, Settings};
 use crate::work::{Source, Stream, Turn, Work};
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -22,6 +22,7 @@ pub enum Refusal {
     InvalidPtx = 218,
     InvalidHandle = 400,
     NotFound = 500,
+    NotReady = 600,
     IllegalAddress = 700,
     LaunchOutOfResources = 701,
     CaptureUnsupported = 900,
@@ -45,16 +46,25 @@ pub struct Driver {
     pinned: PinnedMemory,
     /// By handle, which is never given twice.
     streams: BTreeMap<u64, Stream>,
-    events: BTreeMap<u64, bool>,
+    events: BTreeMap<u64, Event>,
     modules: BTreeMap<u64, Module>,
     functions: BTreeMap<u64, Function>,
     graphs: BTreeMap<u64, Vec<Work>>,
     last_handle: u64,
     /// What a kernel did wrong; nothing works after that.
     broken: Option<Refusal>,
+    /// Nanoseconds that all work has taken so far.
+    clock: u64,
     launches: usize,
     graph_launches: usize,
     waits: usize,
+}
+
+struct Event {
+    is_timed: bool,
+    is_done: bool,
+    /// When it was.
+    at: u64,
 }
 
 struct Function {
@@ -85,6 +95,7 @@ impl Driver {
             graphs: BTreeMap::new(),
             last_handle: 0,
             broken: None,
+            clock: 0,
             launches: 0,
             graph_launches: 0,
             waits: 0,
@@ -209,10 +220,11 @@ impl Driver {
         Ok(())
     }
 
-    pub fn create_event(&mut self) -> Outcome<u64> {
+    /// By the flags of `CUevent_flags`.
+    pub fn create_event(&mut self, flags: u32) -> Outcome<u64> {
         self.ready()?;
         let handle = self.handle();
-        self.events.insert(handle, true);
+        self.events.insert(handle, Event { is_timed: flags & 2 == 0, is_done: true, at: 0 });
         Ok(handle)
     }
 
@@ -221,7 +233,7 @@ impl Driver {
     }
 
     pub fn record(&mut self, event: u64, stream: u64) -> Outcome<()> {
-        *self.events.get_mut(&event).ok_or(Refusal::InvalidHandle)? = false;
+        self.events.get_mut(&event).ok_or(Refusal::InvalidHandle)?.is_done = false;
         self.stream(stream)?.ask(Work::Record(event));
         Ok(())
     }
@@ -232,12 +244,26 @@ impl Driver {
         self.waits += 1;
         let streams: Vec<u64> = self.streams.keys().copied().collect();
         for stream in streams {
-            while !*self.events.get(&event).ok_or(Refusal::InvalidHandle)? {
+            while !self.events.get(&event).ok_or(Refusal::InvalidHandle)?.is_done {
                 let Some(work) = self.stream(stream)?.queue.pop_front() else { break };
                 self.work(work)?;
             }
         }
         Ok(())
+    }
+
+    /// Milliseconds from one event to another.
+    pub fn elapsed(&mut self, start: u64, end: u64) -> Outcome<f32> {
+        self.ready()?;
+        let [start, end] = [start, end].map(|event| self.events.get(&event).ok_or(Refusal::InvalidHandle));
+        let (start, end) = (start?, end?);
+        if !start.is_timed || !end.is_timed {
+            return Err(Refusal::InvalidHandle);
+        }
+        if !start.is_done || !end.is_done {
+            return Err(Refusal::NotReady);
+        }
+        Ok((end.at as f32 - start.at as f32) / 1e6)
     }
 
     pub fn memory_left(&self) -> Outcome<(usize, usize)> {
@@ -391,7 +417,7 @@ impl Driver {
         if !possible {
             return Err(Refusal::InvalidValue);
         }
-        if threads > most || (self.launcher.is_none() && !self.settings.faulty) {
+        if threads > most || (self.launcher.is_none() && self.settings.kernels == Kernels::Refused) {
             return Err(Refusal::LaunchOutOfResources);
         }
         self.stream(stream)?.ask(Work::Launch(turn));
@@ -438,6 +464,7 @@ impl Driver {
 
     /// Memory was there when the work was asked for; now it is looked up again.
     fn work(&mut self, work: Work) -> Outcome<()> {
+        self.clock += work.nanoseconds();
         let done = match work {
             Work::Fill { to, bytes, value } => self.memory.range(to, bytes).map(|memory| memory.fill(value)),
             Work::Copy { from, to, bytes } => {
@@ -461,8 +488,8 @@ impl Driver {
             Work::Launch(turn) => self.run(&turn),
             Work::Record(event) => {
                 // One that was destroyed meanwhile stays so.
-                if let Some(is_done) = self.events.get_mut(&event) {
-                    *is_done = true;
+                if let Some(event) = self.events.get_mut(&event) {
+                    (event.is_done, event.at) = (true, self.clock);
                 }
                 Some(())
             }
@@ -479,6 +506,9 @@ impl Driver {
 
     fn run(&mut self, turn: &Turn) -> Option<()> {
         self.launches += 1;
+        if self.launcher.is_none() && self.settings.kernels == Kernels::Idle {
+            return Some(());
+        }
         let kernel = CString::new(turn.entry.name.as_str()).ok()?;
         let word = |value: &u64| {
             let (host, bytes) =

@@ -4,7 +4,7 @@
 //! overwrites what a copy has yet to read, gets other numbers. Memory of the device has addresses that the host cannot touch, is full of NaN at first, and never comes
 //! twice; every access is looked up among what is allocated. What no correct program does is written down as a finding.
 //!
-//! Kernels are run by a function that the test hands over ([`Launcher`]), on a simulated device, say. Without one a launch is refused.
+//! Kernels are run by a function that the test hands over ([`Launcher`]), on a simulated device, say. Without one a launch is refused, or, where the settings say so, computes nothing.
 //!
 //! - `api`: the driver's functions, which make numbers and slices of pointers;
 //! - `driver`: what they do; `memory`, `work`, `module`: its parts;

@@ -1,6 +1,6 @@
 //! The device that the driver pretends to have.
 
-/// Names the environment variable that says how it differs from an A100 with 1 GiB of memory: `driver=11040 devices=0 capability=75 memory=1000000 kernels=faulty`.
+/// Names the environment variable that says how it differs from an A100 with 1 GiB of memory: `driver=11040 devices=0 capability=75 memory=1000000 kernels=faulty`, or `kernels=idle`.
 pub const VARIABLE: &str = "FAKE_CUDA";
 
 #[derive(Clone, Debug)]
@@ -12,13 +12,24 @@ pub struct Settings {
     pub capability: i32,
     /// Bytes.
     pub memory: usize,
-    /// Where nobody runs kernels: whether they are taken, and fail when their turn comes.
-    pub faulty: bool,
+    /// Where nobody runs kernels.
+    pub kernels: Kernels,
+}
+
+/// What becomes of a launch that nobody runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernels {
+    Refused,
+    /// Taken, and it fails when its turn comes.
+    Faulty,
+    /// Taken, and nothing is computed: for what only times.
+    Idle,
 }
 
 impl Settings {
     pub fn of_environment() -> Settings {
-        let mut settings = Settings { driver: 12040, devices: 1, capability: 80, memory: 1 << 30, faulty: false };
+        let kernels = Kernels::Refused;
+        let mut settings = Settings { driver: 12040, devices: 1, capability: 80, memory: 1 << 30, kernels };
         let text = std::env::var(VARIABLE).unwrap_or_default();
         for (name, value) in text.split_whitespace().filter_map(|word| word.split_once('=')) {
             let number = value.parse::<i32>();
@@ -27,7 +38,8 @@ impl Settings {
                 ("devices", Ok(number)) => settings.devices = number,
                 ("capability", Ok(number)) => settings.capability = number,
                 ("memory", Ok(number)) => settings.memory = number as usize,
-                ("kernels", _) if value == "faulty" => settings.faulty = true,
+                ("kernels", _) if value == "faulty" => settings.kernels = Kernels::Faulty,
+                ("kernels", _) if value == "idle" => settings.kernels = Kernels::Idle,
                 _ => panic!("{VARIABLE} has no `{name}={value}`"),
             }
         }

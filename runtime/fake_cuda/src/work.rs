@@ -12,6 +12,17 @@ pub enum Work {
     Record(u64),
 }
 
+impl Work {
+    /// How long it takes, as the device has it: launches longer the more shared memory a block has, so that which is slower is known beforehand.
+    pub fn nanoseconds(&self) -> u64 {
+        match self {
+            Work::Launch(turn) => 1000 + u64::from(turn.shared_bytes),
+            Work::Fill { .. } | Work::Copy { .. } | Work::Upload { .. } | Work::Download { .. } => 1000,
+            Work::Record(_) => 0,
+        }
+    }
+}
+
 /// Of the host.
 #[derive(Clone, Debug)]
 pub enum Source {

@@ -3,6 +3,7 @@
 use crate::Result;
 use half::bf16;
 use std::ops::Range;
+use std::time::Duration;
 use tfc_compiler::graph::DType;
 
 pub trait Engine {
@@ -13,6 +14,8 @@ pub trait Engine {
     type Recording;
     /// Memory on its way to the host.
     type Download: Download;
+    /// A point in the order of what was asked for.
+    type Moment;
 
     /// Zeros, which can become as many bytes as `room` where they are.
     ///
@@ -78,6 +81,18 @@ pub trait Engine {
     /// # Errors
     /// The device gave up.
     fn download(&self, memories: &[Self::Memory]) -> Result<Self::Download>;
+
+    /// When all is done that was asked for before.
+    ///
+    /// # Errors
+    /// The device gave up.
+    fn now(&self) -> Result<Self::Moment>;
+
+    /// How long it was from one moment to a later one, which is waited for.
+    ///
+    /// # Errors
+    /// The device gave up.
+    fn between(earlier: &Self::Moment, later: &Self::Moment) -> Result<Duration>;
 
     /// What it needs beside tensors.
     fn bytes(&self) -> usize;

@@ -150,6 +150,18 @@ pub trait Session {
     fn memory(&self) -> SessionMemory;
 }
 
+/// A session that can say how long each operation takes.
+pub trait Profiled: Session {
+    /// From now on, writes down how long each operation of each call takes.
+    fn start_profile(&mut self);
+
+    /// What was written down, when it is done; from now on nothing is.
+    ///
+    /// # Errors
+    /// The device gave up.
+    fn take_profile(&mut self) -> Result<Vec<CallProfile>, Failure>;
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SessionMemory {
     pub storages: u64,

@@ -4,6 +4,7 @@ use super::engine::{Engine, Growth, Span};
 use super::host_memory::{self, Copied, HostMemory, Pages};
 use crate::Result;
 use std::convert::Infallible;
+use std::time::{Duration, Instant};
 
 /// What is left to say of such an engine; see [`Engine`].
 pub trait HostEngine {
@@ -29,6 +30,7 @@ impl<E: HostEngine> Engine for E {
     type Launch = E::Launch;
     type Recording = Infallible;
     type Download = Copied;
+    type Moment = Instant;
 
     fn allocate(&self, bytes: usize, room: usize) -> Result<HostMemory> {
         HostMemory::with_room(bytes, room, self.pages())
@@ -69,6 +71,14 @@ impl<E: HostEngine> Engine for E {
 
     fn download(&self, memories: &[HostMemory]) -> Result<Copied> {
         Ok(Copied::of(memories))
+    }
+
+    fn now(&self) -> Result<Instant> {
+        Ok(Instant::now())
+    }
+
+    fn between(earlier: &Instant, later: &Instant) -> Result<Duration> {
+        Ok(*later - *earlier)
     }
 
     fn bytes(&self) -> usize {

@@ -4,7 +4,7 @@ use super::engine::{Download, Engine, Memory};
 use super::laps::{CallProfile, Laps};
 use super::prepared::{Ground, Inspect, Prepared};
 use super::storages::{self, Storages};
-use super::{Call, Fill, HostTensor, Named, Session, SessionMemory, TensorView, input_of, shape_at};
+use super::{Call, Fill, HostTensor, Named, Profiled, Session, SessionMemory, TensorView, input_of, shape_at};
 use crate::Result;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -25,7 +25,7 @@ pub struct PlanSession<E: Engine> {
     arena: E::Memory,
     /// Of each plan, for the sizes of its last call: the next mostly has the same.
     prepared: Vec<Option<Prepared<E>>>,
-    laps: Laps,
+    laps: Laps<E>,
     /// Calls whose outputs nobody has taken.
     running: BTreeMap<u64, Running<E::Download>>,
     /// That were started so far.
@@ -52,21 +52,11 @@ impl<E: Engine> PlanSession<E> {
             prepared: compiled.program.plans.iter().map(|_| None).collect(),
             arena: engine.allocate(0, 0)?,
             engine,
-            laps: Laps::default(),
+            laps: Laps::none(),
             running: BTreeMap::new(),
             calls: 0,
             compiled,
         })
-    }
-
-    /// From now on, writes down how long each operation of each call takes.
-    pub fn start_profile(&mut self) {
-        self.laps.start();
-    }
-
-    /// What was written down; from now on nothing is.
-    pub fn take_profile(&mut self) -> Vec<CallProfile> {
-        self.laps.take()
     }
 
     /// Makes the plan ready for these sizes, unless it is, and the arena large enough.
@@ -124,7 +114,7 @@ impl<E: Engine> PlanSession<E> {
     /// Runs an entry, or lets it run; gives the index of its plan and its sizes.
     fn launch(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Result<(usize, SizeValues)> {
         let (index, sizes) = self.enter(entry, call, inputs)?;
-        self.laps.begin(index, &sizes);
+        self.laps.begin(index, &sizes, &self.engine)?;
         let prepared = self.prepared[index].as_mut().expect("bug in tfc: the plan was just prepared");
         // SAFETY: whatever moves storages or arena forgets what was prepared; `&mut self` keeps everyone else away. The plan's verifier
         // has checked operands and sizes against the kernels, and the layout gives every live buffer a place of its own.
@@ -169,7 +159,7 @@ impl<E: Engine> PlanSession<E> {
             Ok(found.is_none())
         };
         // SAFETY: as in `launch`.
-        unsafe { prepared.run_one_by_one(&mut self.engine, &mut Laps::default(), inspect)? };
+        unsafe { prepared.run_one_by_one(&mut self.engine, &mut Laps::none(), inspect)? };
         Ok(found)
     }
 }
@@ -259,5 +249,15 @@ impl<E: Engine> Session for PlanSession<E> {
     fn memory(&self) -> SessionMemory {
         let scratch = self.engine.bytes() as u64;
         SessionMemory { storages: self.storages.bytes(), arena: self.arena.len() as u64, scratch }
+    }
+}
+
+impl<E: Engine> Profiled for PlanSession<E> {
+    fn start_profile(&mut self) {
+        self.laps.start();
+    }
+
+    fn take_profile(&mut self) -> Result<Vec<CallProfile>> {
+        self.laps.take()
     }
 }

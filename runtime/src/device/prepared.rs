@@ -93,18 +93,22 @@ impl<E: Engine> Prepared<E> {
         }
     }
 
-    /// Runs all steps: at first one by one, then as they were recorded, which is the same.
+    /// Runs all steps: at first one by one, and always so where each is timed, then as they were recorded, which is the same.
     ///
     /// # Errors
     /// The engine gave up.
     ///
     /// # Safety
     /// What the plan was prepared on is where it was, and nobody else uses it.
-    pub unsafe fn run(&mut self, engine: &mut E, laps: &mut Laps) -> Result<()> {
+    pub unsafe fn run(&mut self, engine: &mut E, laps: &mut Laps<E>) -> Result<()> {
+        if laps.are_wanted() {
+            // SAFETY: as the caller promises.
+            return unsafe { self.run_one_by_one(engine, laps, &mut |_, _| Ok(true)) };
+        }
         if self.has_run && self.recording.is_none() {
             // SAFETY: as the caller promises.
             let mut steps =
-                |engine: &mut E| unsafe { self.run_one_by_one(engine, &mut Laps::default(), &mut |_, _| Ok(true)) };
+                |engine: &mut E| unsafe { self.run_one_by_one(engine, &mut Laps::none(), &mut |_, _| Ok(true)) };
             self.recording = engine.record(&mut steps)?;
         }
         self.has_run = true;
@@ -123,13 +127,18 @@ impl<E: Engine> Prepared<E> {
     ///
     /// # Safety
     /// As of [`Prepared::run`].
-    pub unsafe fn run_one_by_one(&self, engine: &mut E, laps: &mut Laps, inspect: &mut Inspect<'_, E>) -> Result<()> {
+    pub unsafe fn run_one_by_one(
+        &self,
+        engine: &mut E,
+        laps: &mut Laps<E>,
+        inspect: &mut Inspect<'_, E>,
+    ) -> Result<()> {
         for step in &self.steps {
             match step {
                 Step::Launch(ready) => {
                     // SAFETY: as the caller promises; the kernel's operands and sizes are those of the verified plan.
                     unsafe { engine.run(&ready.launch)? };
-                    laps.lap();
+                    laps.lap(engine)?;
                     if !inspect(engine, ready)? {
                         return Ok(());
                     }
@@ -137,7 +146,7 @@ impl<E: Engine> Prepared<E> {
                 Step::Zero(span) => {
                     // SAFETY: the buffer is that large at these sizes; the caller promises that it is there and not used by others.
                     unsafe { engine.zero(span)? };
-                    laps.lap();
+                    laps.lap(engine)?;
                 }
             }
         }

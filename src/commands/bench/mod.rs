@@ -4,48 +4,54 @@ mod report;
 
 use crate::arguments::{Bench, Format, What};
 use crate::console::Console;
+use crate::memory;
+use crate::meter::Meter;
+use crate::session::Device;
 use crate::stop::Outcome;
 use crate::workload::Workload;
-use crate::{memory, session};
-use report::{Bandwidth, Report, Touched};
+use report::{Bandwidth, On, Report, Touched};
 use std::collections::BTreeSet;
-use tfc_codegen::{CpuBackend, Peak};
+use tfc_codegen::CpuBackend;
 use tfc_compiler::compiled::Compiled;
-use tfc_compiler::executable::{Backend, BackendError};
+use tfc_compiler::executable::Backend;
 use tfc_compiler::kernel::Body;
 use tfc_compiler::plan::{self, Place, operations};
 use tfc_compiler::precision::Precision;
 use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 use tfc_runtime::bench::{Work, repeat};
-use tfc_runtime::device::Session;
-use tfc_runtime::{Failure, Kind};
 
 pub fn run(command: &Bench, console: &Console) -> Outcome {
-    let threads = session::threads(command.work.threads)?;
-    let (workload, mut session, compile_seconds) = Workload::open(&command.work, console)?;
-    let peak = Peak::new(workload.precision()).map_err(machine)?;
-    let peak_flops = peak.of_threads(threads);
+    let device = Device::find(&command.work.device)?;
+    let (workload, mut session, compile_seconds) = Workload::open(&command.work, &device, console)?;
+    let session = &mut *session;
+    let meter = Meter::of(&device, workload.precision())?;
+    let peak_flops = meter.flops()?;
     let compiled = &workload.compiled;
     let reading = match workload.what {
         What::Train | What::Forward => None,
         // Before the model is there, so that the buffer adds nothing to the peak of memory.
         What::Decode => {
             let weights = weight_bytes(compiled, workload.precision(), &compiled.model.stage_sizes(workload.stage));
-            Some((weights, peak.reading(threads, weights as usize)))
+            Some((weights, meter.bytes(weights as usize)?))
         }
     };
-    let before = memory::resident();
-    let mut work = workload.work(&mut session)?;
-    let times = repeat(&mut work, &mut session, command.repetitions)?;
+    let on = match &device {
+        Device::Cpu { threads } => On::Processor { threads: *threads, target: CpuBackend::new().target() },
+        Device::Cuda(_) | Device::CudaSim | Device::Reference => On::Gpu(device.name()),
+    };
+    // What tensors take of this process is seen only where they are in its memory.
+    let resident = || if matches!(device, Device::Cpu { .. }) { memory::resident() } else { None };
+    let before = resident();
+    let mut work = workload.work(session)?;
+    let times = repeat(&mut work, session, command.repetitions)?;
     let report = Report {
         spec: command.work.spec.spec.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
         what: workload.what,
         batch: workload.batch,
         positions: compiled.model.context,
         precision: workload.precision(),
-        threads,
-        target: CpuBackend::new().target(),
+        on,
         peak_flops,
         compile_seconds,
         kernels: compiled.program.kernels.len(),
@@ -64,21 +70,17 @@ pub fn run(command: &Bench, console: &Console) -> Outcome {
         },
         times,
         session: session.memory(),
-        resident: before.zip(memory::resident()).map(|(before, after)| Touched {
+        resident: before.zip(resident()).map(|(before, after)| Touched {
             before: before.all,
             touched: after.anonymous.saturating_sub(before.anonymous),
         }),
-        peak_memory: memory::peak_resident(),
+        peak_memory: before.and_then(|_| memory::peak_resident()),
     };
     let text = match command.format {
         Format::Text => report.text(),
         Format::Json => format!("{:#}\n", report.json()),
     };
     Ok(console.print(&text)?)
-}
-
-fn machine(error: BackendError) -> Failure {
-    Failure::new(Kind::Machine, error.to_string())
 }
 
 /// The weights that decoding a token reads as a whole, as they are stored: all but tables of which it looks up a row.

@@ -14,9 +14,8 @@ pub struct Report {
     /// In a sequence, where there are sequences.
     pub positions: Option<i64>,
     pub precision: Precision,
-    pub threads: usize,
-    pub target: String,
-    /// Floating-point operations per second that the threads can do together.
+    pub on: On,
+    /// Floating-point operations per second that the threads can do together, or the GPU in matrix products.
     pub peak_flops: f64,
     pub compile_seconds: f64,
     pub kernels: usize,
@@ -34,6 +33,29 @@ pub struct Report {
     pub peak_memory: Option<u64>,
 }
 
+pub enum On {
+    Processor { threads: usize, target: String },
+    Gpu(String),
+}
+
+impl On {
+    fn name(&self) -> String {
+        match self {
+            On::Processor { threads: 1, target } => format!("1 thread, {target}"),
+            On::Processor { threads, target } => format!("{threads} threads, {target}"),
+            On::Gpu(name) => name.clone(),
+        }
+    }
+
+    /// Who it is that can do something, and moves bytes.
+    fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            On::Processor { .. } => ("the threads can do", "the threads can read"),
+            On::Gpu(_) => ("its tensor cores do in a kernel of products alone", "it copies"),
+        }
+    }
+}
+
 /// What of the planned memory was used.
 pub struct Touched {
     /// What the process had in memory before the session took any.
@@ -45,7 +67,7 @@ pub struct Touched {
 pub struct Bandwidth {
     /// Of weights and cache, read for one token.
     pub bytes: u64,
-    /// Bytes per second that the threads read from a buffer as large as the weights.
+    /// Bytes per second that the threads read from a buffer as large as the weights, or that the GPU copies.
     pub peak: f64,
 }
 
@@ -66,14 +88,12 @@ impl Report {
         let speed = [self.tokens_per_second(), best].map(speed);
         line("tokens/s", format!("{}, the median of {}; best {}", speed[0], self.times.count(), speed[1]));
         let [flops, peak] = [self.flops_per_second(), self.peak_flops].map(|flops| flops / 1e9);
-        line("GFLOP/s", format!("{flops:.1}, {:.1} % of the {peak:.1} that the threads can do", 100.0 * flops / peak));
+        let (can_do, can_read) = self.on.words();
+        line("GFLOP/s", format!("{flops:.1}, {:.1} % of the {peak:.1} that {can_do}", 100.0 * flops / peak));
         if let Some(bandwidth) = &self.bandwidth {
             let [read, peak] = [self.bytes_per_second(bandwidth), bandwidth.peak].map(|bytes| bytes / 1e9);
             let fraction = 100.0 * read / peak;
-            line(
-                "GB/s",
-                format!("{read:.1} of weights and cache, {fraction:.1} % of the {peak:.1} that the threads can read"),
-            );
+            line("GB/s", format!("{read:.1} of weights and cache, {fraction:.1} % of the {peak:.1} that {can_read}"));
         }
         let SessionMemory { storages, arena, scratch } = self.session;
         let planned = [bytes(storages), bytes(arena), bytes(scratch)];
@@ -101,8 +121,7 @@ impl Report {
             (What::Train | What::Forward, Some(positions)) => format!("batch {} × {positions}", self.batch),
             (What::Train | What::Forward, None) => format!("batch {}", self.batch),
         };
-        let threads = if self.threads == 1 { "1 thread".to_string() } else { format!("{} threads", self.threads) };
-        format!("{} {}: {batch}, {}, {threads}, {}", self.spec, name(self.what), precision(self.precision), self.target)
+        format!("{} {}: {batch}, {}, {}", self.spec, name(self.what), precision(self.precision), self.on.name())
     }
 
     fn bytes_per_second(&self, bandwidth: &Bandwidth) -> f64 {
@@ -119,14 +138,18 @@ impl Report {
                 "fraction_of_bandwidth": read / bandwidth.peak,
             })
         });
+        let (threads, target) = match &self.on {
+            On::Processor { threads, target } => (Some(threads), target),
+            On::Gpu(name) => (None, name),
+        };
         json!({
             "spec": self.spec,
             "what": name(self.what),
             "batch": self.batch,
             "sequence": self.positions,
             "precision": precision(self.precision),
-            "threads": self.threads,
-            "target": self.target,
+            "threads": threads,
+            "target": target,
             "tokens_per_s": self.tokens_per_second(),
             "tokens_per_s_best": self.tokens as f64 / self.times.least(),
             "seconds": { "median": self.times.median(), "min": self.times.least(), "repetitions": self.times.count() },
@@ -179,8 +202,7 @@ mod tests {
             batch: 16,
             positions: Some(256),
             precision: Precision::F32,
-            threads: 2,
-            target: "znver4".into(),
+            on: On::Processor { threads: 2, target: "znver4".into() },
             peak_flops: 260e9,
             compile_seconds: 1.234,
             kernels: 38,
@@ -218,7 +240,7 @@ mod tests {
         let report = Report {
             what: What::Decode,
             precision: Precision::Bf16,
-            threads: 1,
+            on: On::Processor { threads: 1, target: "znver4".into() },
             tokens: 64,
             flops: 1.8e9,
             bandwidth: Some(Bandwidth { bytes: 100_000_000, peak: 10e9 }),
@@ -235,5 +257,18 @@ mod tests {
                     memory       80.0 MiB of storages, 286 MiB of arena, 1.00 MiB of scratch\n";
         assert_eq!(report.text(), text);
         assert_eq!(report.json()["bandwidth"]["bytes_per_token"], 100_000_000);
+    }
+    #[test]
+    fn on_a_gpu() {
+        let name = "NVIDIA H100 (cuda:0, sm_90), driver for CUDA 12.4";
+        let report = Report { on: On::Gpu(name.into()), resident: None, peak_memory: None, ..report() };
+        let text = "bench-tiny train: batch 16 × 256, f32, NVIDIA H100 (cuda:0, sm_90), driver for CUDA 12.4\n\
+                    compiled     in 1.23 s, 38 kernels\n\
+                    tokens/s     4,551, the median of 3; best 5,120\n\
+                    GFLOP/s      150.0, 57.7 % of the 260.0 that its tensor cores do in a kernel of products alone\n\
+                    memory       80.0 MiB of storages, 286 MiB of arena, 1.00 MiB of scratch\n\
+                    loss         8.5000, and 8.0000 after 2 updates\n";
+        assert_eq!(report.text(), text);
+        assert_eq!([&report.json()["threads"], &report.json()["target"]], [&Value::Null, &json!(name)]);
     }
 }

@@ -7,10 +7,11 @@ use tfc_compiler::plan::{Operation, What, operations};
 use tfc_compiler::size::SizeValues;
 use tfc_runtime::Result;
 use tfc_runtime::bench::Work;
-use tfc_runtime::device::{CallProfile, CpuSession};
+use tfc_runtime::device::{CallProfile, Profiled};
 
-/// What the machine can do in a second.
+/// What a device can do in a second.
 pub struct Limits {
+    pub device: String,
     pub flops: f64,
     pub bytes: f64,
 }
@@ -22,7 +23,7 @@ pub struct Line {
     pub flops: f64,
     pub bytes: f64,
     pub seconds: f64,
-    /// What the machine's limits allow.
+    /// What the device's limits allow.
     pub least_seconds: f64,
     /// What is computed, each once; the numbers of repeated layers are stars.
     pub labels: Vec<String>,
@@ -43,7 +44,7 @@ pub struct Measured {
 pub fn measure(
     compiled: &Compiled,
     work: &mut Work<'_>,
-    session: &mut CpuSession,
+    session: &mut dyn Profiled,
     repetitions: usize,
     limits: &Limits,
 ) -> Result<Measured> {
@@ -56,7 +57,7 @@ pub fn measure(
         let start = Instant::now();
         work.run(session)?;
         let time = start.elapsed().as_secs_f64();
-        let calls = session.take_profile();
+        let calls = session.take_profile()?;
         if repetition > 0 {
             let launches: f64 = calls.iter().flat_map(|call| &call.times).map(Duration::as_secs_f64).sum();
             seconds = seconds.min(time);

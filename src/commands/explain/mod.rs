@@ -9,14 +9,13 @@ mod report;
 
 use crate::arguments::{Explain, Format};
 use crate::console::Console;
-use crate::session;
+use crate::meter::Meter;
+use crate::session::Device;
 use crate::stop::Outcome;
 use crate::target::Target;
 use crate::workload::Workload;
 use measure::Limits;
-use tfc_codegen::Peak;
-use tfc_runtime::device::Session;
-use tfc_runtime::{Failure, Kind};
+use tfc_runtime::Failure;
 
 /// What is read to measure the bandwidth of memory: far larger than any cache.
 const BUFFER: usize = 256 << 20;
@@ -24,9 +23,10 @@ const BUFFER: usize = 256 << 20;
 pub fn run(command: &Explain, console: &Console) -> Outcome {
     match Target::named(&command.target)? {
         Target::Cuda(backend) => gpu::run(command, &backend, console),
-        Target::Cpu(_) if command.target != "cpu" => {
-            Err(Failure::mistake("only this processor can be measured; use --target cpu, or predict a GPU").into())
-        }
+        Target::Cpu(_) if command.target != "cpu" => Err(Failure::mistake(
+            "only this processor can be measured; use --target cpu, predict a GPU, or measure one with --device cuda",
+        )
+        .into()),
         Target::Cpu(_) if command.device_name.is_some() => {
             Err(Failure::mistake("--device-name is of a GPU; use it with --target cuda").into())
         }
@@ -34,14 +34,15 @@ pub fn run(command: &Explain, console: &Console) -> Outcome {
     }
 }
 
-/// Measured on this machine.
+/// Measured on a device of this machine.
 fn here(command: &Explain, console: &Console) -> Outcome {
-    let threads = session::threads(command.work.threads)?;
-    let (workload, mut session, _) = Workload::open(&command.work, console)?;
-    let peak = Peak::new(workload.precision()).map_err(|error| Failure::new(Kind::Machine, error.to_string()))?;
-    let limits = Limits { flops: peak.of_threads(threads), bytes: peak.reading(threads, BUFFER) };
-    let mut work = workload.work(&mut session)?;
-    let measured = measure::measure(&workload.compiled, &mut work, &mut session, command.repetitions, &limits)?;
+    let device = Device::find(&command.work.device)?;
+    let (workload, mut session, _) = Workload::open(&command.work, &device, console)?;
+    let session = &mut *session;
+    let meter = Meter::of(&device, workload.precision())?;
+    let limits = Limits { device: device.name(), flops: meter.flops()?, bytes: meter.bytes(BUFFER)? };
+    let mut work = workload.work(session)?;
+    let measured = measure::measure(&workload.compiled, &mut work, session, command.repetitions, &limits)?;
     let memory = memory::of(&workload.compiled, &measured.sizes, &session.memory(), workload.plan.clone());
     let kernels = &workload.compiled.program.kernels;
     let text = match command.format {

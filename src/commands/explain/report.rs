@@ -14,7 +14,8 @@ const LABELS: usize = 3;
 const BUFFERS: usize = 12;
 
 pub fn text(kernels: &[Kernel], measured: &Measured, limits: &Limits, memory: &Memory) -> String {
-    let mut text = format!("this machine: {:.1} GFLOP/s, {:.1} GB/s\n\n", limits.flops / 1e9, limits.bytes / 1e9);
+    let [flops, bandwidth] = [limits.flops, limits.bytes].map(|of_a_second| of_a_second / 1e9);
+    let mut text = format!("{}: {flops:.1} GFLOP/s, {bandwidth:.1} GB/s\n\n", limits.device);
     text += &times(measured);
     text += "\n";
     for (kernel, line) in &measured.lines {
@@ -134,7 +135,7 @@ pub fn json(kernels: &[Kernel], measured: &Measured, limits: &Limits, memory: &M
     let storages: serde_json::Map<String, Value> =
         memory.storages.iter().map(|(kind, bytes)| ((*kind).to_string(), json!(bytes))).collect();
     json!({
-        "limits": { "flops_per_s": limits.flops, "bytes_per_s": limits.bytes },
+        "limits": { "device": limits.device, "flops_per_s": limits.flops, "bytes_per_s": limits.bytes },
         "seconds": measured.seconds,
         "host_seconds": measured.host_seconds,
         "repetitions": measured.repetitions,
@@ -195,13 +196,13 @@ mod tests {
 
     #[test]
     fn tables() {
-        let limits = Limits { flops: 100e9, bytes: 10e9 };
+        let limits = Limits { device: "this machine".into(), flops: 100e9, bytes: 10e9 };
         insta::assert_snapshot!(text(&[kernel()], &measured(), &limits, &memory()));
     }
 
     #[test]
     fn numbers() {
-        let limits = Limits { flops: 100e9, bytes: 10e9 };
+        let limits = Limits { device: "this machine".into(), flops: 100e9, bytes: 10e9 };
         let json = json(&[kernel()], &measured(), &limits, &memory());
         assert_eq!(json["kernels"][0]["fraction_of_limit"], 0.4);
         assert_eq!(json["kernels"][0]["text"], kernel().to_string());

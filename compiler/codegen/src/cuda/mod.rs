@@ -11,9 +11,11 @@ mod intrinsics;
 mod kernels;
 mod lower;
 mod program;
+mod rates;
 mod resources;
 
 pub use architecture::Architecture;
 pub use backend::{CudaBackend, symbol};
 pub use gpu::Gpu;
+pub use rates::Rates;
 pub use resources::Resources;

@@ -9,6 +9,7 @@ use cudarc::driver::sys::{
 };
 use std::ffi::{CStr, CString, c_void};
 use std::rc::Rc;
+use std::time::Duration;
 
 pub type Driven<T> = std::result::Result<T, DriverError>;
 
@@ -252,8 +253,17 @@ pub struct Event {
 
 impl Event {
     pub fn new(context: &Rc<Context>) -> Driven<Event> {
+        Event::with(context, CUevent_flags::CU_EVENT_DISABLE_TIMING)
+    }
+
+    /// One that also keeps when the stream came to it.
+    pub fn timed(context: &Rc<Context>) -> Driven<Event> {
+        Event::with(context, CUevent_flags::CU_EVENT_DEFAULT)
+    }
+
+    fn with(context: &Rc<Context>, flags: CUevent_flags) -> Driven<Event> {
         context.stream()?;
-        let event = result::event::create(CUevent_flags::CU_EVENT_DISABLE_TIMING)?;
+        let event = result::event::create(flags)?;
         Ok(Event { context: Rc::clone(context), event })
     }
 
@@ -269,6 +279,14 @@ impl Event {
         self.context.stream()?;
         // SAFETY: it is alive.
         unsafe { result::event::synchronize(self.event) }
+    }
+
+    /// How long the stream took to come here from an earlier event; both were made to keep that, and recorded.
+    pub fn after(&self, earlier: &Event) -> Driven<Duration> {
+        self.synchronize()?;
+        // SAFETY: both are alive.
+        let milliseconds = unsafe { result::event::elapsed(earlier.event, self.event)? };
+        Ok(Duration::from_secs_f64(1e-3 * f64::from(milliseconds.max(0.0))))
     }
 }
 

@@ -4,7 +4,7 @@
 //! every time; the host waits only for what it wants to read. The launches of a call are recorded as a CUDA graph when it comes a second time, and repeated from then on.
 //!
 //! - `driver`: the driver's functions and what they hand out;
-//! - `gpu`: finding a GPU; `trouble`: the sentences for what goes wrong;
+//! - `gpu`: finding a GPU; `stopwatch`: timing a kernel by itself; `trouble`: the sentences for what goes wrong;
 //! - `memory`, `staging`, `download`: tensors, and the ways to and from them.
 
 mod download;
@@ -12,6 +12,7 @@ mod driver;
 mod gpu;
 mod memory;
 mod staging;
+mod stopwatch;
 mod trouble;
 
 pub use gpu::Gpu;
@@ -20,12 +21,13 @@ use super::engine::{Engine, Span};
 use super::planned::PlanSession;
 use crate::{Failure, Kind, Result};
 use download::{CudaDownload, Spare};
-use driver::{Driven, Function, Graph, LaunchShape, Module};
+use driver::{Driven, Event, Function, Graph, LaunchShape, Module};
 use memory::{Access, CudaMemory};
 use staging::Staging;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::executable::{Geometry, GpuProgram};
 use trouble::{gave_up, is_of_a_kernel, refused, words};
@@ -119,6 +121,7 @@ impl Engine for Cuda {
     type Launch = CudaLaunch;
     type Recording = Graph;
     type Download = CudaDownload;
+    type Moment = Event;
 
     fn allocate(&self, bytes: usize, room: usize) -> Result<CudaMemory> {
         CudaMemory::new(&self.access, bytes, room)
@@ -186,6 +189,19 @@ impl Engine for Cuda {
 
     fn download(&self, memories: &[CudaMemory]) -> Result<CudaDownload> {
         CudaDownload::start(&self.access.context, &self.spare, memories).map_err(gave_up)
+    }
+
+    fn now(&self) -> Result<Event> {
+        let now = || {
+            let event = Event::timed(&self.access.context)?;
+            event.record()?;
+            Ok(event)
+        };
+        now().map_err(gave_up)
+    }
+
+    fn between(earlier: &Event, later: &Event) -> Result<Duration> {
+        later.after(earlier).map_err(gave_up)
     }
 
     /// Pinned memory, which is the host's.

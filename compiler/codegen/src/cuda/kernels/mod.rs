@@ -2,7 +2,7 @@
 
 mod attention;
 mod contraction;
-mod launch;
+pub(super) mod launch;
 mod moving;
 mod rows;
 mod slice;
