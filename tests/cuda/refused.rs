@@ -8,12 +8,12 @@ use tfc_compiler::precision::Precision;
 
 #[test]
 fn heads_too_wide_for_registers_are_refused() {
-    let (precision, channels, mask, scale) = (Precision::F32, 160, AttentionMask::Causal, Number(0.1));
+    let (precision, channels, mask, scale) = (Precision::F32, 257, AttentionMask::Causal, Number(0.1));
     let body = Body::AttentionBackward(AttentionBackward { precision, channels, mask, documents: false, scale });
     let kernel = Kernel { body, operands: [vec![Operand::READ; 6], vec![Operand::WRITE; 3]].concat() };
     let backend = CudaBackend::new(Architecture::BASELINE);
     let why =
-        "there is no CUDA code for the gradients of attention of heads with 160 channels yet; --target cpu has it";
+        "there is no CUDA code for the gradients of attention of heads with 257 channels yet; --target cpu has it";
     let refused = BackendError(why.into());
     assert_eq!(backend.text(std::slice::from_ref(&kernel), EmitStage::Ptx), Err(refused.clone()));
     assert_eq!(backend.emit(std::slice::from_ref(&kernel)), Err(refused));

@@ -77,9 +77,16 @@ impl Architecture {
             .rfind(|architecture| number(architecture).is_some_and(|n| n <= 10 * major + minor))
     }
 
+    /// The same on a GPU whose blocks have no more shared memory than it says: 99 KiB on an RTX 30 or 40, which run code of an A100. A multiprocessor has a KiB
+    /// more than a block can have.
+    pub fn with_shared_bytes_of_block(self, most: i64) -> Architecture {
+        let shared_bytes_of_block = self.shared_bytes_of_block.min(most);
+        Architecture { shared_bytes_of_block, shared_bytes: self.shared_bytes.min(shared_bytes_of_block + KIB), ..self }
+    }
+
     /// Whether code for this one runs on `other`.
     pub fn is_run_by(self, other: Architecture) -> bool {
-        let age = |of: Architecture| Architecture::ALL.iter().position(|architecture| *architecture == of);
+        let age = |of: Architecture| Architecture::ALL.iter().position(|architecture| architecture.name == of.name);
         age(self) <= age(other)
     }
 

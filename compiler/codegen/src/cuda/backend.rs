@@ -2,23 +2,42 @@
 
 use super::architecture::Architecture;
 use super::kernels;
+use super::kernels::contraction::Tile;
 use super::lower::Compiler;
 use super::resources::Resources;
+use super::tiling::Tiling;
 use crate::container;
 use crate::parallel::in_parts;
 use tfc_compiler::executable::{Backend, BackendError, Code, EmitStage, Function, Geometry, Loaded};
-use tfc_compiler::kernel::Kernel;
+use tfc_compiler::kernel::{Body, Kernel};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Threads that compile, each a share of the kernels.
 const THREADS: usize = 8;
 
 pub struct CudaBackend {
-    architecture: Architecture,
+    tiling: Tiling,
 }
 
 impl CudaBackend {
     pub fn new(architecture: Architecture) -> CudaBackend {
-        CudaBackend { architecture }
+        CudaBackend { tiling: Tiling { architecture, choices: Vec::new() } }
+    }
+
+    /// The same where these kernels have these of their [`CudaBackend::tiles`].
+    #[must_use]
+    pub fn with_tiles(&self, choices: Vec<(Kernel, Tile)>) -> CudaBackend {
+        CudaBackend { tiling: Tiling { choices, ..self.tiling.clone() } }
+    }
+
+    /// The tiles that a kernel can have, first that of the cost model; none where it has no choice.
+    pub fn tiles(&self, kernel: &Kernel) -> Vec<Tile> {
+        match &kernel.body {
+            Body::Contraction(body) => Tile::candidates(self.architecture(), body),
+            Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => Vec::new(),
+            Body::Rows(_) | Body::Columns(_) => Vec::new(),
+            Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) | Body::CacheWrite(_) => Vec::new(),
+        }
     }
 
     /// How a kernel is launched.
@@ -26,7 +45,7 @@ impl CudaBackend {
     /// # Errors
     /// There is no code for its body yet.
     pub fn geometry(&self, kernel: &Kernel) -> Result<Geometry, BackendError> {
-        kernels::geometry(self.architecture, kernel)
+        kernels::geometry(&self.tiling, kernel)
     }
 
     /// PTX, a module for each thread that compiled; the function of a kernel has its [`symbol`].
@@ -34,7 +53,7 @@ impl CudaBackend {
     /// # Errors
     /// A kernel is not well-formed, or there is no code for it.
     pub fn modules(&self, kernels: &[Kernel]) -> Result<Vec<String>, BackendError> {
-        kernels.iter().try_for_each(|kernel| kernels::check(self.architecture, kernel))?;
+        kernels.iter().try_for_each(|kernel| kernels::check(&self.tiling, kernel))?;
         in_parts(kernels.len(), THREADS, |part, parts| self.share(kernels, EmitStage::Ptx, part, parts))
     }
 
@@ -44,26 +63,35 @@ impl CudaBackend {
     /// As [`CudaBackend::geometry`].
     pub fn resources(&self, kernel: &Kernel) -> Result<Resources, BackendError> {
         self.geometry(kernel)?;
-        Ok(kernels::resources(self.architecture, kernel))
+        Ok(kernels::resources(&self.tiling, kernel))
     }
 
     pub fn architecture(&self) -> Architecture {
-        self.architecture
+        self.tiling.architecture
     }
 
     /// The text of every `parts`-th kernel, from the `part`-th on.
     fn share(&self, kernels: &[Kernel], stage: EmitStage, part: usize, parts: usize) -> Result<String, BackendError> {
-        Compiler::new(self.architecture)?.text(stage, |emission| {
+        Compiler::new(self.architecture())?.text(stage, |emission| {
             (part..kernels.len())
                 .step_by(parts)
-                .for_each(|i| kernels::emit(self.architecture, emission, &symbol(i), &kernels[i]));
+                .for_each(|i| kernels::emit(&self.tiling, emission, &symbol(i), &kernels[i]));
         })
     }
 }
 
 impl Backend for CudaBackend {
+    /// With all that code follows from beside the kernels.
     fn target(&self) -> String {
-        format!("cuda:{}", self.architecture.name)
+        let Tiling { architecture, choices } = &self.tiling;
+        let of_name = Architecture::named(architecture.name).map(|full| full.shared_bytes_of_block);
+        let most = architecture.shared_bytes_of_block;
+        let limit = if of_name == Some(most) { String::new() } else { format!(", {most} bytes of shared memory") };
+        let tiles = match choices.as_slice() {
+            [] => String::new(),
+            _ => format!(", tiles {:032x}", xxh3_128(format!("{choices:?}").as_bytes())),
+        };
+        format!("cuda:{}{limit}{tiles}", architecture.name)
     }
 
     /// PTX modules, as [`CudaBackend::modules`] makes them.
@@ -78,7 +106,7 @@ impl Backend for CudaBackend {
     }
 
     fn text(&self, kernels: &[Kernel], stage: EmitStage) -> Result<String, BackendError> {
-        kernels.iter().try_for_each(|kernel| kernels::check(self.architecture, kernel))?;
+        kernels.iter().try_for_each(|kernel| kernels::check(&self.tiling, kernel))?;
         self.share(kernels, stage, 0, 1)
     }
 

@@ -13,9 +13,11 @@ mod lower;
 mod program;
 mod rates;
 mod resources;
+mod tiling;
 
 pub use architecture::Architecture;
 pub use backend::{CudaBackend, symbol};
 pub use gpu::Gpu;
+pub use kernels::contraction::Tile;
 pub use rates::Rates;
 pub use resources::Resources;

@@ -10,8 +10,8 @@ use tfc_compiler::precision::Precision;
 use tfc_compiler::simulation::SimulatedProgram;
 use tfc_cuda_sim::{Argument, Dimensions, Launch, Simulator};
 
-/// Numbers in all buffers: more take the simulator too long.
-const MOST_NUMBERS: usize = 12_000;
+/// Numbers in all buffers: more take the simulator too long where there are many trials.
+pub const MOST_NUMBERS: usize = 12_000;
 
 /// tf32 has ten bits of fraction: each operand is off by 2⁻¹¹ of itself at most.
 const TF32: f64 = 1e-3;
@@ -23,20 +23,26 @@ pub struct GpuTrial {
 }
 
 impl GpuTrial {
-    /// None where there is no code for its body yet.
+    /// On the oldest that there is code for; None where there is none for the kernel's body yet.
     pub fn new(kernel: &Kernel) -> Option<GpuTrial> {
-        let backend = CudaBackend::new(Architecture::BASELINE);
+        GpuTrial::of(&CudaBackend::new(Architecture::BASELINE), kernel)
+    }
+
+    /// As a back end makes it.
+    pub fn of(backend: &CudaBackend, kernel: &Kernel) -> Option<GpuTrial> {
         let geometry = backend.geometry(kernel).ok()?;
-        let program = cuda_sim::program(&backend, std::slice::from_ref(kernel), true).expect("the simulator knows it");
+        let program = cuda_sim::program(backend, std::slice::from_ref(kernel), true).expect("the simulator knows it");
         let SimulatedProgram { simulation, loaded, .. } = program;
         Some(GpuTrial { kernel: kernel.clone(), geometry, simulator: RefCell::new(Simulator::new(simulation, loaded)) })
     }
 
+    /// Of a block.
+    pub fn threads(&self) -> u32 {
+        self.geometry.threads
+    }
+
     /// As [`super::Trial::check_against`]; in two orders, which must give the same bits.
     pub fn check_against(&self, truth: &[Vec<f64>], buffers: &[Vec<f64>], sizes: &[i64], allowed: impl Fn(f64) -> f64) {
-        if buffers.iter().map(Vec::len).sum::<usize>() > MOST_NUMBERS {
-            return;
-        }
         let [results, again] = [1, 2].map(|seed| self.run(buffers, sizes, seed));
         let largest_of = |x: &[f64]| x.iter().fold(0f64, |m, x| m.max(x.abs()));
         let written = truth.iter().zip(&self.kernel.operands).filter(|(_, o)| o.access != Access::Read);

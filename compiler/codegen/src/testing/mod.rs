@@ -8,7 +8,7 @@ use crate::load::LoadedObjects;
 use crate::mlir::Emission;
 use crate::processor::Processor;
 use crate::vectors::Vectors;
-use gpu::GpuTrial;
+pub use gpu::GpuTrial;
 use std::ops::Range;
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Access, Kernel, evaluate_buffers};
@@ -94,7 +94,9 @@ impl Trial {
 
     /// The same where the evaluation is at hand.
     pub fn check_against(&self, truth: &[Vec<f64>], buffers: &[Vec<f64>], sizes: &[i64], allowed: impl Fn(f64) -> f64) {
-        if let Some(gpu) = &self.gpu {
+        if let Some(gpu) = &self.gpu
+            && buffers.iter().map(Vec::len).sum::<usize>() <= gpu::MOST_NUMBERS
+        {
             gpu.check_against(truth, buffers, sizes, &allowed);
         }
         let items = self.kernel.extent(sizes);

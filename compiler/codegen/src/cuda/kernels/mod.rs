@@ -1,26 +1,27 @@
 //! One emitter per body of a kernel, and the geometry of its launches.
 
 mod attention;
-mod contraction;
+pub(super) mod contraction;
 pub(super) mod launch;
 mod moving;
 mod rows;
 mod slice;
 
-use super::architecture::Architecture;
 use super::resources::Resources;
+use super::tiling::Tiling;
 use crate::mlir::{Emission, Signature};
 use tfc_compiler::executable::{BackendError, Geometry};
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Access, Body, Kernel};
 
 /// Refuses what is not well-formed and what there is no code for.
-pub fn check(architecture: Architecture, kernel: &Kernel) -> Result<(), BackendError> {
+pub fn check(tiling: &Tiling, kernel: &Kernel) -> Result<(), BackendError> {
     crate::kernels::check(kernel)?;
-    geometry(architecture, kernel).map(|_| ())
+    geometry(tiling, kernel).map(|_| ())
 }
 
-pub fn geometry(architecture: Architecture, kernel: &Kernel) -> Result<Geometry, BackendError> {
+pub fn geometry(tiling: &Tiling, kernel: &Kernel) -> Result<Geometry, BackendError> {
+    let architecture = tiling.architecture;
     let unsupported = |body: &str, channels: u32| {
         let what = format!("{body} of heads with {channels} channels");
         Err(BackendError(format!("there is no CUDA code for {what} yet; --target cpu has it")))
@@ -35,25 +36,27 @@ pub fn geometry(architecture: Architecture, kernel: &Kernel) -> Result<Geometry,
         Body::ScatterAdd(_) => Ok(moving::scatter_add_geometry()),
         Body::Rope(_) => Ok(moving::rope_geometry()),
         Body::CacheWrite(_) => Ok(moving::cache_write_geometry()),
-        Body::Contraction(body) => Ok(contraction::geometry(architecture, body)),
-        Body::Attention(body) if body.channels <= attention::MOST_CHANNELS => Ok(attention::geometry(body)),
+        Body::Contraction(body) => Ok(contraction::geometry(tiling.tile(kernel, body), body)),
+        Body::Attention(body) if body.channels <= attention::MOST_CHANNELS => {
+            Ok(attention::geometry(architecture, body))
+        }
         Body::Attention(body) => unsupported("attention", body.channels),
-        Body::AttentionBackward(body) if body.channels <= attention::MOST_CHANNELS_BACKWARD => {
-            Ok(attention::backward_geometry(body))
+        Body::AttentionBackward(body) if body.channels <= attention::MOST_CHANNELS => {
+            Ok(attention::backward_geometry(architecture, body))
         }
         Body::AttentionBackward(body) => unsupported("the gradients of attention", body.channels),
         Body::CachedAttention(body) if body.channels <= attention::MOST_CHANNELS => {
-            Ok(attention::cached_geometry(body))
+            Ok(attention::cached_geometry(architecture, body))
         }
         Body::CachedAttention(body) => unsupported("attention to a cache", body.channels),
     }
 }
 
 /// What a kernel is expected to take, where no assembler says what it does take; of one that [`check`] has passed.
-pub fn resources(architecture: Architecture, kernel: &Kernel) -> Resources {
-    let geometry = geometry(architecture, kernel).expect("checked");
+pub fn resources(tiling: &Tiling, kernel: &Kernel) -> Resources {
+    let geometry = geometry(tiling, kernel).expect("checked");
     let registers = match &kernel.body {
-        Body::Contraction(body) => contraction::registers(architecture, body),
+        Body::Contraction(body) => tiling.tile(kernel, body).registers(body),
         Body::Attention(body) => attention::registers(body.channels),
         Body::CachedAttention(body) => attention::registers(body.channels),
         Body::AttentionBackward(body) => attention::backward_registers(body.channels),
@@ -65,8 +68,9 @@ pub fn resources(architecture: Architecture, kernel: &Kernel) -> Resources {
 }
 
 /// Adds the function of a kernel to a module: one that [`check`] has passed.
-pub fn emit(architecture: Architecture, emission: &Emission, name: &str, kernel: &Kernel) {
-    let geometry = geometry(architecture, kernel).expect("checked");
+pub fn emit(tiling: &Tiling, emission: &Emission, name: &str, kernel: &Kernel) {
+    let architecture = tiling.architecture;
+    let geometry = geometry(tiling, kernel).expect("checked");
     let read_only: Vec<bool> = kernel.operands.iter().map(|operand| operand.access == Access::Read).collect();
     let signature = Signature { name, read_only: &read_only, sizes: kernel.size_count(), threads: geometry.threads };
     emission.gpu_kernel(&signature, |f, launch| match &kernel.body {
@@ -76,9 +80,9 @@ pub fn emit(architecture: Architecture, emission: &Emission, name: &str, kernel:
         Body::ScatterAdd(_) => moving::scatter_add(f, &launch, kernel),
         Body::Rope(body) => moving::rope(f, &launch, kernel, body),
         Body::CacheWrite(_) => moving::cache_write(f, &launch),
-        Body::Contraction(body) => contraction::emit(f, &launch, architecture, kernel, body),
-        Body::Attention(body) => attention::emit(f, &launch, body),
-        Body::AttentionBackward(body) => attention::emit_backward(f, &launch, body),
-        Body::CachedAttention(body) => attention::emit_cached(f, &launch, body),
+        Body::Contraction(body) => contraction::emit(f, &launch, tiling.tile(kernel, body), kernel, body),
+        Body::Attention(body) => attention::emit(f, &launch, architecture, body),
+        Body::AttentionBackward(body) => attention::emit_backward(f, &launch, architecture, body),
+        Body::CachedAttention(body) => attention::emit_cached(f, &launch, architecture, body),
     });
 }

@@ -1,6 +1,7 @@
 //! Contractions of all forms and odd sizes against their meaning.
 
-use crate::testing::{Trial, all_vectors, noise, stored, truth};
+use crate::cuda::{Architecture, CudaBackend};
+use crate::testing::{GpuTrial, Trial, all_vectors, noise, stored, truth};
 use crate::vectors::Vectors;
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Access, Body, Contraction, ContractionAccess, Kernel, Operand, Program, ProgramOp};
@@ -156,6 +157,26 @@ fn each_shape(kernel: &Kernel, arguments: &impl Fn(&Kernel, [i64; 4]) -> (Vec<i6
         let truth = truth(kernel, &buffers, &sizes);
         let allowed = |largest| 1e-5 * largest + rounded_otherwise(kernel) + stored_otherwise(kernel, largest);
         trials.iter().for_each(|trial| trial.check_against(&truth, &buffers, &sizes, allowed));
+    }
+}
+
+/// Whichever a GPU has been found to be fastest with: sizes across the edges of tiles.
+#[test]
+fn every_tile_of_a_gpu_computes_the_same() {
+    let backend = CudaBackend::new(Architecture::BASELINE);
+    let kernels = [Precision::F32, Precision::Bf16].map(|precision| plain(precision, false, true));
+    for kernel in kernels.into_iter().chain([with_programs(Precision::F32, true, false)]) {
+        let arguments = if kernel.operands.len() == 3 { matrices } else { programs_arguments };
+        let (sizes, buffers) = arguments(&kernel, [1, 65, 70, 37]);
+        let truth = truth(&kernel, &buffers, &sizes);
+        let tiles = backend.tiles(&kernel);
+        assert!(tiles.len() > 1, "there is no choice");
+        for tile in tiles {
+            let backend = backend.with_tiles(vec![(kernel.clone(), tile)]);
+            let trial = GpuTrial::of(&backend, &kernel).expect("there is code for it");
+            assert_eq!(i64::from(trial.threads()), tile.threads());
+            trial.check_against(&truth, &buffers, &sizes, |largest| 1e-5 * largest);
+        }
     }
 }
 

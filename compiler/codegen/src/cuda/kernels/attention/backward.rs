@@ -1,11 +1,13 @@
 //! The gradients of attention, from the saved log-sum-exp: scores are computed again, tile by tile.
 //!
-//! With P = exp(score − lse), D = Σ do·o for each query: dV = Pᵀ·dO, dP = dO·Vᵀ, dS = scale · P ∘ (dP − D), dQ = dS·K, dK = dSᵀ·Q. A block has 64 queries and walks along
-//! keys, or 64 keys of a group of heads and walks along the queries of all its heads.
+//! With P = exp(score − lse), D = Σ do·o for each query: dV = Pᵀ·dO, dP = dO·Vᵀ, dS = scale · P ∘ (dP − D), dQ = dS·K, dK = dSᵀ·Q. A block has queries and walks along
+//! keys, or keys of a group of heads and walks along the queries of all its heads. Of heads so wide that the sums of two gradients have no room in registers, a
+//! block computes a part of the channels of its gradients.
 
 use super::heads::Rows;
 use super::scoring::{Scoring, Token};
-use super::tile::{Channels, ROWS, Sums, THREADS, Worker};
+use super::tile::{Channels, Part, Shape, Sums, Worker};
+use crate::cuda::architecture::Architecture;
 use crate::cuda::kernels::launch::first;
 use crate::math::exp2_of_softmax;
 use crate::mlir::{Function, GpuLaunch, Index, Int32, Pointer, Scalar, Shared};
@@ -27,32 +29,49 @@ const STATISTICS: i64 = 3;
 /// Of a thread: two gradients, a tile of products and one of their gradients, and 128 for the rest.
 pub fn registers(channels: u32) -> i64 {
     let channels = Channels(channels.into());
-    (2 * channels.pitch() / 8 * 4 + 2 * (columns(channels) / 8 * 4) + 128).min(255)
+    let of_block = channels.pitch() / channels.parts();
+    (2 * of_block / 8 * 4 + 2 * (columns(channels) / 8 * 4) + 128).min(255)
 }
 
-pub fn geometry(body: &AttentionBackward) -> Geometry {
+fn shared_words(channels: Channels, shape: Shape) -> i64 {
+    2 * (shape.rows + shape.tiles * columns(channels)) * channels.pitch() + STATISTICS * most_queries(channels, shape)
+}
+
+/// That statistics are kept of at once: those of the block, or of a tile that goes by.
+fn most_queries(channels: Channels, shape: Shape) -> i64 {
+    shape.rows.max(columns(channels))
+}
+
+fn shape(architecture: Architecture, channels: Channels) -> Shape {
+    Shape::choose(architecture, TILES, |shape| shared_words(channels, shape))
+}
+
+pub fn geometry(architecture: Architecture, body: &AttentionBackward) -> Geometry {
     let channels = Channels(body.channels.into());
-    let heads = Extent::Sum(vec![Extent::Size(2), Extent::Size(3)]);
-    let blocks = vec![Extent::Size(0), heads, Extent::Size(1).units(ROWS)];
-    let words = 2 * (ROWS + TILES * columns(channels)) * channels.pitch() + STATISTICS * ROWS;
-    Geometry { threads: THREADS, blocks: Extent::Product(blocks), shared_bytes: 4 * words as u32 }
+    let shape = shape(architecture, channels);
+    let heads = (0..channels.parts()).flat_map(|_| [Extent::Size(2), Extent::Size(3)]);
+    let blocks = vec![Extent::Size(0), Extent::Sum(heads.collect()), Extent::Size(1).units(shape.rows)];
+    let shared_bytes = 4 * shared_words(channels, shape) as u32;
+    Geometry { threads: shape.threads(), blocks: Extent::Product(blocks), shared_bytes }
 }
 
-pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, body: &AttentionBackward) {
+pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, architecture: Architecture, body: &AttentionBackward) {
     let [_batch, positions, heads, groups] = first(&launch.sizes);
     let [q, k, v, out, lse, d_out] = first(&launch.buffers);
     let [d_q, d_k, d_v] = [6, 7, 8].map(|i| launch.buffers[i + usize::from(body.documents)]);
-    let (number, blocks) = (f.block_number(), positions.ceiling_division(ROWS));
-    let (row, column) = (number % blocks * ROWS, number / blocks % (heads + groups));
-    let sequence = number / blocks / (heads + groups);
     let channels = Channels(body.channels.into());
+    let worker = Worker::this(f, shape(architecture, channels));
+    let (number, blocks) = (f.block_number() / channels.parts(), positions.ceiling_division(worker.shape.rows));
+    let (row, column) = (number % blocks * worker.shape.rows, number / blocks % (heads + groups));
+    let sequence = number / blocks / (heads + groups);
     let places = body.documents.then(|| launch.buffers[6].at(sequence * positions));
     let rows = |tensor, heads, head| Rows::of_head(tensor, channels.0, (sequence, positions, positions), heads, head);
     let backward = Backward {
         f,
         channels,
+        part: channels.part(f.block_number()),
         scoring: Scoring::new(body.mask, body.scale, places),
-        worker: Worker::this(f),
+        worker,
         positions,
         lse: lse.at(sequence * positions * heads),
         heads,
@@ -95,6 +114,8 @@ struct Keys<'f> {
 struct Backward<'f> {
     f: &'f Function<'f>,
     channels: Channels,
+    /// Those of the gradients.
+    part: Part<'f>,
     scoring: Scoring<'f>,
     worker: Worker<'f>,
     positions: Index<'f>,
@@ -124,16 +145,16 @@ struct Tiles<'f> {
 
 impl<'f> Backward<'f> {
     fn tiles(&self) -> Tiles<'f> {
-        let (f, pitch) = (self.f, self.channels.pitch());
-        let (rows, columns) = (ROWS * pitch, columns(self.channels) * pitch);
+        let (f, pitch, shape) = (self.f, self.channels.pitch(), self.worker.shape);
+        let (rows, columns) = (shape.rows * pitch, columns(self.channels) * pitch);
         let at = |words: i64| f.shared_memory().at(f.index(words));
-        Tiles { rows: [at(0), at(rows)], columns: at(2 * rows), statistics: at(2 * (rows + TILES * columns)) }
+        Tiles { rows: [at(0), at(rows)], columns: at(2 * rows), statistics: at(2 * (rows + shape.tiles * columns)) }
     }
 
     /// The tiles of a turn.
     fn columns(&self, tiles: &Tiles<'f>, turn: Index<'f>) -> [Shared<'f>; 2] {
         let words = columns(self.channels) * self.channels.pitch();
-        let first = tiles.columns.at(turn % TILES * (2 * words));
+        let first = tiles.columns.at(turn % self.worker.shape.tiles * (2 * words));
         [first, first.at(self.f.index(words))]
     }
 
@@ -149,28 +170,28 @@ impl<'f> Backward<'f> {
     fn copy_rows(&self, tiles: &Tiles<'f>, tensors: [Rows<'f>; 2], first: Index<'f>) {
         let (f, channels, worker) = (self.f, self.channels, self.worker);
         for (rows, to) in tensors.into_iter().zip(tiles.rows) {
-            channels.copy(f, worker, rows, (first, ROWS), to);
+            channels.copy(f, worker, rows, (first, worker.shape.rows), to);
         }
         f.commit_copies();
         f.await_copies(0);
-        tiles.rows.into_iter().for_each(|tile| channels.round(f, worker, ROWS, tile));
+        tiles.rows.into_iter().for_each(|tile| channels.round(f, worker, worker.shape.rows, tile));
     }
 
     /// The gradient of the queries from `query` on.
     fn of_queries(&self, query: Index<'f>, queries: Queries<'f>, keys: Keys<'f>, d_q: Rows<'f>) {
-        let (f, channels, worker, tiles) = (self.f, self.channels, self.worker, self.tiles());
+        let (f, channels, part, worker, tiles) = (self.f, self.channels, self.part, self.worker, self.tiles());
         let [q, d_out] = tiles.rows;
         self.copy_rows(&tiles, [queries.q, queries.d_out], query);
-        self.keep_statistics(queries, query, ROWS, tiles.statistics);
+        self.keep_statistics(queries, query, worker.shape.rows, tiles.statistics);
         f.barrier();
         let rows = worker.rows().map(|row| {
             let statistics = self.statistics(tiles.statistics, row);
             (Token { position: query.to_int32() + row, start: statistics.start }, statistics)
         });
-        let (begin, end) = self.scoring.keys_of(query, ROWS, self.positions);
+        let (begin, end) = self.scoring.keys_of(query, worker.shape.rows, self.positions);
         let count = columns(channels);
         self.copy(&tiles, f.index(0), [keys.k, keys.v], begin);
-        let sums = f.carry(begin, end, count, channels.nothing(f), |key, sums| {
+        let sums = f.carry(begin, end, count, part.nothing(f), |key, sums| {
             let turn = (key - begin) / count;
             let [k, v] = self.columns(&tiles, turn);
             // What this thread has copied is there, then what all have; and all have done with the tiles before, where the next go.
@@ -183,10 +204,10 @@ impl<'f> Backward<'f> {
                 let (query, statistics) = rows[row];
                 (query, self.scoring.key(key + column.to_index(), self.positions), statistics)
             });
-            channels.combine(f, worker, &d_scores, k, sums)
+            channels.combine(f, worker, &d_scores, (k, part), sums)
         });
         f.await_copies(0);
-        channels.store(f, worker, &sums, None, (d_q, query));
+        channels.store(f, worker, (&sums, part), None, (d_q, query));
     }
 
     /// The gradients of the keys and values from `key` on, over the heads of their group.
@@ -197,13 +218,13 @@ impl<'f> Backward<'f> {
         (heads, queries): (Index<'f>, &dyn Fn(Index<'f>) -> Queries<'f>),
         (d_k, d_v): (Rows<'f>, Rows<'f>),
     ) {
-        let (f, channels, worker, tiles) = (self.f, self.channels, self.worker, self.tiles());
+        let (f, channels, part, worker, tiles) = (self.f, self.channels, self.part, self.worker, self.tiles());
         let [k, v] = tiles.rows;
         self.copy_rows(&tiles, [keys.k, keys.v], key);
         let rows = worker.rows().map(|row| self.scoring.key(key + row.to_index(), self.positions));
-        let (begin, end) = self.scoring.queries_of(key, ROWS, self.positions);
+        let (begin, end) = self.scoring.queries_of(key, worker.shape.rows, self.positions);
         let count = columns(channels);
-        let nothing = (channels.nothing(f), channels.nothing(f));
+        let nothing = (part.nothing(f), part.nothing(f));
         let (d_keys, d_values) = f.carry(f.index(0), heads, 1, nothing, |head, sums| {
             let queries = queries(head);
             // All have done with the tiles of the head before.
@@ -224,15 +245,15 @@ impl<'f> Backward<'f> {
                     let query = Token { position: query.to_int32() + column, start: statistics.start };
                     (query, rows[row], statistics)
                 });
-                let d_values = channels.combine(f, worker, &weights, d_out, d_values);
-                (channels.combine(f, worker, &d_scores, q, d_keys), d_values)
+                let d_values = channels.combine(f, worker, &weights, (d_out, part), d_values);
+                (channels.combine(f, worker, &d_scores, (q, part), d_keys), d_values)
             });
             // What was copied behind the last query.
             f.await_copies(0);
             sums
         });
-        channels.store(f, worker, &d_keys, None, (d_k, key));
-        channels.store(f, worker, &d_values, None, (d_v, key));
+        channels.store(f, worker, (&d_keys, part), None, (d_k, key));
+        channels.store(f, worker, (&d_values, part), None, (d_v, key));
     }
 
     /// P and dS of a tile, from products of queries and keys and of gradients of the output and values; `element` tells query, key and what is known of the
@@ -260,8 +281,13 @@ impl<'f> Backward<'f> {
         products.into_iter().zip(d_weights).enumerate().map(of_tile).unzip()
     }
 
+    /// Where each kind of number begins among the statistics.
+    fn kinds(&self) -> [i64; STATISTICS as usize] {
+        [0, 1, 2].map(|kind| kind * most_queries(self.channels, self.worker.shape))
+    }
+
     fn statistics(&self, from: Shared<'f>, row: Int32<'f>) -> Statistics<'f> {
-        let [lse, through_out, start] = [0, 1, 2].map(|kind| row.to_index() + kind * ROWS);
+        let [lse, through_out, start] = self.kinds().map(|first| row.to_index() + first);
         Statistics { lse: from.load(lse), through_out: from.load(through_out), start: from.load_int(start) }
     }
 
@@ -270,7 +296,7 @@ impl<'f> Backward<'f> {
         const SHARE: i64 = 4;
         let (f, thread, zero) = (self.f, self.worker.thread, self.f.scalar(0.0));
         let (row, part) = ((thread / SHARE as i32).to_index(), (thread % SHARE as i32).to_index());
-        for round in (0..count).step_by((i64::from(THREADS) / SHARE) as usize) {
+        for round in (0..count).step_by((i64::from(self.worker.shape.threads()) / SHARE) as usize) {
             let row = row + round;
             let query = first + row;
             let wanted = row.less(f.index(count));
@@ -284,9 +310,10 @@ impl<'f> Backward<'f> {
             f.when(wanted & part.equals(f.index(0)), || {
                 let lse = || self.lse.load(query * self.heads + queries.head) * LOG2_E;
                 let start = || self.scoring.start(query).to_int32();
-                to.store(row, f.either(exists, lse, || zero));
-                to.store(row + ROWS, through_out);
-                to.store_int(row + 2 * ROWS, f.either(exists, start, || f.int32(0)));
+                let [of_lse, of_out, of_start] = self.kinds().map(|first| row + first);
+                to.store(of_lse, f.either(exists, lse, || zero));
+                to.store(of_out, through_out);
+                to.store_int(of_start, f.either(exists, start, || f.int32(0)));
             });
         }
     }

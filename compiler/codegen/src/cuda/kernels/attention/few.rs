@@ -7,7 +7,7 @@
 use super::forward::Softmax;
 use super::heads::Rows;
 use super::scoring::Scoring;
-use super::tile::{Channels, THREADS, Worker};
+use super::tile::{Channels, Shape, Worker};
 use crate::cuda::kernels::launch::{QUAD, Taken, is_aligned};
 use crate::kernels::attention::LOWEST;
 use crate::math::exp2_of_softmax;
@@ -16,19 +16,24 @@ use crate::mlir::{F32s, Function, Index, Pointer, Scalar, Vector};
 /// Queries up to which each has a block of its own: a tile of more is half full at least.
 pub const FEW: i64 = 32;
 
-/// Lanes that share a key, and groups of them in a block.
+/// Lanes that share a key.
 const SHARE: i64 = 8;
-const GROUPS: i64 = THREADS as i64 / SHARE;
+
+/// Of those lanes in a block.
+fn groups(shape: Shape) -> i64 {
+    i64::from(shape.threads()) / SHARE
+}
 
 /// What the groups leave in shared memory, a row each: their channels, the largest score and the total.
-pub fn shared_words(channels: Channels) -> i64 {
-    GROUPS * (channels.pitch() + 2)
+pub fn shared_words(channels: Channels, shape: Shape) -> i64 {
+    groups(shape) * (channels.pitch() + 2)
 }
 
 pub struct Few<'f> {
     pub f: &'f Function<'f>,
     pub channels: Channels,
     pub scoring: Scoring<'f>,
+    pub worker: Worker<'f>,
     pub q: Rows<'f>,
     pub k: Rows<'f>,
     pub v: Rows<'f>,
@@ -43,7 +48,7 @@ type Sums<'f> = (Vec<Vector<'f>>, (Scalar<'f>, Scalar<'f>));
 
 impl<'f> Few<'f> {
     pub fn attend(&self, query: Index<'f>) {
-        let (f, thread) = (self.f, Worker::this(self.f).thread);
+        let (f, thread) = (self.f, self.worker.thread);
         let (group, lane) = ((thread / SHARE as i32).to_index(), (thread % SHARE as i32).to_index());
         let aligned =
             [self.q, self.k, self.v].into_iter().fold(f.truth(true), |all, rows| all & is_aligned(rows.pointer()));
@@ -71,7 +76,7 @@ impl<'f> Few<'f> {
         self.combine(thread.to_index(), self.out.row(query));
     }
 
-    /// Over the keys `[begin, end)`, the thread's group at every sixteenth; several at once, so that their loads are under way together. All groups make as many
+    /// Over the keys `[begin, end)`, the thread's group at its own in each turn of all; several at once, so that their loads are under way together. All groups make as many
     /// turns: the lanes of a warp hand over numbers.
     fn walk(
         &self,
@@ -80,11 +85,11 @@ impl<'f> Few<'f> {
         (group, lane): (Index<'f>, Index<'f>),
         aligned: bool,
     ) -> Sums<'f> {
-        let f = self.f;
+        let (f, groups) = (self.f, groups(self.worker.shape));
         let at_once = (4 * 64 / self.channels.pitch()).clamp(1, 4);
         let nothing = (vec![f.vector(0.0); q.len()], (f.scalar(LOWEST), f.scalar(0.0)));
-        f.carry(begin, end, at_once * GROUPS, nothing, |key, (mut sums, (largest, total))| {
-            let keys: Vec<Index> = (0..at_once).map(|i| key + group + i * GROUPS).collect();
+        f.carry(begin, end, at_once * groups, nothing, |key, (mut sums, (largest, total))| {
+            let keys: Vec<Index> = (0..at_once).map(|i| key + group + i * groups).collect();
             let load = |rows| keys.iter().map(|key| self.quads(rows, *key, lane, aligned)).collect::<Vec<_>>();
             let (k, v) = (load(self.k), load(self.v));
             let score = |(key, k): (&Index<'f>, &Vec<Vector<'f>>)| {
@@ -129,7 +134,7 @@ impl<'f> Few<'f> {
     /// The groups' sums as one, a channel for each thread.
     fn combine(&self, thread: Index<'f>, out: Pointer<'f>) {
         let (f, pitch, shared) = (self.f, self.channels.pitch(), self.f.shared_memory());
-        let softmaxes: Vec<Softmax> = (0..GROUPS)
+        let softmaxes: Vec<Softmax> = (0..groups(self.worker.shape))
             .map(|group| {
                 let at = |word: i64| shared.load(f.index(group * (pitch + 2) + pitch + word));
                 Softmax { largest: at(0), total: at(1) }
@@ -140,7 +145,7 @@ impl<'f> Few<'f> {
         let total =
             softmaxes.iter().zip(&shares).fold(f.scalar(0.0), |sum, (s, share)| s.total.times_plus(*share, sum));
         let factor = f.scalar(1.0) / total;
-        f.each(thread, f.index(self.channels.0), THREADS.into(), |channel| {
+        f.each(thread, f.index(self.channels.0), self.worker.shape.threads().into(), |channel| {
             let add = |sum: Scalar<'f>, (group, share): (usize, &Scalar<'f>)| {
                 shared.load(channel + group as i64 * (pitch + 2)).times_plus(*share, sum)
             };

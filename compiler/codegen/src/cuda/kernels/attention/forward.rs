@@ -1,9 +1,10 @@
-//! Attention of 64 queries of a head: keys go by in tiles, the softmax keeps up.
+//! Attention of the queries of a block, 64 of a head: keys go by in tiles, the softmax keeps up.
 
 use super::few::{self, FEW, Few};
 use super::heads::Rows;
 use super::scoring::{Scoring, Token};
-use super::tile::{Channels, ROWS, Sums, THREADS, Worker};
+use super::tile::{Channels, Shape, Sums, Worker};
+use crate::cuda::architecture::Architecture;
 use crate::cuda::kernels::launch::first;
 use crate::kernels::attention::LOWEST;
 use crate::math::{exp2_of_softmax, log};
@@ -17,7 +18,7 @@ fn keys(channels: Channels) -> i64 {
     (2048 / channels.pitch() / 16 * 16).clamp(16, 32)
 }
 
-/// Tiles of keys and values in shared memory: one is multiplied while the next are on their way.
+/// Tiles of keys and of values in shared memory, where there is room for as many.
 const TILES: i64 = 3;
 
 /// Of a thread: sums over channels, a tile of scores, and 104 for the rest.
@@ -26,27 +27,34 @@ pub fn registers(channels: u32) -> i64 {
     (channels.pitch() / 8 * 4 + keys(channels) / 8 * 4 + 104).min(255)
 }
 
-fn shared_words(channels: Channels) -> i64 {
-    (ROWS + TILES * 2 * keys(channels)) * channels.pitch()
+fn shared_words(channels: Channels, shape: Shape) -> i64 {
+    (shape.rows + shape.tiles * 2 * keys(channels)) * channels.pitch()
 }
 
-/// Blocks of 64 queries of each head of each sequence.
-fn blocks(heads: u16) -> Extent {
-    Extent::Product(vec![Extent::Size(0), Extent::Size(heads), Extent::Size(1).units(ROWS)])
+fn shape(architecture: Architecture, channels: Channels) -> Shape {
+    Shape::choose(architecture, TILES, |shape| shared_words(channels, shape))
 }
 
-pub fn geometry(body: &Attention) -> Geometry {
-    let words = shared_words(Channels(body.channels.into()));
-    Geometry { threads: THREADS, blocks: blocks(2), shared_bytes: 4 * words as u32 }
+/// Blocks of the queries of each head of each sequence.
+fn blocks(shape: Shape, heads: u16) -> Extent {
+    Extent::Product(vec![Extent::Size(0), Extent::Size(heads), Extent::Size(1).units(shape.rows)])
+}
+
+pub fn geometry(architecture: Architecture, body: &Attention) -> Geometry {
+    let channels = Channels(body.channels.into());
+    let shape = shape(architecture, channels);
+    let words = shared_words(channels, shape);
+    Geometry { threads: shape.threads(), blocks: blocks(shape, 2), shared_bytes: 4 * words as u32 }
 }
 
 /// A block for each query where they are few.
-pub fn cached_geometry(body: &CachedAttention) -> Geometry {
+pub fn cached_geometry(architecture: Architecture, body: &CachedAttention) -> Geometry {
     let channels = Channels(body.channels.into());
+    let shape = shape(architecture, channels);
     let few = Extent::Product(vec![Extent::Size(0), Extent::Size(3), Extent::Size(1)]);
-    let blocks = Extent::IfAtMost(Box::new(Extent::Size(1)), FEW, Box::new((few, blocks(3))));
-    let words = shared_words(channels).max(few::shared_words(channels));
-    Geometry { threads: THREADS, blocks, shared_bytes: 4 * words as u32 }
+    let blocks = Extent::IfAtMost(Box::new(Extent::Size(1)), FEW, Box::new((few, blocks(shape, 3))));
+    let words = shared_words(channels, shape).max(few::shared_words(channels, shape));
+    Geometry { threads: shape.threads(), blocks, shared_bytes: 4 * words as u32 }
 }
 
 /// A block of queries of one head, the later first: where keys are seen up to the query those take longest.
@@ -57,31 +65,32 @@ struct Block<'f> {
 }
 
 impl<'f> Block<'f> {
-    fn this(f: &'f Function<'f>, positions: Index<'f>, heads: Index<'f>) -> Block<'f> {
-        let (number, blocks) = (f.block_number(), positions.ceiling_division(ROWS));
+    fn this(f: &'f Function<'f>, shape: Shape, positions: Index<'f>, heads: Index<'f>) -> Block<'f> {
+        let (number, blocks) = (f.block_number(), positions.ceiling_division(shape.rows));
         let head = number / blocks;
-        let query = (blocks - 1 - number % blocks) * ROWS;
+        let query = (blocks - 1 - number % blocks) * shape.rows;
         Block { sequence: head / heads, head: head % heads, query }
     }
 }
 
-pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, body: &Attention) {
+pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, architecture: Architecture, body: &Attention) {
     let [_batch, positions, heads, groups] = first(&launch.sizes);
     let [q, k, v] = first(&launch.buffers);
     let documents = usize::from(body.documents);
     let (out, lse) = (launch.buffers[3 + documents], launch.buffers[4 + documents]);
-    let block = Block::this(f, positions, heads);
+    let channels = Channels(body.channels.into());
+    let worker = Worker::this(f, shape(architecture, channels));
+    let block = Block::this(f, worker.shape, positions, heads);
     let places = body.documents.then(|| launch.buffers[3].at(block.sequence * positions));
     let scoring = Scoring::new(body.mask, body.scale, places);
     let group = block.head / (heads / groups);
-    let rows = |tensor, heads, head| {
-        Rows::of_head(tensor, body.channels.into(), (block.sequence, positions, positions), heads, head)
-    };
+    let rows =
+        |tensor, heads, head| Rows::of_head(tensor, channels.0, (block.sequence, positions, positions), heads, head);
     let forward = Forward {
         f,
-        channels: Channels(body.channels.into()),
+        channels,
         scoring,
-        worker: Worker::this(f),
+        worker,
         q: rows(q, heads, block.head),
         k: rows(k, groups, group),
         v: rows(v, groups, group),
@@ -101,12 +110,18 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, body: &Attention) {
     }
 }
 
-pub fn emit_cached<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, body: &CachedAttention) {
+pub fn emit_cached<'f>(
+    f: &'f Function<'f>,
+    launch: &GpuLaunch<'f>,
+    architecture: Architecture,
+    body: &CachedAttention,
+) {
     let [_batch, positions, capacity, heads, groups] = first(&launch.sizes);
     let [q, k, v, position, out] = first(&launch.buffers);
     let offset = position.load_int(f.index(0)).to_index();
     let keys = offset + positions;
     let channels = Channels(body.channels.into());
+    let worker = Worker::this(f, shape(architecture, channels));
     let scoring = Scoring::new(body.mask, body.scale, None);
     // Queries and output, keys, values of a head.
     let tensors = |sequence: Index<'f>, head: Index<'f>| {
@@ -124,12 +139,12 @@ pub fn emit_cached<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, body: &Cache
             let number = f.block_number();
             let head = number / positions;
             let ([q, out], k, v) = tensors(head / heads, head % heads);
-            Few { f, channels, scoring, q, k, v, out, offset, keys }.attend(number % positions);
+            Few { f, channels, scoring, worker, q, k, v, out, offset, keys }.attend(number % positions);
         },
         || {
-            let block = Block::this(f, positions, heads);
+            let block = Block::this(f, worker.shape, positions, heads);
             let ([q, out], k, v) = tensors(block.sequence, block.head);
-            Forward { f, channels, scoring, worker: Worker::this(f), q, k, v, out, offset, keys }.attend(block.query);
+            Forward { f, channels, scoring, worker, q, k, v, out, offset, keys }.attend(block.query);
         },
     );
 }
@@ -160,13 +175,14 @@ impl<'f> Forward<'f> {
     /// The output of the queries from `query` on. Gives what the scores of a thread's rows have come to.
     fn attend(&self, query: Index<'f>) -> [Softmax<'f>; 2] {
         let (f, channels, worker) = (self.f, self.channels, self.worker);
+        let Shape { rows: queries, tiles } = worker.shape;
         let count = keys(channels);
         let q = f.shared_memory();
         let position = self.offset + query;
-        let (begin, end) = self.scoring.keys_of(position, ROWS, self.keys);
+        let (begin, end) = self.scoring.keys_of(position, queries, self.keys);
         let words = count * channels.pitch();
         let tile = |key: Index<'f>| {
-            let k = q.at((key - begin) / count % TILES * (2 * words) + ROWS * channels.pitch());
+            let k = q.at((key - begin) / count % tiles * (2 * words) + queries * channels.pitch());
             (k, k.at(f.index(words)))
         };
         let copy = |key: Index<'f>| {
@@ -175,10 +191,10 @@ impl<'f> Forward<'f> {
             channels.copy(f, worker, self.v, (key, count), v);
             f.commit_copies();
         };
-        channels.copy(f, worker, self.q, (query, ROWS), q);
-        (0..TILES - 1).for_each(|turn| copy(begin + turn * count));
-        f.await_copies(TILES - 2);
-        channels.round(f, worker, ROWS, q);
+        channels.copy(f, worker, self.q, (query, queries), q);
+        (0..tiles - 1).for_each(|turn| copy(begin + turn * count));
+        f.await_copies(tiles - 2);
+        channels.round(f, worker, queries, q);
         // What belongs to the thread's rows; those that there are not take after the last.
         let last = self.q.count - 1;
         let rows = worker.rows().map(|row| {
@@ -186,22 +202,24 @@ impl<'f> Forward<'f> {
             Token { position: (self.offset + row).to_int32(), start: self.scoring.start(row).to_int32() }
         });
         let start = vec![(f.scalar(LOWEST), f.scalar(0.0)); 2];
-        let (sums, softmax) = f.carry(begin, end, count, (channels.nothing(f), start), |key, (sums, softmax)| {
-            // What this thread has copied is there, then what all have; and all have done with the tile before, where the next to be copied goes.
-            f.await_copies(TILES - 2);
-            f.barrier();
-            copy(key + (TILES - 1) * count);
-            let (k, v) = tile(key);
-            let scores = self.scores(channels.product(f, worker, q, (k, count)), key, rows);
-            let softmax: Vec<Softmax> =
-                softmax.into_iter().map(|(largest, total)| Softmax { largest, total }).collect();
-            let (weights, fades, softmax) = self.weigh(scores, [softmax[0], softmax[1]]);
-            let fade = |sums: Vec<Scalar<'f>>| {
-                sums.into_iter().enumerate().map(|(i, sum)| sum * fades[i / 2]).collect::<Vec<_>>()
-            };
-            let sums = channels.combine(f, worker, &weights, v, sums.into_iter().map(fade).collect());
-            (sums, softmax.map(|Softmax { largest, total }| (largest, total)).to_vec())
-        });
+        let (sums, softmax) =
+            f.carry(begin, end, count, (channels.all(f).nothing(f), start), |key, (sums, softmax)| {
+                // What this thread has copied is there, then what all have; and all have done with the tile before, where the next to be copied goes.
+                f.await_copies(tiles - 2);
+                f.barrier();
+                copy(key + (tiles - 1) * count);
+                let (k, v) = tile(key);
+                let scores = self.scores(channels.product(f, worker, q, (k, count)), key, rows);
+                let softmax: Vec<Softmax> =
+                    softmax.into_iter().map(|(largest, total)| Softmax { largest, total }).collect();
+                let (weights, fades, softmax) = self.weigh(scores, [softmax[0], softmax[1]]);
+                let fade = |sums: Vec<Scalar<'f>>| {
+                    sums.into_iter().enumerate().map(|(i, sum)| sum * fades[i / 2]).collect::<Vec<_>>()
+                };
+                let sums =
+                    channels.combine(f, worker, &weights, (v, channels.all(f)), sums.into_iter().map(fade).collect());
+                (sums, softmax.map(|Softmax { largest, total }| (largest, total)).to_vec())
+            });
         // What was copied behind the last key.
         f.await_copies(0);
         let softmax = [0, 1].map(|row: usize| {
@@ -209,7 +227,7 @@ impl<'f> Forward<'f> {
             Softmax { largest, total: total.across_lanes(&[2, 1], |a, b| a + b) }
         });
         let shares = softmax.map(|softmax| f.scalar(1.0) / softmax.total);
-        channels.store(f, worker, &sums, Some(shares), (self.out, query));
+        channels.store(f, worker, (&sums, channels.all(f)), Some(shares), (self.out, query));
         softmax
     }
 

@@ -1,22 +1,69 @@
 //! Tiles of rows in shared memory, and their products.
 
 use super::heads::Rows;
+use crate::cuda::architecture::Architecture;
 use crate::cuda::kernels::launch::{QUAD, is_aligned};
 use crate::cuda::kernels::slice::{Place, Side, Slice};
 use crate::mlir::{F32s, Fragment, Function, Index, Int32, Multiplicand, Scalar, Shared, WARP};
 
-/// Of a block: four warps.
-pub const THREADS: u32 = 128;
-/// Rows of a block, and of one of its warps.
-pub const ROWS: i64 = 64;
-const WARP_ROWS: i32 = 16;
+/// Of a warp.
+const WARP_ROWS: i64 = 16;
+
+/// Of a block: its rows, and how many tiles of each tensor that goes by are in shared memory: one is multiplied while the next are on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    pub rows: i64,
+    pub tiles: i64,
+}
+
+impl Shape {
+    /// The best first. Fewer rows are for wide heads where a block can have little shared memory: what goes by is then read more often.
+    const ALL: [Shape; 4] = [
+        Shape { rows: 64, tiles: 3 },
+        Shape { rows: 64, tiles: 2 },
+        Shape { rows: 32, tiles: 2 },
+        Shape { rows: 16, tiles: 2 },
+    ];
+
+    /// The first with at most so many tiles that has room for the words that it needs.
+    pub fn choose(architecture: Architecture, tiles: i64, words: impl Fn(Shape) -> i64) -> Shape {
+        let fits = |shape: &Shape| shape.tiles <= tiles && 4 * words(*shape) <= architecture.shared_bytes_of_block;
+        Shape::ALL.into_iter().find(fits).unwrap_or(Shape::ALL[3])
+    }
+
+    pub fn threads(self) -> u32 {
+        (self.rows / WARP_ROWS) as u32 * WARP as u32
+    }
+}
 
 /// Rows of a product are a multiple of this: so long that eight rows at the same channels are in different banks.
 const UNIT: i64 = 32;
 
+/// Channels up to which a thread has the sums of two gradients of them all. Of wider heads a block computes a part, and all scores for it: more are not left without
+/// spilling registers.
+const MOST_AT_ONCE: i64 = 128;
+const PART: i64 = 64;
+
 /// The channels of a head.
 #[derive(Clone, Copy)]
 pub struct Channels(pub i64);
+
+/// Consecutive channels: those that a block has sums of.
+#[derive(Clone, Copy)]
+pub struct Part<'f> {
+    /// A multiple of [`UNIT`], so that chunks of shared memory change places within the part.
+    pub first: Index<'f>,
+    pub eights: i64,
+    /// Channels that there are in it, whichever part it is.
+    pub certain: i64,
+}
+
+impl<'f> Part<'f> {
+    /// No sums yet of a product with as many columns.
+    pub fn nothing(self, f: &'f Function<'f>) -> Sums<'f> {
+        vec![vec![f.scalar(0.0); 4]; self.eights as usize]
+    }
+}
 
 /// For each eight columns of a warp's part of a product four sums: rows lane / 4 and lane / 4 + 8, columns 2 · (lane % 4) and the next.
 pub type Sums<'f> = Vec<Vec<Scalar<'f>>>;
@@ -28,12 +75,14 @@ pub struct Worker<'f> {
     pub lane: Int32<'f>,
     /// The first row of its warp.
     pub row: Int32<'f>,
+    /// Of its block.
+    pub shape: Shape,
 }
 
 impl<'f> Worker<'f> {
-    pub fn this(f: &'f Function<'f>) -> Worker<'f> {
+    pub fn this(f: &'f Function<'f>, shape: Shape) -> Worker<'f> {
         let thread = f.thread();
-        Worker { thread, lane: thread % WARP, row: thread / WARP * WARP_ROWS }
+        Worker { thread, lane: thread % WARP, row: thread / WARP * WARP_ROWS as i32, shape }
     }
 
     /// The two rows of its sums.
@@ -48,9 +97,26 @@ impl<'f> Worker<'f> {
 }
 
 impl Channels {
-    /// Numbers of a row in shared memory.
+    /// Numbers of a row in shared memory: whole parts of wide heads.
     pub fn pitch(self) -> i64 {
-        (self.0 + UNIT - 1) / UNIT * UNIT
+        let unit = if self.0 <= MOST_AT_ONCE { UNIT } else { PART };
+        (self.0 + unit - 1) / unit * unit
+    }
+
+    /// The channels of its gradients that a block computes. `number` is the block's, and each part has blocks of its own.
+    pub fn part<'f>(self, number: Index<'f>) -> Part<'f> {
+        match self.parts() {
+            1 => self.all(number.function()),
+            parts => {
+                let certain = if self.0 % PART == 0 { PART } else { 0 };
+                Part { first: number % parts * PART, eights: PART / 8, certain }
+            }
+        }
+    }
+
+    /// How many.
+    pub fn parts(self) -> i64 {
+        if self.0 <= MOST_AT_ONCE { 1 } else { self.pitch() / PART }
     }
 
     /// Eights of channels: steps of a product along them, tiles of a product across them.
@@ -118,7 +184,7 @@ impl Channels {
     /// The chunks of a tile of `count` rows that a thread takes.
     fn chunks<'f>(self, worker: Worker<'f>, count: i64) -> impl Iterator<Item = Place<'f>> {
         let slice = self.slice(Side::A, count);
-        let threads = i64::from(THREADS);
+        let threads = i64::from(worker.shape.threads());
         (0..slice.chunks() / threads).map(move |turn| slice.chunk_of(worker.thread, threads, turn))
     }
 
@@ -133,7 +199,7 @@ impl Channels {
         let (columns, count) = columns;
         let mut sums = vec![vec![f.scalar(0.0); 4]; (count / 8) as usize];
         for step in 0..self.eights() {
-            let a = self.slice(Side::A, ROWS).fragment(f, rows, worker.lane, (worker.row, 0), step);
+            let a = self.slice(Side::A, worker.shape.rows).fragment(f, rows, worker.lane, (worker.row, 0), step);
             for two in 0..count / 16 {
                 let first = (f.int32(0), two * 16);
                 let b = rounded(self.slice(Side::B, count).fragment(f, columns, worker.lane, first, step));
@@ -146,18 +212,18 @@ impl Channels {
         sums
     }
 
-    /// No sums yet of a product with as many columns as there are channels.
-    pub fn nothing<'f>(self, f: &'f Function<'f>) -> Sums<'f> {
-        vec![vec![f.scalar(0.0); 4]; self.eights() as usize]
+    /// All of them.
+    pub fn all<'f>(self, f: &'f Function<'f>) -> Part<'f> {
+        Part { first: f.index(0), eights: self.eights(), certain: self.0 }
     }
 
-    /// sums + weights · rows, which go by: the weights a product with as many columns as there are rows.
+    /// sums + weights · rows, which go by: the weights a product with as many columns as there are rows, the sums of a part of the channels.
     pub fn combine<'f>(
         self,
         f: &'f Function<'f>,
         worker: Worker<'f>,
         weights: &Sums<'f>,
-        rows: Shared<'f>,
+        (rows, part): (Shared<'f>, Part<'f>),
         mut sums: Sums<'f>,
     ) -> Sums<'f> {
         let slice = self.slice(Side::B, weights.len() as i64 * 8);
@@ -165,19 +231,19 @@ impl Channels {
             // Columns 2i and 2i + 1 of the weights are taken as columns i and i + 4: as the fragments of the rows are.
             let a = [0, 2, 1, 3].map(|i: usize| weights[i].as_tf32());
             for (tile, sums) in sums.iter_mut().enumerate() {
-                let b = rounded(slice.turned_fragment(rows, worker.lane, tile as i64 * 8, step as i64));
+                let b = rounded(slice.turned_fragment(rows.at(part.first), worker.lane, tile as i64 * 8, step as i64));
                 *sums = f.tensor_product(Multiplicand::Tf32, &a, &b, sums);
             }
         }
         sums
     }
 
-    /// Stores the warp's sums, its two rows multiplied by `factors`, to the rows from `first` on, where they exist.
+    /// Stores the warp's sums of a part of the channels, its two rows multiplied by `factors`, to the rows from `first` on, where they exist.
     pub fn store<'f>(
         self,
         f: &'f Function<'f>,
         worker: Worker<'f>,
-        sums: &Sums<'f>,
+        (sums, part): (&Sums<'f>, Part<'f>),
         factors: Option<[Scalar<'f>; 2]>,
         (rows, first): (Rows<'f>, Index<'f>),
     ) {
@@ -192,11 +258,12 @@ impl Channels {
                             continue;
                         }
                         let value = factors.map_or(*value, |factors| *value * factors[half]);
-                        let store = || to.store(column.to_index(), value);
-                        // Only the last eight columns may be more than there are channels.
-                        match (tile as i64 + 1) * 8 <= self.0 {
+                        let channel = part.first + column.to_index();
+                        let store = || to.store(channel, value);
+                        // Only the last columns of the last part may be more than there are channels.
+                        match (tile as i64 + 1) * 8 <= part.certain {
                             true => store(),
-                            false => f.when(column.less(f.int32(self.0 as i32)), store),
+                            false => f.when(channel.less(f.index(self.0)), store),
                         }
                     }
                 }

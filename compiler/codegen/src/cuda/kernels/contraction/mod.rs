@@ -15,12 +15,10 @@ use crate::mlir::{Function, GpuLaunch};
 use arguments::Arguments;
 use tfc_compiler::executable::{Extent, Geometry};
 use tfc_compiler::kernel::{Contraction, Kernel};
-use tile::Tile;
 
-use crate::cuda::architecture::Architecture;
+pub use tile::Tile;
 
-pub fn geometry(architecture: Architecture, body: &Contraction) -> Geometry {
-    let tile = Tile::choose(architecture, body);
+pub fn geometry(tile: Tile, body: &Contraction) -> Geometry {
     let blocks = [Extent::Size(0), Extent::Size(1).units(tile.rows), Extent::Size(2).units(tile.columns)];
     Geometry {
         threads: tile.threads() as u32,
@@ -29,19 +27,7 @@ pub fn geometry(architecture: Architecture, body: &Contraction) -> Geometry {
     }
 }
 
-/// Of a thread, as the choice of the tile expects.
-pub fn registers(architecture: Architecture, body: &Contraction) -> i64 {
-    Tile::choose(architecture, body).registers(body)
-}
-
-pub fn emit<'f>(
-    f: &'f Function<'f>,
-    launch: &GpuLaunch<'f>,
-    architecture: Architecture,
-    kernel: &Kernel,
-    body: &Contraction,
-) {
-    let tile = Tile::choose(architecture, body);
+pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, tile: Tile, kernel: &Kernel, body: &Contraction) {
     let arguments = Arguments::new(f, launch, kernel, body);
     let place = main_loop::Block::this(f, tile, &arguments);
     let sums = main_loop::emit(f, tile, &arguments, body, place);

@@ -46,8 +46,8 @@ const LATENCY: f64 = 600.0;
 const MOST_AHEAD: i64 = 2;
 
 impl Tile {
-    /// The candidate that takes the fewest cycles for each product of two numbers, of those that fit.
-    pub fn choose(architecture: Architecture, body: &Contraction) -> Tile {
+    /// Those that fit, by the cycles that each product of two numbers is expected to take: the first is the model's choice.
+    pub fn candidates(architecture: Architecture, body: &Contraction) -> Vec<Tile> {
         let fits = |tile: &Tile| {
             tile.registers(body) <= MOST_REGISTERS && tile.shared_bytes(body) <= architecture.shared_bytes_of_block
         };
@@ -61,10 +61,13 @@ impl Tile {
             warp_columns,
             ahead,
         };
-        let candidates = (1..=MOST_AHEAD).flat_map(|ahead| CANDIDATES.map(|shape| tile(shape, ahead)));
-        let best = candidates.filter(fits).min_by(|a, b| cost(a).total_cmp(&cost(b)));
+        // Where both operands are copied, nothing is ahead in registers.
+        let most_ahead = if copies(Side::A, body) && copies(Side::B, body) { 1 } else { MOST_AHEAD };
+        let all = (1..=most_ahead).flat_map(|ahead| CANDIDATES.map(|shape| tile(shape, ahead)));
+        let mut candidates: Vec<Tile> = all.filter(fits).collect();
+        candidates.sort_by(|a, b| cost(a).total_cmp(&cost(b)));
         // The last is the smallest: a prologue that has no room there may spill, and is still right.
-        best.unwrap_or(tile(CANDIDATES[4], 1))
+        if candidates.is_empty() { vec![tile(CANDIDATES[4], 1)] } else { candidates }
     }
 
     pub fn threads(self) -> i64 {
@@ -131,6 +134,14 @@ impl Tile {
         let waited = LATENCY / (self.depth * ahead[0].min(ahead[1]) * resident) as f64;
         let busiest = busiest.max(waited);
         if resident < 2 { busiest * ALONE } else { busiest }
+    }
+}
+
+/// `128 × 128, 64 × 32 of a warp, 1 ahead`
+impl std::fmt::Display for Tile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Tile { rows, columns, depth: _, warp_rows, warp_columns, ahead } = self;
+        write!(f, "{rows} × {columns}, {warp_rows} × {warp_columns} of a warp, {ahead} ahead")
     }
 }
 
@@ -232,14 +243,15 @@ mod tests {
     fn tiles_are_long_where_that_saves_work() {
         for architecture in Architecture::ALL {
             for precision in [Precision::F32, Precision::Bf16] {
-                let chosen = |a, b| Tile::choose(architecture, &contraction(precision, a, b));
+                let chosen = |a, b| Tile::candidates(architecture, &contraction(precision, a, b))[0];
                 let size = |tile: Tile| (tile.rows, tile.columns);
                 assert_eq!(size(chosen(None, None)), (128, 128));
                 assert_eq!(size(chosen(Some(Unary::Relu), None)), (128, 128));
                 assert_eq!(size(chosen(Some(Unary::GeluTanh), None)), (64, 256));
                 assert_eq!(size(chosen(None, Some(Unary::GeluTanh))), (256, 64));
                 let body = contraction(precision, Some(Unary::GeluTanh), None);
-                assert!(Tile::choose(architecture, &body).shared_bytes(&body) <= architecture.shared_bytes_of_block);
+                let fits = |tile: &Tile| tile.shared_bytes(&body) <= architecture.shared_bytes_of_block;
+                assert!(Tile::candidates(architecture, &body).iter().all(fits));
             }
         }
     }
