@@ -195,6 +195,9 @@ pub struct DeviceArguments {
     /// Threads; default one per core. Results do not depend on it
     #[arg(long)]
     pub threads: Option<usize>,
+    /// Leave out what `tfc bench --tune` has found out of the GPU
+    #[arg(long)]
+    pub untuned: bool,
 }
 
 #[derive(Args)]
@@ -472,6 +475,9 @@ pub struct Bench {
     /// How often the work is done at least, after two times that do not count
     #[arg(long, default_value_t = 5)]
     pub repetitions: usize,
+    /// Time the tiles that matrix products can have on a GPU; the fastest are kept, and used from then on
+    #[arg(long)]
+    pub tune: bool,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }

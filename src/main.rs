@@ -21,6 +21,7 @@ mod spec;
 mod stage;
 mod stop;
 mod target;
+mod tuned;
 mod workload;
 
 use arguments::{Arguments, Command};

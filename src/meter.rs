@@ -28,7 +28,7 @@ impl<'a> Meter<'a> {
             Device::Cpu { threads } => {
                 Ok(Meter::Cpu { threads: *threads, peak: Peak::new(precision).map_err(no_code)? })
             }
-            Device::Cuda(gpu) => {
+            Device::Cuda { gpu, .. } => {
                 let rates = Rates::new(&session::backend_of(gpu)?, precision).map_err(no_code)?;
                 Ok(Meter::Cuda { gpu, rates })
             }

@@ -1,7 +1,7 @@
 //! From a model to a session on the device that the user chose.
 
 use crate::arguments::{CompilerArguments, DeviceArguments, DeviceName};
-use crate::memory;
+use crate::{memory, tuned};
 use std::sync::Arc;
 use tfc_codegen::{Architecture, CpuBackend, CudaBackend, cuda_sim};
 use tfc_compiler::compile::{compile_for_inference, compile_without};
@@ -23,8 +23,14 @@ pub fn compile(model: Model, entries: &[Entry], device: DeviceName, disabled: &D
 
 /// Where sessions are opened.
 pub enum Device {
-    Cpu { threads: usize },
-    Cuda(Gpu),
+    Cpu {
+        threads: usize,
+    },
+    Cuda {
+        gpu: Gpu,
+        /// Whether code is made as `tfc bench --tune` found it to be fastest.
+        tuned: bool,
+    },
     CudaSim,
     Reference,
 }
@@ -37,7 +43,7 @@ impl Device {
     pub fn find(arguments: &DeviceArguments) -> Result<Device> {
         match arguments.device {
             DeviceName::Cpu => Ok(Device::Cpu { threads: threads(arguments.threads)? }),
-            DeviceName::Cuda(number) => Gpu::find(number).map(Device::Cuda),
+            DeviceName::Cuda(number) => Ok(Device::Cuda { gpu: Gpu::find(number)?, tuned: !arguments.untuned }),
             DeviceName::CudaSim => Ok(Device::CudaSim),
             DeviceName::Reference => Ok(Device::Reference),
         }
@@ -46,7 +52,7 @@ impl Device {
     /// Bytes for tensors, where it is known how many are free.
     pub fn free_memory(&self) -> Result<Option<u64>> {
         match self {
-            Device::Cuda(gpu) => gpu.memory().map(|(free, _)| Some(free)),
+            Device::Cuda { gpu, .. } => gpu.memory().map(|(free, _)| Some(free)),
             Device::Cpu { .. } | Device::CudaSim | Device::Reference => Ok(memory::available()),
         }
     }
@@ -58,7 +64,7 @@ impl Device {
     pub fn open_profiled(&self, compiled: &Arc<Compiled>) -> Result<Box<dyn Profiled>> {
         match self {
             Device::Cpu { threads } => Ok(Box::new(on_cpu(compiled, *threads)?)),
-            Device::Cuda(gpu) => Ok(Box::new(on_cuda(compiled, gpu)?)),
+            Device::Cuda { gpu, tuned } => Ok(Box::new(on_cuda(compiled, gpu, &backend(gpu, *tuned, compiled)?)?)),
             Device::CudaSim | Device::Reference => Err(not_timed()),
         }
     }
@@ -67,7 +73,7 @@ impl Device {
     pub fn name(&self) -> String {
         match self {
             Device::Cpu { .. } => "this machine".into(),
-            Device::Cuda(gpu) => gpu.to_string(),
+            Device::Cuda { gpu, .. } => gpu.to_string(),
             Device::CudaSim => "the simulated GPU".into(),
             Device::Reference => "the reference device".into(),
         }
@@ -77,7 +83,7 @@ impl Device {
     pub fn open(&self, compiled: &Arc<Compiled>) -> Result<Box<dyn Session>> {
         match self {
             Device::Cpu { threads } => Ok(Box::new(on_cpu(compiled, *threads)?)),
-            Device::Cuda(gpu) => Ok(Box::new(on_cuda(compiled, gpu)?)),
+            Device::Cuda { gpu, tuned } => Ok(Box::new(on_cuda(compiled, gpu, &backend(gpu, *tuned, compiled)?)?)),
             Device::CudaSim => Ok(Box::new(on_cuda_sim(compiled)?)),
             Device::Reference => Ok(Box::new(ReferenceSession::new(Arc::clone(compiled)))),
         }
@@ -103,21 +109,26 @@ pub fn not_timed() -> Failure {
     )
 }
 
-/// What makes code for a GPU.
+/// What makes code for a GPU, as the cost model has it.
 ///
 /// # Errors
 /// There is none for it.
 pub fn backend_of(gpu: &Gpu) -> Result<CudaBackend> {
-    let architecture = Architecture::newest_for(gpu.capability);
     let no_code = || Failure::new(Kind::Machine, format!("there is no code for the GPU {}", gpu.name));
-    architecture.map(CudaBackend::new).ok_or_else(no_code)
+    let architecture = Architecture::newest_for(gpu.capability).ok_or_else(no_code)?;
+    Ok(CudaBackend::new(architecture.with_shared_bytes_of_block(gpu.shared_bytes_of_block.into())))
 }
 
-/// As [`open`], on a GPU.
-pub fn on_cuda(compiled: &Arc<Compiled>, gpu: &Gpu) -> Result<CudaSession> {
-    let no_code = |e: BackendError| Failure::new(Kind::Machine, e.to_string());
+/// The same, or as it was found to be fastest.
+fn backend(gpu: &Gpu, tuned: bool, compiled: &Compiled) -> Result<CudaBackend> {
     let backend = backend_of(gpu)?;
-    let code = CodeCache::of_environment().code(&backend, &compiled.program.kernels)?;
+    Ok(if tuned { tuned::backend(backend, gpu, compiled) } else { backend })
+}
+
+/// As [`open`], on a GPU, by a back end for it.
+pub fn on_cuda(compiled: &Arc<Compiled>, gpu: &Gpu, backend: &CudaBackend) -> Result<CudaSession> {
+    let no_code = |e: BackendError| Failure::new(Kind::Machine, e.to_string());
+    let code = CodeCache::of_environment().code(backend, &compiled.program.kernels)?;
     let program = backend.program(&code, &compiled.program.kernels).map_err(no_code)?;
     CudaSession::new(Arc::clone(compiled), gpu, program)
 }

@@ -89,6 +89,11 @@ impl CodeCache {
     }
 }
 
+/// Of one kernel: the same wherever two are equal, in every build that knows the kernel in the same words.
+pub fn digest(kernel: &Kernel) -> String {
+    format!("{:032x}", xxh3_128(format!("{kernel:?}").as_bytes()))
+}
+
 /// The version, and the size and time of the executable: another build may make other code of the same kernels.
 fn build() -> Option<String> {
     let file = fs::metadata(std::env::current_exe().ok()?).ok()?;

@@ -89,6 +89,81 @@ fn work_is_timed_on_the_gpu() {
     }
 }
 
+fn json(done: &Done) -> serde_json::Value {
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    serde_json::from_str(&done.stdout).expect("JSON")
+}
+
+/// The fake driver's kernels take the longer the more shared memory their blocks have, so the smallest tiles are the fastest, and the cost model chooses others.
+#[test]
+fn the_fastest_tiles_are_kept_and_used() {
+    let workplace = Workplace::new();
+    let cache = workplace.path("cache").display().to_string();
+    let on_gpu = |arguments: &[&str]| {
+        let work = ["tiny.tfm", "--what", "forward", "--device", "cuda", "--repetitions", "1", "--format", "json"];
+        let variables = [(VARIABLE, "kernels=idle"), ("TFC_CACHE", cache.as_str())];
+        run_with(&workplace, &variables, &[&arguments[..1], &work, &arguments[1..]].concat())
+    };
+    let tuned = json(&on_gpu(&["bench", "--tune"]));
+    let kernels = tuned["kernels"].as_array().expect("a list");
+    assert!(!kernels.is_empty());
+    let seconds = |kernel: &serde_json::Value, which: &str| kernel[which]["seconds"].as_f64().expect("a number");
+    for kernel in kernels {
+        let times = kernel["tiles"].as_array().expect("a list").iter();
+        let least = times.map(|tile| tile["seconds"].as_f64().expect("a number")).fold(f64::INFINITY, f64::min);
+        assert_eq!(seconds(kernel, "fastest"), least);
+        assert!(seconds(kernel, "model") > least && kernel["fastest"]["tile"] != kernel["model"]["tile"], "{kernel}");
+    }
+    let file = workplace.path("cache").join("Fake-GPU-sm_80.tiles.json");
+    assert_eq!(tuned["kept"], file.display().to_string());
+    let text = std::fs::read(&file).expect("it is kept");
+
+    // Launches of other tiles have other shared memory, so they take as long as was measured.
+    let takes = |done: &Done, which: &str| {
+        let explained = json(done);
+        for kernel in kernels {
+            let lines = explained["kernels"].as_array().expect("a list");
+            let line = lines.iter().find(|line| line["kernel"] == kernel["kernel"]).expect("it is launched");
+            let (got, want) = (line["seconds"].as_f64().expect("a number"), seconds(kernel, which));
+            assert!((got - want).abs() < 1e-3 * want, "{got}, not {want}: {kernel}");
+        }
+    };
+    takes(&on_gpu(&["explain"]), "fastest");
+    takes(&on_gpu(&["explain", "--untuned"]), "model");
+    assert_eq!(json(&on_gpu(&["bench", "--tune"]))["kernels"], tuned["kernels"], "the file changes what is measured");
+    assert_eq!(std::fs::read(&file).expect("it is kept"), text);
+
+    std::fs::write(&file, &text[..text.len() / 2]).expect("it can be written");
+    let damaged = on_gpu(&["explain"]);
+    takes(&damaged, "model");
+    let said = damaged.stderr.trim_end();
+    assert!(said.contains(" are ignored, for the file is damaged: ") && said.lines().count() == 1, "{said}");
+}
+
+#[test]
+fn tiles_are_of_a_gpu() {
+    let workplace = Workplace::new();
+    let said = workplace.fail(1, &["bench", "tiny.tfm", "--tune"]);
+    assert_eq!(said, "error: tiles are tuned on a GPU; use --tune with --device cuda\n");
+    let none = run(&workplace, "devices=0", &["bench", "tiny.tfm", "--tune", "--device", "cuda"]);
+    assert_eq!(none.code, Some(3));
+    let nowhere = [(VARIABLE, "kernels=idle"), ("TFC_CACHE", "")];
+    let nowhere = run_with(&workplace, &nowhere, &["bench", "tiny.tfm", "--tune", "--device", "cuda"]);
+    let message = "tiles are kept beside compiled code, and none is kept; let TFC_CACHE name a folder";
+    assert_eq!((nowhere.code, nowhere.stderr), (Some(1), format!("error: {message}\n")));
+}
+
+/// Blocks of an RTX 30 or 40 have 99 KiB of shared memory, of which wide heads take more where there is more.
+#[test]
+fn kernels_fit_the_shared_memory_of_the_gpu() {
+    let workplace = Workplace::new();
+    let wide = ["--set", "heads=1", "--set", "width=256", "--repetitions", "1"];
+    let arguments = [&["bench", "tiny.tfm", "--device", "cuda"][..], &wide].concat();
+    let done = run(&workplace, "kernels=idle capability=89", &arguments);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert!(done.stdout.contains("Fake GPU (cuda:0, sm_89)"), "{}", done.stdout);
+}
+
 #[test]
 fn an_old_driver() {
     let message =

@@ -3,6 +3,7 @@
 //! One plan is one entry. It is data: [`layout()`] turns it and one number per symbol into offsets in an arena and the peak, and
 //! is called at the start and at each growth; nothing else depends on the sizes.
 
+mod busiest;
 mod cost;
 mod emit;
 mod evaluate;
@@ -17,6 +18,7 @@ mod tests;
 mod text;
 mod verify;
 
+pub use busiest::busiest;
 pub use cost::{Cost, launch_cost};
 pub use emit::compile_entry;
 pub use evaluate::{chunks, evaluate};

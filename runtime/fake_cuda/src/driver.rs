@@ -152,7 +152,11 @@ impl Driver {
     }
 
     fn shared_bytes_of_block(&self) -> u32 {
-        if self.settings.capability >= 90 { 227 << 10 } else { 163 << 10 }
+        match self.settings.capability {
+            86 | 89 | 120 => 99 << 10,
+            90.. => 227 << 10,
+            _ => 163 << 10,
+        }
     }
 
     pub fn retain(&mut self, device: i32) -> Outcome<()> {

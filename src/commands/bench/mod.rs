@@ -1,6 +1,7 @@
 //! `tfc bench`: tokens per second of training, a forward pass or decoding, against what the machine can do.
 
 mod report;
+mod tune;
 
 use crate::arguments::{Bench, Format, What};
 use crate::console::Console;
@@ -23,6 +24,9 @@ use tfc_runtime::bench::{Work, repeat};
 
 pub fn run(command: &Bench, console: &Console) -> Outcome {
     let device = Device::find(&command.work.device)?;
+    if command.tune {
+        return tune::run(command, &device, console);
+    }
     let (workload, mut session, compile_seconds) = Workload::open(&command.work, &device, console)?;
     let session = &mut *session;
     let meter = Meter::of(&device, workload.precision())?;
@@ -38,7 +42,7 @@ pub fn run(command: &Bench, console: &Console) -> Outcome {
     };
     let on = match &device {
         Device::Cpu { threads } => On::Processor { threads: *threads, target: CpuBackend::new().target() },
-        Device::Cuda(_) | Device::CudaSim | Device::Reference => On::Gpu(device.name()),
+        Device::Cuda { .. } | Device::CudaSim | Device::Reference => On::Gpu(device.name()),
     };
     // What tensors take of this process is seen only where they are in its memory.
     let resident = || if matches!(device, Device::Cpu { .. }) { memory::resident() } else { None };

@@ -11,8 +11,10 @@ use tfc_runtime::{Failure, Kind, Result};
 
 pub fn check(number: u32, format: Format, console: &Console) -> Outcome {
     let gpu = Gpu::find(number)?;
-    let checks =
-        conformance::check(&mut |compiled| Ok(Box::new(session::on_cuda(compiled, &gpu)?) as Box<dyn Session>))?;
+    let backend = session::backend_of(&gpu)?;
+    let checks = conformance::check(&mut |compiled| {
+        Ok(Box::new(session::on_cuda(compiled, &gpu, &backend)?) as Box<dyn Session>)
+    })?;
     let text = match format {
         Format::Text => table(&gpu, &checks)?,
         Format::Json => format!("{:#}\n", document(&gpu, &checks)?),

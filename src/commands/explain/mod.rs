@@ -2,7 +2,7 @@
 //! here, and how near that is to what the machine can do; or, for a GPU, how long it takes there at least.
 
 mod gpu;
-mod measure;
+pub mod measure;
 mod memory;
 mod reasons;
 mod report;
