@@ -1,6 +1,6 @@
 //! The runtime for NVIDIA's GPUs on the fake driver: the very code that runs on hardware, but for the driver beneath it.
 
-use crate::support::fake_cuda::{assert_clean, counters, findings, open, set_memory};
+use crate::support::fake_cuda::{assert_clean, counters, findings, open, refuse_updates, set_memory};
 use std::sync::Arc;
 use tfc_codegen::{Architecture, CudaBackend, cuda_sim};
 use tfc_compiler::precision::Precision;
@@ -9,10 +9,13 @@ use tfc_compiler::storage::Storage;
 use tfc_runtime::conformance::{self, Check};
 use tfc_runtime::device::{CudaSimSession, HostTensor, Session};
 
+/// Also where graphs cannot be updated after a growth.
 #[test]
 fn it_computes_what_the_reference_device_computes() {
+    refuse_updates();
     let checks = conformance::check(&mut |compiled| Ok(Box::new(open(Arc::clone(compiled), false)))).expect("it runs");
     assert!(checks.iter().all(Check::passes), "{checks:#?}");
+    assert_eq!(counters().graph_updates, 0);
     assert_clean();
 }
 
@@ -32,6 +35,8 @@ fn it_computes_what_the_simulated_device_computes_to_the_bit() {
     }
     // Of two updates in each of two stages, the second repeats what was recorded: two micro-batches and a step of the optimizer.
     assert!(counters().graph_launches >= 6, "{:?}", counters());
+    // Those of the first stage became those of the second.
+    assert_eq!(counters().graph_updates, 3, "{:?}", counters());
     drop(session);
     assert_clean();
 }

@@ -68,10 +68,17 @@ pub fn set_memory(bytes: usize) {
     set.expect("the fake driver has it")(bytes);
 }
 
+/// From now on graphs are not updated, so that each is made anew.
+pub fn refuse_updates() {
+    // SAFETY: the type is that of the function.
+    let refuse = unsafe { DRIVER.get::<extern "C" fn()>(b"fake_cuda_refuse_updates") };
+    refuse.expect("the fake driver has it")();
+}
+
 /// Fails if anything is left that a session has made, or a mistake was found.
 #[track_caller]
 pub fn assert_clean() {
-    let left = Counters { launches: 0, graph_launches: 0, waits: 0, ..counters() };
+    let left = Counters { launches: 0, graph_launches: 0, graph_updates: 0, waits: 0, ..counters() };
     assert_eq!(left, Counters::default(), "something is left on the device");
     assert_eq!(findings(), "");
 }

@@ -103,6 +103,10 @@ api! {
     fn cuGraphInstantiateWithFlags(executable: *mut Handle, graph: Handle, _flags: u64) {
         unsafe { put(executable, handle(in_context(|driver| driver.instantiate(graph as u64)))) }
     }
+    /// Gives it other operations; which was refused is not said.
+    fn cuGraphExecUpdate_v2(executable: Handle, graph: Handle, _result: *mut c_void) {
+        code(in_context(|driver| driver.update(executable as u64, graph as u64)))
+    }
     /// Runs it.
     fn cuGraphLaunch(executable: Handle, stream: Handle) {
         code(in_context(|driver| driver.launch_graph(executable as u64, stream as u64)))

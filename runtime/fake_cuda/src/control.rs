@@ -44,6 +44,7 @@ pub struct Counters {
     /// Done so far.
     pub launches: usize,
     pub graph_launches: usize,
+    pub graph_updates: usize,
     pub waits: usize,
 }
 
@@ -57,6 +58,12 @@ pub extern "C" fn fake_cuda_run_kernels_by(launcher: Launcher) {
 #[unsafe(no_mangle)]
 pub extern "C" fn fake_cuda_set_memory(bytes: usize) {
     driver().settings.memory = bytes;
+}
+
+/// From now on no graph is updated.
+#[unsafe(no_mangle)]
+pub extern "C" fn fake_cuda_refuse_updates() {
+    driver().settings.refuses_updates = true;
 }
 
 #[unsafe(no_mangle)]

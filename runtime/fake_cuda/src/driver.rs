@@ -27,6 +27,7 @@ pub enum Refusal {
     LaunchOutOfResources = 701,
     CaptureUnsupported = 900,
     CaptureInvalidated = 901,
+    GraphExecUpdateFailure = 910,
 }
 
 pub type Outcome<T> = Result<T, Refusal>;
@@ -57,6 +58,7 @@ pub struct Driver {
     clock: u64,
     launches: usize,
     graph_launches: usize,
+    graph_updates: usize,
     waits: usize,
 }
 
@@ -98,6 +100,7 @@ impl Driver {
             clock: 0,
             launches: 0,
             graph_launches: 0,
+            graph_updates: 0,
             waits: 0,
         }
     }
@@ -113,6 +116,7 @@ impl Driver {
             contexts: self.contexts,
             launches: self.launches,
             graph_launches: self.graph_launches,
+            graph_updates: self.graph_updates,
             waits: self.waits,
         }
     }
@@ -452,6 +456,20 @@ impl Driver {
         self.ready()?;
         let work = self.graphs.get(&graph).cloned().ok_or(Refusal::InvalidHandle)?;
         self.add_graph(work)
+    }
+
+    /// Gives a graph that can run the operations of another, of which only numbers may differ.
+    pub fn update(&mut self, executable: u64, graph: u64) -> Outcome<()> {
+        self.ready()?;
+        let [old, new] = [executable, graph].map(|graph| self.graphs.get(&graph).ok_or(Refusal::InvalidHandle));
+        let (old, new) = (old?, new?.clone());
+        let is_alike = old.len() == new.len() && old.iter().zip(&new).all(|(old, new)| old.is_like(new));
+        if self.settings.refuses_updates || !is_alike {
+            return Err(Refusal::GraphExecUpdateFailure);
+        }
+        self.graph_updates += 1;
+        self.graphs.insert(executable, new);
+        Ok(())
     }
 
     pub fn launch_graph(&mut self, executable: u64, stream: u64) -> Outcome<()> {

@@ -14,6 +14,8 @@ pub struct Settings {
     pub memory: usize,
     /// Where nobody runs kernels.
     pub kernels: Kernels,
+    /// Whether graphs that can run stay as they are.
+    pub refuses_updates: bool,
 }
 
 /// What becomes of a launch that nobody runs.
@@ -29,7 +31,8 @@ pub enum Kernels {
 impl Settings {
     pub fn of_environment() -> Settings {
         let kernels = Kernels::Refused;
-        let mut settings = Settings { driver: 12040, devices: 1, capability: 80, memory: 1 << 30, kernels };
+        let mut settings =
+            Settings { driver: 12040, devices: 1, capability: 80, memory: 1 << 30, kernels, refuses_updates: false };
         let text = std::env::var(VARIABLE).unwrap_or_default();
         for (name, value) in text.split_whitespace().filter_map(|word| word.split_once('=')) {
             let number = value.parse::<i32>();

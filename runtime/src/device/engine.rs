@@ -61,11 +61,16 @@ pub trait Engine {
     /// The span lies in memory of this engine.
     unsafe fn is_finite(&self, span: &Span) -> Result<bool>;
 
-    /// Writes down what `operations` asks for instead of doing it; nothing, and it asks for nothing, where operations are cheap to ask for.
+    /// Writes down what `operations` asks for instead of doing it; nothing, and it asks for nothing, where operations are cheap to ask for. What was recorded
+    /// `before`, of the same plan at other sizes or places, may become it.
     ///
     /// # Errors
     /// The device gave up.
-    fn record(&mut self, operations: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<Option<Self::Recording>>;
+    fn record(
+        &mut self,
+        before: Option<Self::Recording>,
+        operations: &mut dyn FnMut(&mut Self) -> Result<()>,
+    ) -> Result<Option<Self::Recording>>;
 
     /// Does what was recorded.
     ///

@@ -61,7 +61,7 @@ impl<E: HostEngine> Engine for E {
         Ok(span.all_finite(bytes))
     }
 
-    fn record(&mut self, _: &mut dyn FnMut(&mut E) -> Result<()>) -> Result<Option<Infallible>> {
+    fn record(&mut self, _: Option<Infallible>, _: &mut dyn FnMut(&mut E) -> Result<()>) -> Result<Option<Infallible>> {
         Ok(None)
     }
 

@@ -25,6 +25,8 @@ pub struct PlanSession<E: Engine> {
     arena: E::Memory,
     /// Of each plan, for the sizes of its last call: the next mostly has the same.
     prepared: Vec<Option<Prepared<E>>>,
+    /// Of plans that were prepared once and are no longer: what is recorded next may be made of it.
+    recordings: Vec<Option<E::Recording>>,
     laps: Laps<E>,
     /// Calls whose outputs nobody has taken.
     running: BTreeMap<u64, Running<E::Download>>,
@@ -50,6 +52,7 @@ impl<E: Engine> PlanSession<E> {
             precision: compiled.model.stage_precision(0),
             storages: Storages::new(&compiled, &engine)?,
             prepared: compiled.program.plans.iter().map(|_| None).collect(),
+            recordings: compiled.program.plans.iter().map(|_| None).collect(),
             arena: engine.allocate(0, 0)?,
             engine,
             laps: Laps::none(),
@@ -64,6 +67,7 @@ impl<E: Engine> PlanSession<E> {
         if self.prepared[index].as_ref().is_some_and(|p| p.sizes == *sizes) {
             return Ok(());
         }
+        self.forget_one(index);
         let compiled = Arc::clone(&self.compiled);
         let plan = &compiled.program.plans[index];
         let layout = layout(plan, sizes);
@@ -80,13 +84,20 @@ impl<E: Engine> PlanSession<E> {
             storages: &self.storages,
             arena: &self.arena,
         };
-        self.prepared[index] = Some(Prepared::new(plan, &layout, sizes, &ground)?);
+        let before = self.recordings[index].take();
+        self.prepared[index] = Some(Prepared::new(plan, &layout, sizes, &ground, before)?);
         Ok(())
     }
 
     /// What was prepared is so no longer: storages or arena move.
     fn forget(&mut self) {
-        self.prepared.iter_mut().for_each(|prepared| *prepared = None);
+        (0..self.prepared.len()).for_each(|index| self.forget_one(index));
+    }
+
+    fn forget_one(&mut self, index: usize) {
+        if let Some(prepared) = self.prepared[index].take() {
+            self.recordings[index] = prepared.into_recording();
+        }
     }
 
     /// The index of the plan of an entry in the present precision.

@@ -22,6 +22,8 @@ pub struct Prepared<E: Engine> {
     /// Whether it has run; what runs twice is worth recording.
     has_run: bool,
     recording: Option<E::Recording>,
+    /// Of the plan when it was prepared for other sizes or places.
+    before: Option<E::Recording>,
 }
 
 enum Step<L> {
@@ -49,7 +51,13 @@ pub struct Ground<'a, E: Engine> {
 pub type Inspect<'a, E> = dyn FnMut(&mut E, &Ready<<E as Engine>::Launch>) -> Result<bool> + 'a;
 
 impl<E: Engine> Prepared<E> {
-    pub fn new(plan: &Plan, layout: &Layout, sizes: &SizeValues, ground: &Ground<E>) -> Result<Prepared<E>> {
+    pub fn new(
+        plan: &Plan,
+        layout: &Layout,
+        sizes: &SizeValues,
+        ground: &Ground<E>,
+        before: Option<E::Recording>,
+    ) -> Result<Prepared<E>> {
         let memory = |shape| {
             let bytes = 4 * shape_at(shape, sizes).iter().product::<usize>();
             ground.engine.allocate(bytes, bytes)
@@ -69,10 +77,16 @@ impl<E: Engine> Prepared<E> {
             steps: Vec::new(),
             has_run: false,
             recording: None,
+            before,
         };
         let buffers = (0..plan.buffers.len()).map(|buffer| prepared.place(plan, layout, buffer, ground)).collect();
         Preparation { plan, ground, buffers, steps: &mut prepared.steps }.steps(&plan.steps, &mut sizes.clone());
         Ok(prepared)
+    }
+
+    /// What was recorded last of it.
+    pub fn into_recording(self) -> Option<E::Recording> {
+        self.recording.or(self.before)
     }
 
     fn place(&self, plan: &Plan, layout: &Layout, buffer: usize, ground: &Ground<E>) -> *mut u8 {
@@ -106,10 +120,11 @@ impl<E: Engine> Prepared<E> {
             return unsafe { self.run_one_by_one(engine, laps, &mut |_, _| Ok(true)) };
         }
         if self.has_run && self.recording.is_none() {
+            let before = self.before.take();
             // SAFETY: as the caller promises.
             let mut steps =
                 |engine: &mut E| unsafe { self.run_one_by_one(engine, &mut Laps::none(), &mut |_, _| Ok(true)) };
-            self.recording = engine.record(&mut steps)?;
+            self.recording = engine.record(before, &mut steps)?;
         }
         self.has_run = true;
         match &self.recording {

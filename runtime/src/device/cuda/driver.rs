@@ -150,12 +150,18 @@ impl Context {
         unsafe { result::stream::begin_capture(stream, CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL) }
     }
 
-    /// What was written down since.
-    pub fn end_capture(self: &Rc<Self>) -> Driven<Graph> {
+    /// What was written down since. If it differs from what `before` does only in places and sizes, that becomes it, which takes less time than a new one.
+    pub fn end_capture(self: &Rc<Self>, before: Option<Graph>) -> Driven<Graph> {
         let stream = self.stream()?;
         // SAFETY: the stream lives as long as this, and hands over a graph that is owned from here on.
         let graph = unsafe { result::stream::end_capture(stream)? };
         let mut captured = Graph { context: Rc::clone(self), graph, executable: std::ptr::null_mut() };
+        if let Some(mut before) = before
+            && before.become_like(&captured)
+        {
+            std::mem::swap(&mut captured.executable, &mut before.executable);
+            return Ok(captured);
+        }
         // SAFETY: the graph is alive.
         captured.executable = unsafe { result::graph::instantiate(graph, CUgraphInstantiate_flags(0))? };
         Ok(captured)
@@ -373,6 +379,17 @@ pub struct Graph {
     context: Rc<Context>,
     graph: CUgraph,
     executable: CUgraphExec,
+}
+
+impl Graph {
+    /// Whether the driver could give it the operations of another graph.
+    fn become_like(&mut self, other: &Graph) -> bool {
+        // SAFETY: all zeros are a success without nodes.
+        let mut result = unsafe { std::mem::zeroed::<sys::CUgraphExecUpdateResultInfo>() };
+        // SAFETY: both are alive, and of one context, which is this thread's: a capture has just ended. Launches under way stay what they are.
+        let updated = unsafe { sys::cuGraphExecUpdate_v2(self.executable, other.graph, &mut result) };
+        updated.result().is_ok()
+    }
 }
 
 impl Drop for Graph {

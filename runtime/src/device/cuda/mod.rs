@@ -1,7 +1,8 @@
 //! Sessions on NVIDIA's GPUs.
 //!
 //! Storages, the arena, inputs and outputs lie in the device's memory. All work is asked for on one stream, in the order of the plan, so results are the same
-//! every time; the host waits only for what it wants to read. The launches of a call are recorded as a CUDA graph when it comes a second time, and repeated from then on.
+//! every time; the host waits only for what it wants to read. The launches of a call are recorded as a CUDA graph when it comes a second time, and repeated from then on;
+//! after a growth the graph is updated.
 //!
 //! - `driver`: the driver's functions and what they hand out;
 //! - `gpu`: finding a GPU; `stopwatch`: timing a kernel by itself; `trouble`: the sentences for what goes wrong;
@@ -169,7 +170,11 @@ impl Engine for Cuda {
         Ok(span.all_finite(&bytes))
     }
 
-    fn record(&mut self, operations: &mut dyn FnMut(&mut Cuda) -> Result<()>) -> Result<Option<Graph>> {
+    fn record(
+        &mut self,
+        before: Option<Graph>,
+        operations: &mut dyn FnMut(&mut Cuda) -> Result<()>,
+    ) -> Result<Option<Graph>> {
         if self.is_blocking {
             return Ok(None);
         }
@@ -177,7 +182,7 @@ impl Engine for Cuda {
         context.start_capture().map_err(|error| refused("record the launches", error))?;
         let asked = operations(self);
         // A capture ends also where an operation was refused: the stream is of no use before.
-        let graph = context.end_capture().map_err(|error| refused("record the launches", error));
+        let graph = context.end_capture(before).map_err(|error| refused("record the launches", error));
         asked?;
         graph.map(Some)
     }
