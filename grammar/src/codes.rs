@@ -280,7 +280,7 @@ codes! {
         Some(tiny!("grow {\n  stage \"small\" { }\n  stage \"more\" { block[8..12].qkv = 128 }\n}\n"));
     NeverLearns = "E0504", "new tokens can never learn",
         "With keys and values both zero, the gradient of each is zero as well: the new tokens stay as they are. Draw one \
-         of the two: `init = (keys = zero, values = normal(0.02))`.",
+         of the two: `init = (keys = zero, values = normal(0.02))`. Nor does a token learn that `top_k` never chooses.",
         Some(trained!(
             "grow {\n  init = (keys = zero, values = zero)\n  stage \"small\" { }\n  stage \"more\" { qkv *= 2 }\n}\n"
         ));

@@ -10,14 +10,14 @@ use crate::storage::{self, TensorFile, as_bytes};
 use crate::{Failure, Result};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use tfc_compiler::model::{Model, Parameter};
+use tfc_compiler::model::{Impossible, Model, Parameter};
 use tfc_compiler::size::SizeValues;
 
 /// Writes `checkpoint`, of this model, cut to the first `fraction` of the tokens that nested dropout masks (rounded up, as the mask is), as the first
 /// checkpoint of a run. It has no moments.
 ///
 /// # Errors
-/// Nothing is masked so, or the checkpoint is broken.
+/// Nothing is masked so, `top_k` chooses more than would be left, or the checkpoint is broken.
 pub fn cut(checkpoint: &Path, model: &Model, fraction: f64, into: &RunFolder) -> Result<PathBuf> {
     let mut state = State::read(&checkpoint.join("state.json"))?;
     let before = state.sizes(model, 1)?;
@@ -34,6 +34,11 @@ pub fn cut(checkpoint: &Path, model: &Model, fraction: f64, into: &RunFolder) ->
         }
     }
     let sizes = state.sizes(model, 1)?;
+    if let Some(Impossible { k, row, .. }) = model.impossible_choices(&sizes).first() {
+        return Err(Failure::mistake(format!(
+            "`top_k` chooses {k}, but {row} tokens would be left: keep more of them"
+        )));
+    }
     for (lineage, parameter) in state.rows.iter_mut().zip(&model.parameters) {
         let kept = crate::rows::rows(parameter, &sizes);
         lineage.axes.iter_mut().zip(kept).for_each(|(segments, kept)| keep_first(segments, kept));

@@ -12,6 +12,7 @@ mod memory;
 mod official;
 mod parts;
 mod resume;
+mod routing;
 mod serve;
 mod snapshots;
 mod two_axes;

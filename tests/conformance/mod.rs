@@ -1,5 +1,5 @@
 //! The golden files (tests/golden/INDEX.md): reference values made with PyTorch from the official expressions. f64 on the reference
-//! device, f32 on the CPU. Documents kept apart have no golden file: each is compared with itself alone.
+//! device, f32 on the CPU. Documents kept apart have no golden file: each is compared with itself alone; nor has routing.
 
 mod bf16;
 mod checkpointing;
@@ -9,6 +9,7 @@ mod growth;
 mod language_model;
 mod pattention;
 pub mod portable;
+mod routing;
 mod weights;
 
 pub use language_model::{golden_name, ids, shorter, spec};

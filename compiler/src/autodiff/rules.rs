@@ -51,7 +51,8 @@ pub(super) fn gradients_of_operands(
         Op::CrossEntropy => vec![Some(joining::cross_entropy(b, operands, y, only(g))), None],
         Op::VocabularyLoss => joining::vocabulary_loss(b, operands, y, only(g)).into(),
 
-        Op::ArgMax => vec![None],
+        Op::TopK { .. } | Op::ArgMax => vec![None],
+        Op::KthLargest => vec![None, None],
         Op::LabelsEqual => vec![None, None],
 
         op @ (Op::AttentionBackward { .. }

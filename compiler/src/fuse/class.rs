@@ -41,13 +41,13 @@ pub fn class(graph: &Graph, id: NodeId) -> Class {
             reduction_class(*reduction, axes, &graph.ty(operand).shape)
                 .expect("bug in tfc: a reduction takes several kernels although the graph was prepared")
         }
-        Op::ArgMax => Class::Row,
+        Op::ArgMax | Op::KthLargest => Class::Row,
         Op::MatMul { .. } => Class::Contraction,
         Op::Embed | Op::EmbedBackward { .. } | Op::Rope { .. } | Op::CacheWrite => Class::Opaque,
         Op::Attention { .. } | Op::AttentionBackward { .. } | Op::CachedAttention { .. } => Class::Opaque,
         Op::VocabularyLoss | Op::VocabularyLossBackward => Class::Chunks,
         op @ (Op::L2Normalize { .. } | Op::LayerNorm { .. } | Op::RmsNorm { .. } | Op::Softmax) => unexpanded(op),
-        op @ (Op::CrossEntropy | Op::CrossEntropyBackward) => unexpanded(op),
+        op @ (Op::TopK { .. } | Op::CrossEntropy | Op::CrossEntropyBackward) => unexpanded(op),
     }
 }
 

@@ -15,6 +15,8 @@ use crate::scalar::{Binary, Unary};
 pub const RECOMPUTE_COST: u32 = 96;
 /// The most that the prologue of a contraction may cost per element.
 pub const PROLOGUE_COST: u32 = 24;
+/// The most that an element of what the k-th largest is selected from may cost: a selection walks along its row some twenty times.
+pub const SELECTION_COST: u32 = 8;
 /// From so many products on, what they load is computed once and written: each would compute it anew as it packs its operand.
 pub const MANY_PRODUCTS: usize = 3;
 /// The most matrices that an expression may read when it is used but once, and is therefore never recomputed.
@@ -38,6 +40,7 @@ pub fn cost(op: &Op) -> u32 {
         Op::Broadcast { .. } | Op::Reshape { .. } | Op::Transpose { .. } | Op::Slice { .. } | Op::Concat { .. } => 0,
         Op::Reduce { .. } | Op::MatMul { .. } | Op::ArgMax => 0,
         Op::L2Normalize { .. } | Op::LayerNorm { .. } | Op::RmsNorm { .. } | Op::Softmax => 0,
+        Op::TopK { .. } | Op::KthLargest => 0,
         Op::Embed | Op::EmbedBackward { .. } | Op::Rope { .. } | Op::CacheWrite => 0,
         Op::Attention { .. } | Op::AttentionBackward { .. } | Op::CachedAttention { .. } => 0,
         Op::CrossEntropy | Op::CrossEntropyBackward | Op::VocabularyLoss | Op::VocabularyLossBackward => 0,

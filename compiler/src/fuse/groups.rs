@@ -91,7 +91,7 @@ pub fn is_stored_directly(decisions: &Decisions, output: usize) -> bool {
 struct Member {
     unit: Option<Unit>,
     task: Option<Task>,
-    /// What is read, and whether it is at the very place of the iteration.
+    /// What is read, and whether a register will do: whether it is once, at the very place of the iteration.
     reads: BTreeMap<Value, bool>,
     writes: Vec<Value>,
     /// Whether it draws random numbers, which are numbered by the axes it is iterated over.
@@ -136,7 +136,7 @@ impl Found {
             unit.compute(&mut expression, decisions)?;
             let mut reads = BTreeMap::new();
             for load in &expression.loads {
-                *reads.entry(load.value).or_insert(true) &= load.here;
+                *reads.entry(load.value).or_insert(true) &= load.here && !unit.rereads(load.value, decisions);
             }
             Ok((reads, expression.draws()))
         })?;

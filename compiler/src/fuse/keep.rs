@@ -75,7 +75,8 @@ impl Pass<'_> {
             Class::Source => self.source(value),
             Class::View => self.view(value),
             Class::Pointwise => self.pointwise(value),
-            Class::Concat | Class::Row | Class::Columns | Class::Middle => self.keep_results(id),
+            Class::Row => self.row(id),
+            Class::Concat | Class::Columns | Class::Middle => self.keep_results(id),
             Class::Contraction => self.contraction(id),
             Class::Opaque | Class::Chunks => self.opaque(id),
         }
@@ -191,6 +192,17 @@ impl Pass<'_> {
             if recipe.matrices.len() != 1 || recipe.cost > most {
                 self.keep(operand);
             }
+        }
+        self.keep_results(id);
+    }
+
+    /// A selection computes what it selects from anew on each of its walks along the row.
+    fn row(&mut self, id: NodeId) {
+        let operand = self.graph().operands(id)[0];
+        let recipe = self.recipe(operand);
+        let selects = *self.graph().op(Value { node: id, result: 0 }) == Op::KthLargest;
+        if selects && (recipe.matrices.len() > 1 || recipe.cost > cost::SELECTION_COST) {
+            self.keep(operand);
         }
         self.keep_results(id);
     }

@@ -101,6 +101,9 @@ impl Pass<'_> {
             self.reduce(*reduction, axes, operands[0])
         } else if node.op == Op::ArgMax {
             self.arg_max(operands[0], &node.types[0])
+        } else if node.op == Op::KthLargest && node.types[0] == *self.builder.ty(operands[0]) {
+            // Of a row of one.
+            operands[0]
         } else {
             self.builder.copy(node, &operands)
         };

@@ -45,6 +45,13 @@ impl Unit {
         self.target == Target::Own && matches!(class(decisions.graph, self.value.node), Class::Row | Class::Middle)
     }
 
+    /// Whether it reads this value time and again, so that it had better come from memory.
+    pub fn rereads(&self, value: Value, decisions: &Decisions) -> bool {
+        let shape = &decisions.graph.ty(value).shape;
+        let selects = self.target == Target::Own && *decisions.graph.op(self.value) == Op::KthLargest;
+        selects && wide_axes(shape).len() == self.axes(decisions).len()
+    }
+
     pub fn slot(&self) -> Slot {
         match self.target {
             Target::Own => Slot::Value(self.value),
@@ -68,6 +75,11 @@ impl Unit {
         Ok(match graph.op(self.value) {
             Op::Reduce { reduction, .. } => expression.program.push(ProgramOp::Reduce(*reduction, element)),
             Op::ArgMax => arg_max(expression, element),
+            Op::KthLargest => {
+                let k = graph.operands(self.value.node)[1];
+                let k = expression.value(k, &aligned(expression.space, &graph.ty(k).shape))?;
+                expression.program.push(ProgramOp::KthLargest(element, k))
+            }
             op => panic!("bug in tfc: {op:?} reduces no row"),
         })
     }

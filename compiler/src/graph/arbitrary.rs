@@ -252,13 +252,17 @@ impl Growing {
         }
         let wild = self.style == Style::Wild;
         let eps = if wild && choice.is_multiple_of(2) { 0.0 } else { 0.125 };
-        match choice / 2 % 7 {
+        match choice / 2 % 8 {
             0 => Some(self.b.add(Op::L2Normalize { eps }, &[x])),
             1 => Some(self.b.add(Op::LayerNorm { eps }, &[x])),
             2 => Some(self.b.add(Op::RmsNorm { eps }, &[x])),
             3 => Some(self.b.add(Op::Softmax, &[x])),
             4 => Some(self.b.iota(choice as usize % shape.len(), shape)),
             5 => Some(self.b.size_of(Size::product(&shape) + Size::constant(1))),
+            6 if wild => {
+                let row = shape.last().and_then(Size::as_constant).unwrap_or(3);
+                Some(self.b.add(Op::TopK { k: Size::constant((row + 1) / 2) }, &[x]))
+            }
             _ if wild => {
                 let largest = self.b.add(Op::ArgMax, &[x]);
                 let same = self.b.add(Op::LabelsEqual, &[largest, largest]);

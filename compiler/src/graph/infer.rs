@@ -71,7 +71,7 @@ pub fn infer(op: &Op, operands: &[&Type]) -> Result<Vec<Type>, String> {
             let [a, b] = take(operands)?;
             matmul(a, b, *transpose_a, *transpose_b)
         }
-        Op::L2Normalize { .. } | Op::LayerNorm { .. } | Op::RmsNorm { .. } | Op::Softmax => {
+        Op::L2Normalize { .. } | Op::LayerNorm { .. } | Op::RmsNorm { .. } | Op::Softmax | Op::TopK { .. } => {
             let [x] = take(operands)?;
             float(x)?;
             require(x.rank() > 0, || "there is no last axis".into())?;
@@ -157,6 +157,13 @@ pub fn infer(op: &Op, operands: &[&Type]) -> Result<Vec<Type>, String> {
             same(&row, lse)?;
             same(&row, gradient)?;
             Ok(vec![h.clone(), w.clone()])
+        }
+        Op::KthLargest => {
+            let [x, k] = take(operands)?;
+            float(x)?;
+            let (_, rows) = split_last(x)?;
+            same(k, &Type::f32([rows.as_slice(), &[Size::constant(1)]].concat()))?;
+            Ok(vec![k.clone()])
         }
         Op::ArgMax => {
             let [x] = take(operands)?;

@@ -113,6 +113,12 @@ pub enum Op {
         eps: f64,
     },
     Softmax,
+    /// 1 at the k largest numbers of a row, of equals the first; 0 elsewhere, and where x is NaN. k is at least 1, and at most the length of a row.
+    TopK {
+        k: Size,
+    },
+    /// (x `[…, N]`, k `[…, 1]`) → `[…, 1]`: the smallest number of a row that fewer than k others exceed; ∞ of a row without a number. k is a whole number of at least 1.
+    KthLargest,
 
     /// (ids i32 `[…]`, table `[V, D]`) → `[…, D]`.
     Embed,

@@ -185,6 +185,8 @@ impl Described<'_> {
             "layer_norm" => Op::LayerNorm { eps: self.number("eps")? },
             "rms_norm" => Op::RmsNorm { eps: self.number("eps")? },
             "softmax" => Op::Softmax,
+            "top_k" => Op::TopK { k: size(self.attribute("k")?, self.symbols)? },
+            "kth_largest" => Op::KthLargest,
             "embed" => Op::Embed,
             "embed_backward" => Op::EmbedBackward { classes: self.axis(0)? },
             "one_hot" => Op::OneHot { classes: self.axis(self.shape().len().wrapping_sub(1))? },

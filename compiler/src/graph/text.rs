@@ -125,6 +125,8 @@ fn name(op: &Op) -> String {
         Op::LayerNorm { .. } => "layer_norm",
         Op::RmsNorm { .. } => "rms_norm",
         Op::Softmax => "softmax",
+        Op::TopK { .. } => "top_k",
+        Op::KthLargest => "kth_largest",
         Op::Embed => "embed",
         Op::EmbedBackward { .. } => "embed_backward",
         Op::OneHot { .. } => "one_hot",
@@ -157,6 +159,7 @@ fn attributes(op: &Op, symbols: &Symbols) -> Vec<String> {
             [flag("transpose_a", *transpose_a), flag("transpose_b", *transpose_b)].into_iter().flatten().collect()
         }
         Op::L2Normalize { eps } | Op::LayerNorm { eps } | Op::RmsNorm { eps } => vec![format!("eps={eps:?}")],
+        Op::TopK { k } => vec![format!("k={}", size(k))],
         Op::Rope { channels, base, inverse } => {
             let turn = [format!("channels={channels}"), format!("base={base:?}")];
             turn.into_iter().chain(flag("inverse", *inverse)).collect()
@@ -173,6 +176,7 @@ fn attributes(op: &Op, symbols: &Symbols) -> Vec<String> {
         | Op::Broadcast { .. }
         | Op::Reshape { .. }
         | Op::Softmax
+        | Op::KthLargest
         | Op::Embed
         | Op::EmbedBackward { .. }
         | Op::OneHot { .. }

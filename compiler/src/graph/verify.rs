@@ -7,7 +7,7 @@
 //! 5. Outputs are values of the graph; those handed back are numbered 0, 1, 2, … and have different names.
 //! 6. A storage is written once, or only added to; only f32 is added; inputs, scales, row states and tables are never written.
 //! 7. Every symbol of a size is one of the graph's.
-//! 8. Attributes make sense: eps ≥ 0, finite scales, windows ≥ 1, even rotary channels within a head, slices within their axis.
+//! 8. Attributes make sense: eps ≥ 0, finite scales, windows ≥ 1, even rotary channels within a head, slices within their axis, at least one of a row chosen and at most all.
 //! 9. Names of inputs differ.
 
 use super::{AttentionMask, DType, Graph, NodeId, Op, Type, Value, infer};
@@ -81,7 +81,7 @@ impl Verifier<'_> {
         if let Op::Load(storage) = node.op {
             self.load(storage, &node.types[0], &place);
         }
-        if let Op::SizeOf(size) = &node.op {
+        if let Op::SizeOf(size) | Op::TopK { k: size } = &node.op {
             self.known(size, &place);
         }
         let operands: Vec<&Type> = graph.operands(id).iter().map(|v| graph.ty(*v)).collect();
@@ -200,6 +200,8 @@ fn typed(op: &Op, operands: &[&Type], types: &[Type]) -> Result<(), String> {
         | Op::LayerNorm { .. }
         | Op::RmsNorm { .. }
         | Op::Softmax
+        | Op::TopK { .. }
+        | Op::KthLargest
         | Op::Embed
         | Op::EmbedBackward { .. }
         | Op::OneHot { .. }
@@ -238,6 +240,11 @@ fn attributes(op: &Op, operands: &[&Type]) -> Result<(), String> {
             require(within && channels.is_multiple_of(2), "rotary channels are an even number within the head")?;
             require(*base > 0.0 && base.is_finite(), "the base of rotary angles is a positive number")
         }
+        Op::TopK { k } => {
+            let row = operands[0].shape.last().cloned().unwrap_or_default();
+            let below = |size: Size, least: i64| size.as_constant().is_some_and(|n| n < least);
+            require(!below(k.clone(), 1) && !below(row - k.clone(), 0), "k is from 1 to the length of a row")
+        }
         Op::Slice { axis, start, length } => {
             let rest = operands[0].shape[*axis].clone() - start.clone() - length.clone();
             let negative = |size: &Size| size.as_constant().is_some_and(|n| n < 0);
@@ -259,6 +266,7 @@ fn attributes(op: &Op, operands: &[&Type]) -> Result<(), String> {
         | Op::Reduce { .. }
         | Op::MatMul { .. }
         | Op::Softmax
+        | Op::KthLargest
         | Op::Embed
         | Op::EmbedBackward { .. }
         | Op::OneHot { .. }

@@ -1,6 +1,6 @@
 //! Which function computes which operation.
 
-use super::{Tensor, attention, index, layout, loss, matmul, norm, pointwise, reduce, rope};
+use super::{Tensor, attention, index, layout, loss, matmul, norm, pointwise, reduce, rope, selection};
 use crate::graph::{Node, Op};
 use crate::size::SizeValues;
 
@@ -31,6 +31,8 @@ pub(super) fn apply(node: &Node, operands: &[&Tensor], shapes: Vec<Vec<usize>>, 
         Op::LayerNorm { eps } => vec![norm::layer_norm(x(0), *eps)],
         Op::RmsNorm { eps } => vec![norm::rms_norm(x(0), *eps)],
         Op::Softmax => vec![norm::softmax(x(0))],
+        Op::TopK { k } => vec![selection::top_k(x(0), k.eval(sizes) as usize)],
+        Op::KthLargest => vec![selection::kth_largest(x(0), x(1))],
         Op::Embed => vec![index::embed(x(0), x(1), shape)],
         Op::EmbedBackward { .. } => vec![index::embed_backward(x(0), x(1), shape)],
         Op::OneHot { .. } => vec![index::one_hot(x(0), shape)],

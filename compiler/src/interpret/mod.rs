@@ -18,11 +18,13 @@ mod norm;
 mod pointwise;
 mod reduce;
 mod rope;
+mod selection;
 mod tensor;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use memory::Memory;
+pub(crate) use selection::kth_largest_of;
 pub use tensor::{Data, Tensor};
 
 use crate::graph::{Graph, NodeId, Op, Origin, Value};

@@ -49,6 +49,9 @@ pub enum ProgramOp {
     /// Over the whole row of the iteration; only in a [`super::RowProgram`]. Everything that depends on it is computed in a
     /// later pass over the row.
     Reduce(Reduction, Register),
+    /// (x, k): the smallest number of the whole row that fewer than k others exceed, as `Op::KthLargest`; k is the same along the row. As
+    /// [`ProgramOp::Reduce`] in all else.
+    KthLargest(Register, Register),
     /// Uniform in [0, 1) from (operand: i32 seed `[2]`, stream, element index): see `Op::Uniform` and `random::uniform`. The
     /// element index counts the places of the iteration in row-major order: (outer …, inner), or (outer, m, n) in an epilogue. Not
     /// in a prologue. The seed is addressed by nothing, its two numbers are read where the argument points. The stream is a number
@@ -67,7 +70,7 @@ impl ProgramOp {
             ProgramOp::InnerIndex | ProgramOp::OuterIndex(_) | ProgramOp::Given => Vec::new(),
             ProgramOp::Uniform { .. } => Vec::new(),
             ProgramOp::Unary(_, x) | ProgramOp::Reduce(_, x) => vec![x],
-            ProgramOp::Binary(_, a, b) => vec![a, b],
+            ProgramOp::Binary(_, a, b) | ProgramOp::KthLargest(a, b) => vec![a, b],
             ProgramOp::Select(c, a, b) => vec![c, a, b],
         }
     }
@@ -108,7 +111,7 @@ impl Program {
             uniform.push(match op {
                 ProgramOp::Load(operand) => access(*operand as usize) == Some(Inner::Row),
                 ProgramOp::Constant(_) | ProgramOp::Size(_) | ProgramOp::OuterIndex(_) => true,
-                ProgramOp::Reduce(..) => true,
+                ProgramOp::Reduce(..) | ProgramOp::KthLargest(..) => true,
                 ProgramOp::InnerIndex | ProgramOp::Given | ProgramOp::Uniform { .. } => false,
                 ProgramOp::Unary(..) | ProgramOp::Binary(..) | ProgramOp::Select(..) => {
                     op.operands().iter().all(|register| uniform.get(register.0 as usize) == Some(&true))
@@ -118,13 +121,18 @@ impl Program {
         uniform
     }
 
+    /// Whether it takes a row as a whole.
+    pub fn reduces(&self) -> bool {
+        self.ops.iter().any(|op| matches!(op, ProgramOp::Reduce(..) | ProgramOp::KthLargest(..)))
+    }
+
     /// How many sizes the program reads as numbers: one more than the largest index.
     pub fn size_arguments(&self) -> usize {
         let index = |op: &ProgramOp| match op {
             ProgramOp::Size(i) | ProgramOp::Uniform { stream: i, .. } => *i as usize + 1,
             ProgramOp::Load(_) | ProgramOp::Constant(_) | ProgramOp::InnerIndex | ProgramOp::OuterIndex(_) => 0,
             ProgramOp::Given | ProgramOp::Unary(..) | ProgramOp::Binary(..) | ProgramOp::Select(..) => 0,
-            ProgramOp::Reduce(..) => 0,
+            ProgramOp::Reduce(..) | ProgramOp::KthLargest(..) => 0,
         };
         self.ops.iter().map(index).max().unwrap_or(0)
     }

@@ -191,6 +191,7 @@ impl<'a> ProgramText<'a> {
             ProgramOp::OuterIndex(dimension) => format!("outer_index{dimension}"),
             ProgramOp::Given => self.given.to_string(),
             ProgramOp::Reduce(reduction, x) => format!("{}({})", reduction_name(*reduction), self.of(*x)),
+            ProgramOp::KthLargest(x, k) => format!("row_kth_largest({}, {})", self.of(*x), self.of(*k)),
             ProgramOp::Uniform { seed, stream } => format!("uniform(#{seed}, size{stream})"),
         }
     }

@@ -5,7 +5,7 @@
 //! 3. Each operand that is written is stored exactly once, and nothing else is.
 //! 4. A row program declares the access of each operand, a column reduction of each but the output, a contraction of each but A and B.
 //! 5. What is stored to an operand with [`Inner::Row`] is the same along the row.
-//! 6. `Reduce` stands only in row programs, `Given` only in contractions, `OuterIndex` only in row programs and column reductions, below
+//! 6. `Reduce` and `KthLargest`, of a k that is the same along the row, stand only in row programs, `Given` only in contractions, `OuterIndex` only in row programs and column reductions, below
 //!    their rank, `Uniform` in no prologue.
 //! 7. bf16 are only the matrices of a contraction in bf16, those that its programs read and write among them, what lies side by side along a row of a row
 //!    program, and the table of a gather.
@@ -67,6 +67,13 @@ fn row_program(kernel: &Kernel, body: &RowProgram, found: &mut Vec<String>) {
             found.push(format!("#{operand} is one number per row, but its value differs along the row"));
         }
     }
+    for op in &body.program.ops {
+        if let ProgramOp::KthLargest(_, k) = op
+            && uniform.get(k.0 as usize) == Some(&false)
+        {
+            found.push(format!("${} says how many, but differs along the row", k.0));
+        }
+    }
     forbid(&body.program, found, "nothing is given to a row program", |op| *op == ProgramOp::Given);
     outer_indices(&body.program, body.outer_rank, found);
 }
@@ -76,7 +83,9 @@ fn column_reduction(kernel: &Kernel, body: &ColumnReduction, found: &mut Vec<Str
     program(kernel, &body.program, found);
     stores(kernel, &body.program, &[(body.access.len() as u16, body.value)], found);
     forbid(&body.program, found, "nothing is given to a column reduction", |op| *op == ProgramOp::Given);
-    forbid(&body.program, found, "a column reduction only adds over rows", |op| matches!(op, ProgramOp::Reduce(..)));
+    if body.program.reduces() {
+        found.push("a column reduction only adds over rows".to_string());
+    }
     outer_indices(&body.program, body.outer_rank, found);
 }
 
@@ -91,7 +100,9 @@ fn contraction(kernel: &Kernel, body: &Contraction, found: &mut Vec<String>) {
     program(kernel, &body.epilogue, found);
     stores(kernel, &body.epilogue, &body.stores, found);
     for program in body.programs() {
-        forbid(program, found, "a contraction reduces by its product only", |op| matches!(op, ProgramOp::Reduce(..)));
+        if program.reduces() {
+            found.push("a contraction reduces by its product only".to_string());
+        }
         outer_indices(program, 0, found);
     }
     for (operand, _) in &body.stores {

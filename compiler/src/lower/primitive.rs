@@ -41,6 +41,7 @@ pub(super) fn lower(forward: &mut Forward, application: &Application, operands: 
         Primitive::LayerNorm { eps } => b.add(Op::LayerNorm { eps: *eps }, operands),
         Primitive::RmsNorm { eps } => b.add(Op::RmsNorm { eps: *eps }, operands),
         Primitive::Softmax => b.add(Op::Softmax, operands),
+        Primitive::TopK { k } => b.add(Op::TopK { k: k.clone() }, operands),
         Primitive::Sum { axes } => sum(b, operands[0], axes),
         Primitive::Mean { axes } => mean(b, operands[0], axes),
         Primitive::Concat { axis } => {
@@ -252,6 +253,7 @@ pub(super) fn is_position_wise(primitive: &Primitive) -> bool {
         | Primitive::LayerNorm { .. }
         | Primitive::RmsNorm { .. }
         | Primitive::Softmax
+        | Primitive::TopK { .. }
         | Primitive::SplitHeads { .. }
         | Primitive::MergeHeads
         | Primitive::Dropout { .. }

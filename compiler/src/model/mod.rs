@@ -7,6 +7,7 @@
 //! - A growable axis is a symbol. All Pattentions of one token group within one repeat instance share one ([`TokenAxis`]).
 
 mod amount;
+mod choices;
 mod nested;
 mod paths;
 mod program;
@@ -16,6 +17,7 @@ mod text;
 mod vocabulary;
 
 pub use amount::Amount;
+pub use choices::Impossible;
 pub use paths::{PathPart, PathPattern, PatternPart, path_parts};
 pub use program::{Application, Primitive, Program, ValueId, ValueType};
 pub use recipe::{

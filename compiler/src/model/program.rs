@@ -78,6 +78,10 @@ pub enum Primitive {
     },
     /// Over the last axis.
     Softmax,
+    /// 1 at the k largest numbers of each row, of equals the first; 0 elsewhere.
+    TopK {
+        k: Size,
+    },
     /// Over axes, which vanish.
     Sum {
         axes: Vec<usize>,

@@ -6,6 +6,7 @@ use crate::graph::composite::{
 };
 use crate::graph::{Builder, Graph, Op, Reduction, Value};
 use crate::scalar::{Binary, Unary};
+use crate::size::Size;
 
 pub(super) fn expand(graph: &Graph) -> Graph {
     rebuild(graph, graph.ids(), |b, id, x| match &graph.node(id).op {
@@ -13,6 +14,7 @@ pub(super) fn expand(graph: &Graph) -> Graph {
         Op::LayerNorm { eps } => Some(vec![layer_norm(b, x[0], *eps)]),
         Op::RmsNorm { eps } => Some(vec![rms_norm(b, x[0], *eps)]),
         Op::Softmax => Some(vec![softmax(b, x[0])]),
+        Op::TopK { k } => Some(vec![top_k(b, x[0], k)]),
         Op::CrossEntropy => Some(cross_entropy(b, x[0], x[1]).into()),
         Op::CrossEntropyBackward => Some(vec![cross_entropy_backward(b, x[0], x[1], x[2], x[3])]),
         Op::Load(_)
@@ -31,6 +33,7 @@ pub(super) fn expand(graph: &Graph) -> Graph {
         | Op::Concat { .. }
         | Op::Reduce { .. }
         | Op::MatMul { .. }
+        | Op::KthLargest
         | Op::Embed
         | Op::EmbedBackward { .. }
         | Op::OneHot { .. }
@@ -66,6 +69,31 @@ fn softmax(b: &mut Builder, x: Value) -> Value {
     let one = b.like(sum, 1.0);
     let factor = b.binary(Binary::Divide, one, sum);
     times_row(b, exp, factor)
+}
+
+/// What is above the k-th largest; and of its equals the first, as many as are left to be chosen. NaN is none of them. A row's choice is two numbers, from which the
+/// mask is computed wherever it is needed.
+fn top_k(b: &mut Builder, x: Value, k: &Size) -> Value {
+    let count = b.size_of(k.clone());
+    let rows = [&b.ty(x).shape[..b.ty(x).rank() - 1], &[Size::constant(1)]].concat();
+    let ones = vec![Size::constant(1); rows.len()];
+    let count = b.reshape(count, &ones);
+    let count = b.broadcast(count, &rows); // [.., 1]
+
+    let threshold = b.add(Op::KthLargest, &[x, count]); // [.., 1]
+    let threshold = across_row(b, threshold, x);
+    let above = b.binary(Binary::Less, threshold, x);
+    let equal = b.binary(Binary::Equal, threshold, x);
+
+    let (index, never) = (b.iota(rows.len() - 1, b.ty(x).shape.clone()), b.like(x, f64::NEG_INFINITY));
+    let place = b.unary(Unary::Negate, index);
+    let candidate = b.add(Op::Select, &[equal, place, never]);
+    let taken = over_row(b, Reduction::Sum, above);
+    let left = b.binary(Binary::Subtract, count, taken);
+    let last = b.add(Op::KthLargest, &[candidate, left]); // [.., 1]
+    let last = across_row(b, last, x);
+    let early = b.binary(Binary::LessOrEqual, last, place);
+    b.add(Op::Select, &[equal, early, above])
 }
 
 /// (log-sum-exp − the label's logit, log-sum-exp). The label's logit is chosen, not multiplied by 0 and 1: others may be −∞.

@@ -78,8 +78,8 @@ fn fused_flops(body: &kernel::Contraction, sizes: &[Size]) -> Size {
 
 fn operations(program: &kernel::Program) -> Size {
     let computes = |op: &&ProgramOp| match op {
-        ProgramOp::Unary(..) | ProgramOp::Binary(..) | ProgramOp::Select(..) | ProgramOp::Reduce(..) => true,
-        ProgramOp::Uniform { .. } => true,
+        ProgramOp::Unary(..) | ProgramOp::Binary(..) | ProgramOp::Select(..) => true,
+        ProgramOp::Reduce(..) | ProgramOp::KthLargest(..) | ProgramOp::Uniform { .. } => true,
         ProgramOp::Load(_) | ProgramOp::Constant(_) | ProgramOp::Size(_) => false,
         ProgramOp::InnerIndex | ProgramOp::OuterIndex(_) | ProgramOp::Given => false,
     };

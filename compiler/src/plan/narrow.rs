@@ -112,7 +112,8 @@ fn is_product(program: &Program, register: Register, matrix: &dyn Fn(u16) -> boo
         ProgramOp::Binary(Binary::Multiply, a, b) => of(a) || of(b),
         ProgramOp::Binary(_, a, b) => (of(a) && !reads(program, *b, matrix)) || (of(b) && !reads(program, *a, matrix)),
         ProgramOp::Load(_) | ProgramOp::Constant(_) | ProgramOp::Size(_) | ProgramOp::Select(..) => false,
-        ProgramOp::InnerIndex | ProgramOp::OuterIndex(_) | ProgramOp::Reduce(..) | ProgramOp::Uniform { .. } => false,
+        ProgramOp::InnerIndex | ProgramOp::OuterIndex(_) | ProgramOp::Uniform { .. } => false,
+        ProgramOp::Reduce(..) | ProgramOp::KthLargest(..) => false,
     }
 }
 

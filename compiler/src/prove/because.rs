@@ -25,6 +25,7 @@ pub(super) enum Step {
         copies: f64,
     },
     MomentsOfCopies,
+    ChoosesFirst,
     VanishesAtZero(Unary),
     DropsZeros,
     CopiesAddUp {
@@ -46,6 +47,7 @@ impl fmt::Display for Step {
             Step::NormOfCopies { copies } => write!(f, "the row norm is sqrt({copies}) times larger"),
             Step::SoftmaxOfCopies { copies } => write!(f, "softmax shares each weight among {copies} copies"),
             Step::MomentsOfCopies => write!(f, "the mean and variance of a row do not see copies"),
+            Step::ChoosesFirst => write!(f, "top_k takes old scores before new ones that are no larger"),
             Step::VanishesAtZero(function) => write!(f, "{}(0) = 0", function.name()),
             Step::DropsZeros => write!(f, "a contraction drops zero terms"),
             Step::CopiesAddUp { copies } => {

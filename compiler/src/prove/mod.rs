@@ -12,12 +12,14 @@
 //! - Composites (`softmax`, `l2_normalize`) have rules of their own; expanded graphs are understood, with plainer reasons.
 
 mod because;
+mod choices;
 mod fact;
 mod growing;
 mod layout;
 mod learning;
 mod pointwise;
 mod rows;
+mod sign;
 mod stages;
 mod sums;
 #[cfg(test)]

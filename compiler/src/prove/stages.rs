@@ -1,6 +1,6 @@
 //! The proofs of a whole experiment: each stage's growth, and the diagnostics that follow.
 
-use super::{Growing, Learning, Verdict, learning, preservation};
+use super::{Growing, Learning, NewRows, Verdict, learning, preservation};
 use crate::graph::Graph;
 use crate::model::{Growth, Model, Parameter, Role, Stage};
 use std::collections::BTreeSet;
@@ -18,21 +18,27 @@ pub struct GrowthProof {
 pub fn prove(model: &Model, evaluate: &Graph, gradient: &Graph) -> (Vec<Option<GrowthProof>>, Vec<Diagnostic>) {
     let proof = |stage: usize| {
         let growing = Growing::into_stage(model, stage)?;
-        Some(GrowthProof { verdict: preservation(evaluate, &growing), learning: learning(gradient, &growing) })
+        let (verdict, learning) = (preservation(evaluate, &growing), learning(gradient, &growing));
+        Some((growing, GrowthProof { verdict, learning }))
     };
     let stages = &model.experiment.stages;
-    let proofs: Vec<Option<GrowthProof>> = (0..stages.len()).map(proof).collect();
+    let proofs: Vec<Option<(Growing, GrowthProof)>> = (0..stages.len()).map(proof).collect();
     let diagnostics = stages.iter().zip(&proofs).flat_map(|(stage, proof)| match (&stage.growth, proof) {
-        (Some(growth), Some(proof)) => diagnose(model, stage, growth, proof),
+        (Some(growth), Some((growing, proof))) => diagnose(model, stage, (growth, growing), proof),
         (None, _) | (_, None) => Vec::new(),
     });
     let diagnostics = diagnostics.collect();
-    (proofs, diagnostics)
+    (proofs.into_iter().map(|proof| Some(proof?.1)).collect(), diagnostics)
 }
 
-fn diagnose(model: &Model, stage: &Stage, growth: &Growth, proof: &GrowthProof) -> Vec<Diagnostic> {
+fn diagnose(
+    model: &Model,
+    stage: &Stage,
+    (growth, growing): (&Growth, &Growing),
+    proof: &GrowthProof,
+) -> Vec<Diagnostic> {
     let GrowthProof { verdict, learning } = proof;
-    let never = (!learning.never.is_empty()).then(|| never_learns(model, stage, growth, &learning.never));
+    let never = (!learning.never.is_empty()).then(|| never_learns(model, stage, (growth, growing), &learning.never));
     let alike = (!learning.as_copies.is_empty() && !growth.keep_optimizer).then(|| {
         let message = format!("the copies that stage \"{}\" makes stay equal", stage.name);
         Diagnostic::new(Code::CopiesNeverPart, message)
@@ -52,13 +58,20 @@ fn diagnose(model: &Model, stage: &Stage, growth: &Growth, proof: &GrowthProof) 
     never.into_iter().chain(alike).chain(changed).collect()
 }
 
-fn never_learns(model: &Model, stage: &Stage, growth: &Growth, stuck: &[u32]) -> Diagnostic {
+fn never_learns(model: &Model, stage: &Stage, (growth, growing): (&Growth, &Growing), stuck: &[u32]) -> Diagnostic {
     let parameters: Vec<&Parameter> = stuck.iter().map(|index| &model.parameters[*index as usize]).collect();
     let roles: BTreeSet<Role> = parameters.iter().map(|parameter| parameter.role).collect();
-    let why = if roles.contains(&Role::Keys) && roles.contains(&Role::Values) {
-        "keys and values are both zero"
-    } else {
-        "their gradient is zero"
+    let are_zero = |role: Role| {
+        let mut of_role = stuck.iter().filter(|index| model.parameters[**index as usize].role == role);
+        of_role.all(|index| matches!(growing.rows[*index as usize], NewRows::Number(0.0, _)))
+    };
+    let both = roles.contains(&Role::Keys) && roles.contains(&Role::Values);
+    let (why, help) = match both {
+        true if are_zero(Role::Keys) && are_zero(Role::Values) => {
+            ("keys and values are both zero", "draw one of the two: `init = (keys = zero, values = normal(0.02))`")
+        }
+        true => ("no old token makes way for one", "draw the new keys: `init = (keys = normal(old), values = zero)`"),
+        false => ("their gradient is zero", "draw one of the two: `init = (keys = zero, values = normal(0.02))`"),
     };
     let paths: Vec<&str> = parameters.iter().take(2).map(|parameter| parameter.path.as_str()).collect();
     let rest = match parameters.len().saturating_sub(paths.len()) {
@@ -68,5 +81,5 @@ fn never_learns(model: &Model, stage: &Stage, growth: &Growth, stuck: &[u32]) ->
     Diagnostic::new(Code::NeverLearns, format!("new tokens can never learn: {why}"))
         .at(growth.span, format!("stage \"{}\" grows", stage.name))
         .note(format!("the new rows of {}{rest} stay as they are", paths.join(", ")))
-        .help("draw one of the two: `init = (keys = zero, values = normal(0.02))`")
+        .help(help)
 }

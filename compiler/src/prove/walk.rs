@@ -4,7 +4,7 @@
 use super::because::Step;
 use super::fact::{Fact, Fresh, Kept, Reason};
 use super::growing::{Growing, NewRows, ScaleChange};
-use super::{layout, pointwise, rows, sums};
+use super::{choices, layout, pointwise, rows, sums};
 use crate::graph::{Graph, NodeId, Op, Type, Value};
 use crate::size::Size;
 use crate::storage::Storage;
@@ -84,6 +84,7 @@ impl<'a> Walk<'a> {
             Op::LayerNorm { eps } => rows::layer_norm(self, &place, *eps),
             Op::RmsNorm { eps } => rows::rms_norm(self, &place, *eps),
             Op::Softmax => rows::softmax(self, &place),
+            Op::TopK { k } => choices::top_k(self, &place, operands[0], k),
 
             Op::Embed => layout::embed(&place),
             Op::Rope { .. } => self.linear_in(&place, 0),
@@ -102,6 +103,7 @@ impl<'a> Walk<'a> {
             | Op::CrossEntropyBackward
             | Op::VocabularyLoss
             | Op::VocabularyLossBackward
+            | Op::KthLargest
             | Op::ArgMax
             | Op::LabelsEqual => return node.types.iter().map(|ty| self.opaque(&place, ty)).collect(),
         };

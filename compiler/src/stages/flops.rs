@@ -64,6 +64,8 @@ pub(crate) fn node_flops(graph: &Graph, id: NodeId, sizes: &SizeValues) -> f64 {
         | Op::LayerNorm { .. }
         | Op::RmsNorm { .. }
         | Op::Softmax
+        | Op::TopK { .. }
+        | Op::KthLargest
         | Op::Embed
         | Op::EmbedBackward { .. }
         | Op::OneHot { .. }

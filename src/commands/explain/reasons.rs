@@ -66,14 +66,15 @@ fn contraction(kernel: &Kernel, body: &Contraction) -> Vec<String> {
 fn operations(program: &Program) -> usize {
     let computes = |op: &&ProgramOp| match op {
         ProgramOp::Unary(..) | ProgramOp::Binary(..) | ProgramOp::Select(..) | ProgramOp::Uniform { .. } => true,
-        ProgramOp::Load(_) | ProgramOp::Constant(_) | ProgramOp::Size(_) | ProgramOp::Reduce(..) => false,
+        ProgramOp::Load(_) | ProgramOp::Constant(_) | ProgramOp::Size(_) => false,
+        ProgramOp::Reduce(..) | ProgramOp::KthLargest(..) => false,
         ProgramOp::InnerIndex | ProgramOp::OuterIndex(_) | ProgramOp::Given => false,
     };
     program.ops.iter().filter(computes).count()
 }
 
 fn reductions(program: &Program) -> usize {
-    program.ops.iter().filter(|op| matches!(op, ProgramOp::Reduce(..))).count()
+    program.ops.iter().filter(|op| matches!(op, ProgramOp::Reduce(..) | ProgramOp::KthLargest(..))).count()
 }
 
 fn counted(count: usize, what: &str) -> String {

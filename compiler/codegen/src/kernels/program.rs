@@ -30,6 +30,7 @@ pub fn evaluate<'f, K: Float>(
             | ProgramOp::OuterIndex(_)
             | ProgramOp::Given
             | ProgramOp::Reduce(..)
+            | ProgramOp::KthLargest(..)
             | ProgramOp::Uniform { .. } => leaf(Register(i as u16), op),
         });
         values.push(result);
@@ -42,7 +43,7 @@ fn needed(program: &Program, wanted: &[Register]) -> Vec<bool> {
     let mut needed = vec![false; program.ops.len()];
     wanted.iter().for_each(|r| needed[r.0 as usize] = true);
     for (i, op) in program.ops.iter().enumerate().rev() {
-        if needed[i] && !matches!(op, ProgramOp::Reduce(..)) {
+        if needed[i] && !matches!(op, ProgramOp::Reduce(..) | ProgramOp::KthLargest(..)) {
             op.operands().iter().for_each(|r| needed[r.0 as usize] = true);
         }
     }

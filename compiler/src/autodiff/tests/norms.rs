@@ -30,6 +30,20 @@ fn softmax() {
     check_composite(Op::Softmax);
 }
 
+/// The mask has no gradient; what passes through it has. No two of these numbers are as near as the steps of the differences.
+#[test]
+fn through_the_k_largest() {
+    for shape in SHAPES {
+        for k in 1..=2 {
+            check(&format!("top {k} of {shape:?}"), &[&noise(9, shape)], |b, x| {
+                let mask = b.add(Op::TopK { k: Size::constant(k) }, &[x[0]]);
+                let kept = b.multiply(x[0], mask);
+                b.add(Op::L2Normalize { eps: 0.1 }, &[kept])
+            });
+        }
+    }
+}
+
 /// The gradient of ⟨x normalized, g⟩.
 fn l2_gradient(eps: f64, x: &Tensor, g: &Tensor) -> Tensor {
     let mut b = Builder::new("rows", Symbols::default());

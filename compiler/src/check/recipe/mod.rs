@@ -4,12 +4,14 @@
 //! - [`field`], [`block`]: which fields there are, and which of them a block says; a stage inherits the rest.
 //! - [`read`], [`arguments`], [`patterns`]: values, calls and paths, as fields take them.
 //! - [`data`], [`train`], [`schedule`], [`end`], [`growth`], [`rules`], [`tokens`]: one part of a stage each.
+//! - [`choices`], [`vocabulary`]: what the numbers of a stage must fit.
 //! - [`stages`]: puts them together.
 //!
 //! A field that is wrong is reported where it stands, once, however many stages inherit it.
 
 mod arguments;
 mod block;
+mod choices;
 mod data;
 mod end;
 mod field;

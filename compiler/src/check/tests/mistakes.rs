@@ -85,6 +85,34 @@ fn values() {
 }
 
 #[test]
+fn choices() {
+    let answers = answers(&[
+        ("tokens ffn = 8", "y = pattention(x, ffn, mask = top_k(9))"),
+        ("", "y = pattention(x, 4, mask = top_k(5))"),
+        ("tokens ffn = 8", "y = pattention(x, ffn, mask = top_k(0))"),
+        ("tokens ffn = 8", "y = pattention(x, ffn, mask = top_k(25%))"),
+        ("tokens ffn = 8", "y = pattention(x, ffn, mask = top_k(ffn / 4))"),
+        ("tokens ffn = 8", "y = pattention(x, ffn, mask = top_k(ffn - 8))"),
+        ("tokens ffn = 8", "y = pattention(x, ffn, mask = top_k(mean(x)))"),
+        ("tokens ffn = 8", "y = pattention(x, ffn, mask = top_k)"),
+        ("tokens ffn = 8", "y = pattention(x, ffn, mask = top_k(all))"),
+        ("layer mixed(e: [.., t, d]) { top_k(transpose(e), 2) }", "e = embed(ids, 4, 8)\ny = mixed(e)"),
+        ("layer mixed(e: [.., t, d]) { top_k(e, t) }", "e = embed(ids, 4, 8)\ny = mixed(e)"),
+        ("", "y = top_k(sum(x), 1)"),
+        ("", "y = top_k(ids, 1)"),
+    ]);
+    insta::assert_snapshot!(answers);
+}
+
+/// Said of the first stage that cannot, where it is chosen.
+#[test]
+fn a_choice_that_one_stage_cannot_make() {
+    insta::assert_snapshot!(answered(
+        "model m {\n  tokens chosen = 4\n  tokens n = 8\n  forward(x: [4]) {\n    y = pattention(x, n, mask = top_k(chosen))\n  }\n}\n\ngrow {\n  stage \"small\" { steps = 1 }\n  stage \"more\" { chosen = 12  steps = 1 }\n  stage \"enough\" { n = 16  steps = 1 }\n}\n"
+    ));
+}
+
+#[test]
 fn limits() {
     let answers = answers(&[
         ("", "y = repeat(1e12, gelu, x)"),
@@ -93,7 +121,6 @@ fn limits() {
         ("layer self(x, f: layer) { f(x, f) }", "y = self(x, self)"),
         ("layer block(x) { x + linear(x, 16) }", "h = repeat(2, block, x)\ny = repeat(2, block, h)"),
         ("let a = 9e15", "y = linear(x, a) |> linear(a)"),
-        ("", "y = top_k(x, 4)"),
     ]);
     insta::assert_snapshot!(answers);
 }

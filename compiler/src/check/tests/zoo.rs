@@ -6,7 +6,7 @@ use crate::size::Size;
 use tfc_grammar::{Color, Sources, render_all};
 
 /// Every spec, and the parameters of its stages where they are known.
-const ZOO: [(&str, &[i64]); 27] = [
+const ZOO: [(&str, &[i64]); 28] = [
     ("bench-small124", &[151_881_216]),
     ("bench-tiny", &[5_243_392]),
     ("gpt2-124m", &[124_439_808]),
@@ -29,6 +29,7 @@ const ZOO: [(&str, &[i64]); 27] = [
     ("norms", &[]),
     // The embedding, a norm, and 4 blocks with 4 and 4 times as many tokens of 2 * 128 each.
     ("pruned", &[256 * 128 + 256 + 4 * 8 * 128 * 256, 256 * 128 + 256 + 4 * 8 * 96 * 256]),
+    ("routing", &[]),
     ("shakespeare", &[]),
     ("tokenformer-1.5b", &[1_587_219_456]),
     ("tokenformer-150m", &[151_881_216]),

@@ -45,6 +45,36 @@ fn softmax_is_stable() {
     assert_near(&one(Op::Softmax, &[&row(&[0.0, f64::NEG_INFINITY])]), &row(&[1.0, 0.0]));
 }
 
+/// Each number is told by how many are before it: larger, or equal and earlier.
+#[test]
+fn the_k_largest_are_those_that_fewer_than_k_precede() {
+    let coarse = from_fn(&[3, 4, 9], |i| (at(&noise(7, &[3, 4, 9]), i) * 3.0).round());
+    for x in [noise(0, &[3, 4, 9]), coarse] {
+        for k in 1..=9 {
+            let want = from_fn(&[3, 4, 9], |i| {
+                let other = |j: usize| at(&x, &[i[0], i[1], j]);
+                let before = (0..9).filter(|j| other(*j) > other(i[2]) || other(*j) == other(i[2]) && *j < i[2]);
+                f64::from(before.count() < k)
+            });
+            assert_eq!(one(Op::TopK { k: Size::constant(k as i64) }, &[&x]), want);
+        }
+    }
+}
+
+#[test]
+fn the_k_largest_at_the_ends_of_the_range() {
+    let mask = |numbers: &[f64], k: i64| one(Op::TopK { k: Size::constant(k) }, &[&row(numbers)]);
+    let (nan, inf) = (f64::NAN, f64::INFINITY);
+    assert_eq!(mask(&[0.0, -0.0, 0.0, -1.0], 2), row(&[1.0, 1.0, 0.0, 0.0]));
+    assert_eq!(mask(&[-inf, inf, -inf, 5.0], 3), row(&[1.0, 1.0, 0.0, 1.0]));
+    assert_eq!(mask(&[nan, 1.0, nan, 2.0], 1), row(&[0.0, 0.0, 0.0, 1.0]));
+    assert_eq!(mask(&[nan, 1.0, nan, -inf], 3), row(&[0.0, 1.0, 0.0, 1.0]));
+    assert_eq!(mask(&[nan, nan], 1), row(&[0.0, 0.0]));
+    let kth = |numbers: &[f64], k: f64| one(Op::KthLargest, &[&row(numbers), &row(&[k])]).floats()[0];
+    assert_eq!([1.0, 2.0, 3.0, 4.0].map(|k| kth(&[2.0, 7.0, nan, 7.0], k)), [7.0, 7.0, 2.0, 2.0]);
+    assert_eq!((kth(&[nan], 1.0), kth(&[-inf, nan], 2.0)), (inf, -inf));
+}
+
 #[test]
 fn cross_entropy_of_a_row_and_of_a_product() {
     let logits = Tensor::f32(vec![2, 2], vec![1000.0, 1000.0 + 3f64.ln(), 0.0, 0.0]);

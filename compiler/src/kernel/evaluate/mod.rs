@@ -12,6 +12,7 @@ use super::program::{Program, ProgramOp};
 use super::sizes::Strides;
 use super::{Body, Kernel};
 use crate::graph::{DType, Reduction};
+use crate::interpret::kth_largest_of;
 use crate::precision::Precision;
 use crate::random;
 
@@ -116,6 +117,11 @@ impl Line<'_> {
             ProgramOp::Given => self.given.expect("bug in tfc: nothing is given to this program").to_vec(),
             ProgramOp::Reduce(reduction, x) => {
                 let value = reduce(*reduction, register(x));
+                along(&|_| value)
+            }
+            ProgramOp::KthLargest(x, k) => {
+                let k = register(k).first().map_or(1, |k| *k as usize);
+                let value = kth_largest_of(register(x), k);
                 along(&|_| value)
             }
             ProgramOp::Uniform { seed, stream } => {

@@ -126,6 +126,7 @@ impl Model {
             Primitive::LayerNorm { eps } => format!("layer_norm eps={eps:?}"),
             Primitive::RmsNorm { eps } => format!("rms_norm eps={eps:?}"),
             Primitive::Softmax => "softmax".to_string(),
+            Primitive::TopK { k } => format!("top_k k={}", self.size(k)),
             Primitive::Sum { axes } => format!("sum {axes:?}"),
             Primitive::Mean { axes } => format!("mean {axes:?}"),
             Primitive::Concat { axis } => format!("concat axis={axis}"),

@@ -48,6 +48,8 @@ fn simpler(b: &mut Builder, op: &Op, x: &[Value], ty: &Type) -> Option<Value> {
         | Op::LayerNorm { .. }
         | Op::RmsNorm { .. }
         | Op::Softmax
+        | Op::TopK { .. }
+        | Op::KthLargest
         | Op::Embed
         | Op::EmbedBackward { .. }
         | Op::OneHot { .. }

@@ -18,6 +18,23 @@ fn after(name: &str, nodes: &str) -> String {
     text.lines().skip_while(|line| !line.starts_with('%')).collect::<Vec<_>>().join("\n")
 }
 
+/// Ties, infinities and NaN among what a choice is made of, each row of the numbers with another k.
+#[test]
+fn expand_chooses_the_same() {
+    let numbers = [0.0, -0.0, 1.0, 1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -2.0, 0.5];
+    let x = Tensor::f32(vec![4, 9], (0..36).map(|i| numbers[(i * i + 3 * i) % 9]).collect());
+    let ty = Type::f32([4, 9].map(Size::constant).to_vec());
+    for k in 1..=9 {
+        let mut b = Builder::new("choice", Symbols::default());
+        let value = b.input("x", ty.clone());
+        let mask = b.add(Op::TopK { k: Size::constant(k) }, &[value]);
+        b.output("mask", mask);
+        let graph = b.finish();
+        let run = |graph: &Graph| crate::interpret::tests::outputs(graph, &[&x]).remove(0);
+        assert_eq!(run(&optimize(&graph, &[], |_, _| ())), run(&graph), "k = {k}");
+    }
+}
+
 #[test]
 fn cse_finds_what_reads_the_same() {
     insta::assert_snapshot!(after("cse", "

@@ -38,6 +38,26 @@ pub fn pattention(b: &mut Builder, x: Value, n: &Size, width: i64, first: u32) -
     (b.add(Op::MatMul { transpose_a: false, transpose_b: false }, &[s, values]), [keys, values])
 }
 
+/// GELU(a/‖a‖)·V with a = x·Kᵀ, of whose columns the k largest of each row are kept; forward and backward.
+pub fn routed_gradient(k: &Size) -> Graph {
+    let (mut b, n) = builder("gradient");
+    let x = b.input("x", Type::f32(tokens(8)));
+    let g = b.input("g", Type::f32(tokens(8)));
+    let [keys, values] = [0, 1].map(|index| parameter(&mut b, index, &[n.clone(), 8.into()]));
+    let a = b.add(Op::MatMul { transpose_a: false, transpose_b: true }, &[x, keys]);
+    let mask = b.add(Op::TopK { k: k.clone() }, &[a]);
+    let kept = b.multiply(a, mask);
+    let normal = b.add(Op::L2Normalize { eps: 0.0 }, &[kept]);
+    let s = b.unary(Unary::Gelu, normal);
+    let y = b.add(Op::MatMul { transpose_a: false, transpose_b: false }, &[s, values]);
+    let gradients = differentiate(&mut b, y, g, &[x, keys, values]);
+    b.output("y", y);
+    b.output("gradient of x", gradients[0]);
+    b.store("keys", gradients[1], Storage::Gradient(0), false);
+    b.store("values", gradients[2], Storage::Gradient(1), false);
+    b.finish()
+}
+
 /// A residual block: x + pattention(layernorm(x)), forward and backward.
 pub fn block_gradient() -> Graph {
     let (mut b, n) = builder("gradient");
@@ -213,6 +233,31 @@ fn a_residual_pattention_forward_and_backward() {
     let graph = optimized(&block_gradient());
     let (sizes, memory) = call(&graph, 5);
     insta::assert_snapshot!(check(&graph, &sizes, &memory));
+}
+
+/// One row program chooses, masks and normalizes; the backward pass knows the choice by two numbers per row.
+#[test]
+fn a_routed_pattention_forward_and_backward() {
+    let graph = optimized(&routed_gradient(&3.into()));
+    let (sizes, memory) = call(&graph, 5);
+    insta::assert_snapshot!(check(&graph, &sizes, &memory));
+}
+
+/// What is chosen from is computed where that is cheap, and else stands in memory: a search walks along it again and again.
+#[test]
+fn what_is_chosen_from_comes_from_memory_unless_it_is_cheap() {
+    let reads = |costly: bool| {
+        let (mut b, _) = builder("named");
+        let x = b.input("x", Type::f32(tokens(8)));
+        let scores = if costly { b.add(Op::Softmax, &[x]) } else { b.multiply(x, x) };
+        let mask = b.add(Op::TopK { k: 3.into() }, &[scores]);
+        let y = b.multiply(x, mask);
+        b.output("y", y);
+        let graph = optimized(&b.finish());
+        let (sizes, memory) = call(&graph, 5);
+        check(&graph, &sizes, &memory).kernels.len()
+    };
+    assert_eq!([false, true].map(reads), [1, 2]);
 }
 
 #[test]

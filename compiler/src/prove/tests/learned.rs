@@ -10,10 +10,15 @@ const COPIES: usize = 2;
 
 /// The gradients of Σ y² with respect to keys and values.
 fn gradients(theta: Theta) -> Layer {
+    gradients_of(|b, a| activation(b, theta, 0.0, a))
+}
+
+/// The same with any function from scores to weights.
+pub(super) fn gradients_of(activation: impl Fn(&mut Builder, Value) -> Value) -> Layer {
     let mut symbols = Symbols::default();
     let tokens = symbols.add_tokens("n", 0);
     let mut b = Builder::new("gradient", symbols);
-    let (y, parameters) = build(&mut b, tokens, theta, 0.0);
+    let (y, parameters) = build_with(&mut b, tokens, activation);
     let squares = b.multiply(y, y);
     let loss = b.reduce(Reduction::Sum, &[0, 1], squares);
     let loss = b.reshape(loss, &[]);

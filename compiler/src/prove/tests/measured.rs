@@ -42,7 +42,7 @@ fn run(layer: &Layer, tokens: i64, keys: Vec<f64>, values: Vec<f64>, scale: f64)
     memory.find(Storage::Output(0)).expect("the layer has an output").floats().to_vec()
 }
 
-fn measured(layer: &Layer, growing: &Growing, copies: usize) -> f64 {
+pub(super) fn measured(layer: &Layer, growing: &Growing, copies: usize) -> f64 {
     let elements = (OLD * WIDTH) as usize;
     let (keys, values, scale) = (noise(2, elements), noise(3, elements), 2.5);
     let factor = match &growing.scales[0] {

@@ -1,5 +1,6 @@
 //! The table of growths: every theta under every way to grow, proven.
 
+mod choices;
 mod experiments;
 mod learned;
 mod measured;
@@ -61,12 +62,21 @@ pub(super) fn layer(theta: Theta, eps: f64) -> Layer {
 
 /// x + pattention(x) on x `[batch, WIDTH]`; with the keys and values.
 pub(super) fn build(b: &mut Builder, tokens: Symbol, theta: Theta, eps: f64) -> (Value, [Value; 2]) {
+    build_with(b, tokens, |b, a| activation(b, theta, eps, a))
+}
+
+/// The same with any function from scores to weights.
+pub(super) fn build_with(
+    b: &mut Builder,
+    tokens: Symbol,
+    activation: impl Fn(&mut Builder, Value) -> Value,
+) -> (Value, [Value; 2]) {
     let rows = vec![Size::symbol(tokens), Size::constant(WIDTH)];
     let x = b.input("x", Type::f32(vec![Size::symbol(Symbol::BATCH), Size::constant(WIDTH)]));
     let keys = b.load(Storage::Parameter(KEYS), Type::f32(rows.clone()));
     let values = b.load(Storage::Parameter(VALUES), Type::f32(rows));
     let a = b.add(Op::MatMul { transpose_a: false, transpose_b: true }, &[x, keys]);
-    let s = activation(b, theta, eps, a);
+    let s = activation(b, a);
     let o = b.add(Op::MatMul { transpose_a: false, transpose_b: false }, &[s, values]);
     (b.binary(crate::scalar::Binary::Add, x, o), [keys, values])
 }

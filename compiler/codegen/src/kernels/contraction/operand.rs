@@ -93,7 +93,8 @@ impl<'f> Arguments<'f> {
             | ProgramOp::Binary(..)
             | ProgramOp::Select(..)
             | ProgramOp::OuterIndex(_)
-            | ProgramOp::Reduce(..) => unreachable!("{op:?} is no leaf of a contraction: see `check`"),
+            | ProgramOp::Reduce(..)
+            | ProgramOp::KthLargest(..) => unreachable!("{op:?} is no leaf of a contraction: see `check`"),
         }
     }
 

@@ -111,7 +111,7 @@ impl<'f> Line<'_, 'f> {
                 let stream = self.iteration.numbers[*stream as usize];
                 random::uniform(seed, stream, self.row * self.iteration.inner + column)
             }
-            ProgramOp::Reduce(..) => {
+            ProgramOp::Reduce(..) | ProgramOp::KthLargest(..) => {
                 reduced.iter().find(|(r, _)| *r == register).expect("reductions of an earlier pass").1
             }
             ProgramOp::Constant(_)

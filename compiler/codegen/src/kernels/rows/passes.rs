@@ -10,21 +10,36 @@ pub struct Reducing {
     pub argument: Register,
 }
 
+/// The k-th largest of the argument; several walks along the row.
+pub struct Selecting {
+    pub register: Register,
+    pub argument: Register,
+    pub k: Register,
+}
+
+#[derive(Default)]
+pub struct Pass {
+    pub reductions: Vec<Reducing>,
+    pub selections: Vec<Selecting>,
+}
+
 /// The reductions of each pass: those whose arguments need no reduction of the same or a later one.
-pub fn passes(program: &Program) -> Vec<Vec<Reducing>> {
-    let mut passes: Vec<Vec<Reducing>> = Vec::new();
+pub fn passes(program: &Program) -> Vec<Pass> {
+    let mut passes: Vec<Pass> = Vec::new();
     // For each register, the number of passes that must be over before it is known.
     let mut known_after: Vec<usize> = Vec::new();
     for (i, op) in program.ops.iter().enumerate() {
+        let register = Register(i as u16);
         let needs = op.operands().iter().map(|r| known_after[r.0 as usize]).max().unwrap_or(0);
         known_after.push(match op {
             ProgramOp::Reduce(reduction, argument) => {
-                passes.resize_with(passes.len().max(needs + 1), Vec::new);
-                passes[needs].push(Reducing {
-                    register: Register(i as u16),
-                    reduction: *reduction,
-                    argument: *argument,
-                });
+                passes.resize_with(passes.len().max(needs + 1), Pass::default);
+                passes[needs].reductions.push(Reducing { register, reduction: *reduction, argument: *argument });
+                needs + 1
+            }
+            ProgramOp::KthLargest(argument, k) => {
+                passes.resize_with(passes.len().max(needs + 1), Pass::default);
+                passes[needs].selections.push(Selecting { register, argument: *argument, k: *k });
                 needs + 1
             }
             ProgramOp::Load(_)

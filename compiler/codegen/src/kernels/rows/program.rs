@@ -2,7 +2,8 @@
 
 use super::line::{Iteration, Reduced};
 use super::passes::passes;
-use super::reduction;
+use super::reduction::{self, Row};
+use super::selection;
 use crate::mlir::{Function, Lanes, Launch};
 use tfc_compiler::kernel::{Kernel, Register, RowProgram};
 
@@ -12,7 +13,9 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: 
         let line = iteration.line(f, row, iteration.indices(row));
         let mut reduced = Reduced::new();
         for pass in passes(&body.program) {
-            let results = reduction::pass(f, &line, &body.program, iteration.inner, &pass, &reduced);
+            let row = Row { f, line: &line, program: &body.program, length: iteration.inner, known: &reduced };
+            let mut results = reduction::reduce(row, &pass.reductions);
+            results.extend(pass.selections.iter().map(|one| (one.register, selection::select(row, one).splat())));
             reduced.extend(results);
         }
         let (once, along): (Vec<_>, Vec<_>) =

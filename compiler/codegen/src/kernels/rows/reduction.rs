@@ -17,21 +17,32 @@ pub const SAFE_SQUARES: [f32; 2] = [7.888_609e-31, 1.267_650_6e30]; // 2⁻¹⁰
 /// The values along a row, a register at a column.
 pub type Values<'a, 'f> = &'a dyn Fn(Index<'f>, Lanes<'f>) -> Vector<'f>;
 
-/// All reductions of one pass along the row; `known` are those of earlier passes.
-pub fn pass<'f>(
-    f: &'f Function<'f>,
-    line: &Line<'_, 'f>,
-    program: &Program,
-    length: Index<'f>,
-    all: &[Reducing],
-    known: &Reduced<'f>,
-) -> Reduced<'f> {
+/// What is reduced.
+#[derive(Clone, Copy)]
+pub struct Row<'a, 'f> {
+    pub f: &'f Function<'f>,
+    pub line: &'a Line<'a, 'f>,
+    pub program: &'a Program,
+    pub length: Index<'f>,
+    /// Of earlier passes.
+    pub known: &'a Reduced<'f>,
+}
+
+impl<'f> Row<'_, 'f> {
+    /// Registers of the program at a column.
+    pub fn at(self, registers: &[Register], column: Index<'f>, lanes: Lanes<'f>) -> Vec<Vector<'f>> {
+        self.line.evaluate(self.program, registers, column, lanes, self.known)
+    }
+}
+
+/// All reductions of one pass along the row.
+pub fn reduce<'f>(row: Row<'_, 'f>, all: &[Reducing]) -> Reduced<'f> {
+    let Row { f, length, .. } = row;
     let arguments: Vec<Register> = all.iter().map(|r| r.argument).collect();
-    let totals = fold(f, length, all.iter().map(|r| Step::of(r.reduction)).collect(), |column, lanes| {
-        line.evaluate(program, &arguments, column, lanes, known)
-    });
+    let steps = all.iter().map(|r| Step::of(r.reduction)).collect();
+    let totals = fold(f, length, steps, |column, lanes| row.at(&arguments, column, lanes));
     let finish = |(r, total): (&Reducing, Vector<'f>)| {
-        let values = |column, lanes| line.evaluate(program, &[r.argument], column, lanes, known)[0];
+        let values = |column, lanes| row.at(&[r.argument], column, lanes)[0];
         let result = match r.reduction {
             Reduction::Sum => total.sum(),
             Reduction::Maximum => total.largest(),
@@ -43,7 +54,7 @@ pub fn pass<'f>(
 }
 
 /// A register of totals for each step.
-fn fold<'f>(
+pub fn fold<'f>(
     f: &'f Function<'f>,
     length: Index<'f>,
     steps: Vec<Step>,

@@ -90,6 +90,52 @@ fn norms_are_exact_where_squares_leave_the_range() {
     }
 }
 
+/// The k-th largest of each row beside how many numbers are as large, k one number per row, of what is computed: x · y.
+fn kth_largest() -> Kernel {
+    let mut p = Program::default();
+    let [x, y, k] = [0, 1, 2].map(|i| p.push(ProgramOp::Load(i)));
+    let product = p.push(ProgramOp::Binary(Binary::Multiply, x, y));
+    let kth = p.push(ProgramOp::KthLargest(product, k));
+    let chosen = p.push(ProgramOp::Binary(Binary::LessOrEqual, kth, product));
+    let count = p.push(ProgramOp::Reduce(Reduction::Sum, chosen));
+    // Infinities cannot be held against each other.
+    let [least, most] = [-(2f64.powi(100)), 2f64.powi(100)].map(|bound| p.constant(bound));
+    let bounded = p.push(ProgramOp::Binary(Binary::Maximum, kth, least));
+    let bounded = p.push(ProgramOp::Binary(Binary::Minimum, bounded, most));
+    let operands = vec![
+        (Operand::READ, UNIT),
+        (Operand::READ, STRIDED),
+        (Operand::READ, ROW),
+        (Operand::WRITE, ROW),
+        (Operand::WRITE, UNIT),
+        (Operand::WRITE, ROW),
+    ];
+    rows(1, p, vec![(3, bounded), (4, chosen), (5, count)], operands)
+}
+
+/// Exact: a selection rounds nothing. The columns 1100 are a block's on a GPU, the others a warp's.
+#[test]
+fn the_kth_largest_is_found_whatever_the_numbers_are() {
+    let special = [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e-45, -1e-45, 3e38, -3e38, 1.0, 1.0, -1.0];
+    let special: Vec<f64> = special.iter().map(|x| f64::from(*x as f32)).collect();
+    for vectors in all_vectors() {
+        let trial = Trial::new(&kth_largest(), vectors);
+        for [rows, columns] in [[1, 1], [3, 15], [2, 16], [5, 33], [2, 1100]] {
+            let elements = rows * columns;
+            let coarse: Vec<f64> = noise(elements, 4).iter().map(|x| (x * 4.0).round()).collect();
+            let ends: Vec<f64> = (0..elements as usize).map(|i| special[(i * i + 5 * i) % special.len()]).collect();
+            for x in [noise(elements, 1), coarse, ends, vec![2.5; elements as usize]] {
+                for k in [1, columns / 2, columns] {
+                    let k: Vec<f64> = (0..rows).map(|row| (k - row).clamp(1, columns) as f64).collect();
+                    let number = || vec![0.0; rows as usize];
+                    let buffers = [x.clone(), vec![1.0], k, number(), vec![0.0; elements as usize], number()];
+                    trial.check(&buffers, &[rows, columns, columns, 0, 0, 1, 1, columns, 1], 0.0);
+                }
+            }
+        }
+    }
+}
+
 /// Every way an operand can move, two outer dimensions, i32 in and out, sizes and indices as numbers, an operand updated in place.
 fn everything() -> Kernel {
     let mut p = Program::default();

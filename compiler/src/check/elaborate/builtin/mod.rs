@@ -10,13 +10,13 @@ mod moving;
 mod pointwise;
 mod reduce;
 mod repeat;
+mod selection;
 
 pub(super) use arguments::Arguments;
 
 use super::Elaborator;
 use super::matching::Formal;
 use super::value::Value;
-use tfc_grammar::{Code, Diagnostic};
 
 /// How an operation takes an argument.
 #[derive(Clone, Copy)]
@@ -136,7 +136,7 @@ impl<'a> Elaborator<'a> {
             Builtin::Standardize => self.standardize(args),
             Builtin::RmsNormalize => self.rms_normalize(args),
             Builtin::Softmax => self.softmax(args),
-            Builtin::TopK => self.not_yet(builtin, "mask by `first`, or weigh by `softmax`", args),
+            Builtin::TopK => self.top_k(args),
             Builtin::DropPath => self.drop_path(args),
             Builtin::First => self.first(args),
             Builtin::Gelu => self.gelu(args),
@@ -158,13 +158,6 @@ impl<'a> Elaborator<'a> {
             Builtin::Repeat => return self.repeat(args),
         };
         tensor.map(Value::Tensor)
-    }
-
-    fn not_yet(&mut self, builtin: Builtin, instead: &str, args: &Arguments<'a>) -> Option<super::value::Tensor> {
-        let message = format!("`{}` is not yet supported", builtin.name());
-        let diagnostic = Diagnostic::new(Code::NotYetSupported, message).at(self.place(args.span), "").help(instead);
-        self.report(diagnostic, args.span);
-        None
     }
 }
 

@@ -86,7 +86,8 @@ impl<'f> Epilogue<'_, 'f> {
             | ProgramOp::Binary(..)
             | ProgramOp::Select(..)
             | ProgramOp::OuterIndex(_)
-            | ProgramOp::Reduce(..) => unreachable!("{op:?} is no leaf of an epilogue: see `check`"),
+            | ProgramOp::Reduce(..)
+            | ProgramOp::KthLargest(..) => unreachable!("{op:?} is no leaf of an epilogue: see `check`"),
         });
         for ((operand, _), value) in self.body.stores.iter().zip(values) {
             arguments.operand(*operand).store(place, value);

@@ -148,6 +148,7 @@ impl<'f> Feed<'_, 'f> {
             | ProgramOp::Select(..)
             | ProgramOp::OuterIndex(_)
             | ProgramOp::Reduce(..)
+            | ProgramOp::KthLargest(..)
             | ProgramOp::Uniform { .. } => unreachable!("{op:?} is no leaf of a prologue: see `check`"),
         })[0]
     }

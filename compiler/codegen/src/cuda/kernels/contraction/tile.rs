@@ -206,6 +206,7 @@ fn instructions(op: &ProgramOp, precision: Precision) -> f64 {
         | ProgramOp::OuterIndex(_)
         | ProgramOp::Given
         | ProgramOp::Reduce(..)
+        | ProgramOp::KthLargest(..)
         | ProgramOp::Uniform { .. } => 0.0,
     }
 }

@@ -116,7 +116,7 @@ impl<'f> Line<'_, 'f> {
                 let seed = self.iteration.buffers[usize::from(*seed)].pointer;
                 random::uniform(seed, numbers(*stream), self.row * self.iteration.inner + column)
             }
-            ProgramOp::Reduce(..) => {
+            ProgramOp::Reduce(..) | ProgramOp::KthLargest(..) => {
                 K::splat(reduced.iter().find(|(r, _)| *r == register).expect("reductions of an earlier pass").1)
             }
             ProgramOp::Constant(_)

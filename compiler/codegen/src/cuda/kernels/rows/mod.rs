@@ -14,7 +14,7 @@ pub use columns::{emit as emit_columns, geometry as column_geometry};
 use super::launch::{LANES, THREADS, WARPS};
 use crate::mlir::{Function, GpuLaunch};
 use tfc_compiler::executable::{Extent, Geometry};
-use tfc_compiler::kernel::{ColumnReduction, Inner, Kernel, ProgramOp, RowAccess, RowProgram};
+use tfc_compiler::kernel::{ColumnReduction, Inner, Kernel, RowAccess, RowProgram};
 
 /// Of a thread, as ptxas took them: what is loaded four at a time is held, in a column reduction for several rows at once.
 pub fn registers(body: &RowProgram) -> i64 {
@@ -55,7 +55,7 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, kernel: &Kernel, bo
 /// Whether a row must be seen as a whole: to reduce it, or to store one number for it, which parts of the row may have read.
 fn takes_whole_rows(body: &RowProgram) -> bool {
     let stored_once = |(operand, _): &(u16, _)| body.access[usize::from(*operand)].inner == Inner::Row;
-    body.program.ops.iter().any(|op| matches!(op, ProgramOp::Reduce(..))) || body.stores.iter().any(stored_once)
+    body.program.reduces() || body.stores.iter().any(stored_once)
 }
 
 const _: () = assert!(tiles::TILE % LANES == 0);

@@ -2,7 +2,7 @@
 
 use super::line::{Line, Reduced};
 use crate::cuda::kernels::launch::{QUAD, Taken, Thread, WARPS};
-use crate::kernels::rows::{Step, Total};
+use crate::kernels::rows::{Step, Total, counted, negated};
 use crate::mlir::{Bool, F32, F32s, Function, Index, Scalar, Shared, Value};
 use tfc_compiler::kernel::{Program, Register};
 
@@ -49,17 +49,35 @@ pub struct Arguments<'a, 'f> {
     pub registers: &'a [Register],
     /// Of earlier passes.
     pub reduced: &'a Reduced<'f>,
-    /// What they are divided by.
-    pub divisor: Option<Scalar<'f>>,
+    pub then: Then<'f>,
+}
+
+/// What is made of the values before they are taken up.
+#[derive(Clone, Copy)]
+pub enum Then<'f> {
+    AsTheyAre,
+    Divided(Scalar<'f>),
+    /// See [`counted`].
+    Counted(Scalar<'f>),
+    /// See [`negated`].
+    Negated(Scalar<'f>),
+}
+
+impl<'f> Then<'f> {
+    fn of<K: Taken>(self, value: Value<'f, K>) -> Value<'f, K> {
+        match self {
+            Then::AsTheyAre => value,
+            Then::Divided(divisor) => value / K::splat(divisor),
+            Then::Counted(least) => counted(value, K::splat(least)),
+            Then::Negated(least) => negated(value, K::splat(least)),
+        }
+    }
 }
 
 impl<'f> Arguments<'_, 'f> {
     fn at<K: Taken>(&self, column: Index<'f>) -> Vec<Value<'f, K>> {
         let values = self.line.evaluate::<K>(self.program, self.registers, column, self.reduced);
-        match self.divisor {
-            Some(divisor) => values.into_iter().map(|value| value / K::splat(divisor)).collect(),
-            None => values,
-        }
+        values.into_iter().map(|value| self.then.of(value)).collect()
     }
 }
 

@@ -1,9 +1,9 @@
 //! A team of threads for each row: a warp or a block.
 
 use super::line::{Iteration, Line, Reduced};
-use super::team::{Arguments, Combiner, Segment, Team, Visit};
+use super::team::{Arguments, Combiner, Segment, Team, Then, Visit};
 use crate::cuda::kernels::launch::{LANES, THREADS, Taken, Thread, WARPS};
-use crate::kernels::rows::{Reducing, SAFE_SQUARES, Step, passes};
+use crate::kernels::rows::{Bounds, Reducing, SAFE_SQUARES, STEPS, Step, passes};
 use crate::mlir::{F32, Function, GpuLaunch, Index, Scalar};
 use tfc_compiler::graph::Reduction;
 use tfc_compiler::kernel::{Access, Inner, Kernel, Program, ProgramOp, Register, RowProgram};
@@ -11,11 +11,11 @@ use tfc_compiler::kernel::{Access, Inner, Kernel, Program, ProgramOp, Register, 
 /// The most columns of a row that a warp takes: eight registers for each of its threads.
 pub const SHORT: i64 = 1024;
 
-/// For each reduction, a number for each warp; a norm may take three (see [`norm`]).
+/// For each reduction, a number for each warp; a norm may take three (see [`norm`]), and a selection does (see [`select`]).
 pub fn shared_bytes(body: &RowProgram) -> u32 {
     let places = |op: &ProgramOp| match op {
         ProgramOp::Reduce(Reduction::Sum | Reduction::Maximum, _) => 1,
-        ProgramOp::Reduce(Reduction::L2Norm, _) => 3,
+        ProgramOp::Reduce(Reduction::L2Norm, _) | ProgramOp::KthLargest(..) => 3,
         _ => 0,
     };
     let places: u32 = body.program.ops.iter().map(places).sum();
@@ -39,10 +39,11 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, kernel: &Kernel, bo
 
     let mut reduced = Reduced::new();
     for pass in passes(&body.program) {
-        let registers: Vec<Register> = pass.iter().map(|reducing| reducing.argument).collect();
-        let steps: Vec<Step> = pass.iter().map(|reducing| Step::of(reducing.reduction)).collect();
-        let arguments =
-            Arguments { line: &line, program: &body.program, registers: &registers, reduced: &reduced, divisor: None };
+        let all = &pass.reductions;
+        let registers: Vec<Register> = all.iter().map(|reducing| reducing.argument).collect();
+        let steps: Vec<Step> = all.iter().map(|reducing| Step::of(reducing.reduction)).collect();
+        let (program, then) = (&body.program, Then::AsTheyAre);
+        let arguments = Arguments { line: &line, program, registers: &registers, reduced: &reduced, then };
         let totals = combiner.combine(f, &steps, team.fold(f, segment, &steps, &arguments));
         let finish = |(reducing, total): (&Reducing, Scalar<'f>)| {
             let arguments = Arguments { registers: &[reducing.argument], ..arguments };
@@ -52,7 +53,12 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, kernel: &Kernel, bo
             };
             (reducing.register, result)
         };
-        let results: Reduced = pass.iter().zip(totals).map(finish).collect();
+        let mut results: Reduced = all.iter().zip(totals).map(finish).collect();
+        for one in &pass.selections {
+            let arguments = Arguments { registers: &[one.argument], ..arguments };
+            let k = line.evaluate::<F32>(program, &[one.k], f.index(0), &reduced)[0];
+            results.push((one.register, select(f, team, segment, &combiner, k, arguments)));
+        }
         reduced.extend(results);
     }
 
@@ -109,6 +115,35 @@ fn norm<'f>(
     let largest = total(Step::Magnitude, &arguments);
     let ordinary = f.scalar(0.0).less(largest) & largest.less(f.scalar(f32::INFINITY));
     let scale = ordinary.select(largest, f.scalar(1.0));
-    let scaled = total(Step::AddSquare, &Arguments { divisor: Some(scale), ..arguments });
+    let scaled = total(Step::AddSquare, &Arguments { then: Then::Divided(scale), ..arguments });
     safe.select(squares.square_root(), scale * scaled.square_root())
 }
+
+/// The k-th largest number of the row. All teams take all steps, for they meet at barriers; where the search is over the loops are empty. Two steps a turn, each with a
+/// place of its own: none is written before all have passed the barrier behind the last time it was read.
+fn select<'f>(
+    f: &'f Function<'f>,
+    team: Team<'f>,
+    segment: Segment<'f>,
+    combiner: &Combiner<'f>,
+    k: Scalar<'f>,
+    arguments: Arguments<'_, 'f>,
+) -> Scalar<'f> {
+    let total = |step: Step, segment: Segment<'f>, then: Then<'f>| {
+        combiner.combine(f, &[step], team.fold(f, segment, &[step], &Arguments { then, ..arguments }))[0]
+    };
+    let step = |bounds: Bounds<'f>| {
+        let goes_on = bounds.are_apart();
+        let count = total(Step::Add, segment.only_if(goes_on), Then::Counted(bounds.candidate()));
+        let Bounds { low, high } = bounds.narrowed(count, k);
+        Bounds { low: goes_on.select(low, bounds.low), high: goes_on.select(high, bounds.high) }
+    };
+    let all = Bounds::all(f);
+    let (low, high) = f.carry(f.index(0), f.index(STEPS / 2), 1, (all.low, all.high), |_, (low, high)| {
+        let Bounds { low, high } = step(step(Bounds { low, high }));
+        (low, high)
+    });
+    -total(Step::Maximum, segment, Then::Negated(Bounds { low, high }.found()))
+}
+
+const _: () = assert!(STEPS % 2 == 0);

@@ -1,0 +1,102 @@
+//! Which sign the numbers of a value have, whatever the data are.
+
+use crate::graph::{Graph, Op, Reduction, Value};
+use crate::scalar::{Binary, Unary};
+use crate::storage::Storage;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sign {
+    NeverNegative,
+    /// Both occur: for a product with a parameter, whose rows may be anything.
+    Either,
+    Unknown,
+}
+
+pub(super) fn sign(graph: &Graph, value: Value) -> Sign {
+    let operands = graph.operands(value.node);
+    let of = |i: usize| sign(graph, operands[i]);
+    let never_negative = |all: &[usize]| {
+        let none_is = all.iter().all(|i| of(*i) == Sign::NeverNegative);
+        if none_is { Sign::NeverNegative } else { Sign::Unknown }
+    };
+    match graph.op(value) {
+        Op::Unary(function) => match function {
+            Unary::Absolute | Unary::Exp | Unary::Sqrt | Unary::Relu | Unary::Sigmoid => Sign::NeverNegative,
+            Unary::Negate => {
+                if of(0) == Sign::Either {
+                    Sign::Either
+                } else {
+                    Sign::Unknown
+                }
+            }
+            Unary::ReciprocalOrZero | Unary::Tanh => of(0),
+            Unary::Log
+            | Unary::Gelu
+            | Unary::GeluDerivative
+            | Unary::GeluTanh
+            | Unary::GeluTanhDerivative
+            | Unary::Silu
+            | Unary::SiluDerivative
+            | Unary::Floor => Sign::Unknown,
+        },
+        Op::Binary(function) => match function {
+            Binary::Less | Binary::LessOrEqual | Binary::Equal => Sign::NeverNegative,
+            Binary::Multiply if operands[0] == operands[1] => Sign::NeverNegative,
+            Binary::Add | Binary::Multiply | Binary::Divide | Binary::Minimum => never_negative(&[0, 1]),
+            Binary::Subtract | Binary::Power | Binary::Maximum => Sign::Unknown,
+        },
+        Op::Constant(number) => {
+            if *number >= 0.0 {
+                Sign::NeverNegative
+            } else {
+                Sign::Unknown
+            }
+        }
+        Op::SizeOf(_)
+        | Op::Iota { .. }
+        | Op::Uniform { .. }
+        | Op::Softmax
+        | Op::TopK { .. }
+        | Op::OneHot { .. }
+        | Op::LabelsEqual => Sign::NeverNegative,
+        Op::Reduce { reduction: Reduction::L2Norm, .. } => Sign::NeverNegative,
+        Op::Reduce { reduction: Reduction::Sum | Reduction::Maximum, .. } => never_negative(&[0]),
+        Op::Broadcast { .. }
+        | Op::Reshape { .. }
+        | Op::Transpose { .. }
+        | Op::L2Normalize { .. }
+        | Op::RmsNorm { .. } => of(0),
+        // Rows of parameters may point anywhere.
+        Op::MatMul { .. } => match never_negative(&[0, 1]) {
+            Sign::Unknown if operands.iter().any(|operand| is_parameter(graph, *operand)) => Sign::Either,
+            sign => sign,
+        },
+        Op::Load(_)
+        | Op::Select
+        | Op::ToFloat
+        | Op::Slice { .. }
+        | Op::Concat { .. }
+        | Op::LayerNorm { .. }
+        | Op::KthLargest
+        | Op::Embed
+        | Op::EmbedBackward { .. }
+        | Op::Rope { .. }
+        | Op::Attention { .. }
+        | Op::AttentionBackward { .. }
+        | Op::CachedAttention { .. }
+        | Op::CacheWrite
+        | Op::CrossEntropy
+        | Op::CrossEntropyBackward
+        | Op::VocabularyLoss
+        | Op::VocabularyLossBackward
+        | Op::ArgMax => Sign::Unknown,
+    }
+}
+
+fn is_parameter(graph: &Graph, value: Value) -> bool {
+    match graph.op(value) {
+        Op::Load(storage) => matches!(storage, Storage::Parameter(_)),
+        Op::Transpose { .. } => is_parameter(graph, graph.operands(value.node)[0]),
+        _ => false,
+    }
+}
