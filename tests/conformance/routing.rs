@@ -31,7 +31,7 @@ const SPEC: &str = "model routed {
 /// Multiples of `unit` between −3 and 3 times it.
 fn coarse(elements: usize, seed: u64, unit: f64) -> Vec<f64> {
     let mixed = |i: usize| (i as u64 + 1000 * seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    (0..elements).map(|i| ((mixed(i) * mixed(i) >> 20) % 7) as f64 - 3.0).map(|x| x * unit).collect()
+    (0..elements).map(|i| (((mixed(i) * mixed(i)) >> 20) % 7) as f64 - 3.0).map(|x| x * unit).collect()
 }
 
 fn write(session: &mut dyn Session, model: &Model, path: &str, shape: [usize; 2], data: Vec<f64>) {

@@ -7,7 +7,7 @@ use super::walk::{Place, Walk};
 use crate::graph::Value;
 use crate::size::Size;
 
-/// A mask of 0 and 1: 1 at the k largest, of equals at the first. Old columns stand before new ones, so new columns take nothing from old ones that are as
+/// A mask of 0 and 1: 1 at the k largest, of equals at the first. Old columns of a token group stand before new ones, so new columns take nothing from old ones that are as
 /// large at least.
 pub(super) fn top_k(walk: &mut Walk, place: &Place, scores: Value, k: &Size) -> Fact {
     let (x, last) = (&place.operands[0], place.ty.rank() - 1);
@@ -20,7 +20,9 @@ pub(super) fn top_k(walk: &mut Walk, place: &Place, scores: Value, k: &Size) -> 
     // Order is all that counts.
     let same_order = x.kept.map(|factor| (factor > 0.0).then_some(1.0));
     let copied = before != after && x.number.is_none() && x.copies_at(last);
-    let keeps_old = match x.number_at(last) {
+    // New columns of a sum of sizes stand between old ones.
+    let at_the_end = row.as_symbol().is_some();
+    let keeps_old = match x.number_at(last).filter(|_| at_the_end) {
         Some(new) => x.number.is_some() || (new <= 0.0 && sign(walk.graph, scores) == Sign::NeverNegative),
         None => false,
     };

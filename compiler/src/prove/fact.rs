@@ -146,7 +146,7 @@ impl Kept {
     /// Changed for the surest of the parts' reasons, and of those the earliest, which caused the others; that a part is scaled is a
     /// reason where there is no other.
     fn changed(parts: &[&Kept]) -> Kept {
-        let weight = |kept: &&&Kept| kept.reason().map(|why| (!why.proven, kept.factor().is_some(), why.at));
+        let weight = |kept: &&&Kept| kept.reason().map(|why| (kept.factor().is_some(), !why.proven, why.at));
         let surest = parts.iter().filter(|kept| kept.reason().is_some()).min_by_key(weight);
         surest.and_then(|kept| kept.reason()).map_or(Kept::Same, |why| Kept::Changed(why.clone()))
     }

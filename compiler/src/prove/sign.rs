@@ -22,13 +22,10 @@ pub(super) fn sign(graph: &Graph, value: Value) -> Sign {
     match graph.op(value) {
         Op::Unary(function) => match function {
             Unary::Absolute | Unary::Exp | Unary::Sqrt | Unary::Relu | Unary::Sigmoid => Sign::NeverNegative,
-            Unary::Negate => {
-                if of(0) == Sign::Either {
-                    Sign::Either
-                } else {
-                    Sign::Unknown
-                }
-            }
+            Unary::Negate => match of(0) {
+                Sign::Either => Sign::Either,
+                Sign::NeverNegative | Sign::Unknown => Sign::Unknown,
+            },
             Unary::ReciprocalOrZero | Unary::Tanh => of(0),
             Unary::Log
             | Unary::Gelu
@@ -45,13 +42,7 @@ pub(super) fn sign(graph: &Graph, value: Value) -> Sign {
             Binary::Add | Binary::Multiply | Binary::Divide | Binary::Minimum => never_negative(&[0, 1]),
             Binary::Subtract | Binary::Power | Binary::Maximum => Sign::Unknown,
         },
-        Op::Constant(number) => {
-            if *number >= 0.0 {
-                Sign::NeverNegative
-            } else {
-                Sign::Unknown
-            }
-        }
+        Op::Constant(number) if *number >= 0.0 => Sign::NeverNegative,
         Op::SizeOf(_)
         | Op::Iota { .. }
         | Op::Uniform { .. }
@@ -72,6 +63,7 @@ pub(super) fn sign(graph: &Graph, value: Value) -> Sign {
             sign => sign,
         },
         Op::Load(_)
+        | Op::Constant(_)
         | Op::Select
         | Op::ToFloat
         | Op::Slice { .. }
@@ -94,9 +86,8 @@ pub(super) fn sign(graph: &Graph, value: Value) -> Sign {
 }
 
 fn is_parameter(graph: &Graph, value: Value) -> bool {
-    match graph.op(value) {
-        Op::Load(storage) => matches!(storage, Storage::Parameter(_)),
-        Op::Transpose { .. } => is_parameter(graph, graph.operands(value.node)[0]),
-        _ => false,
+    if let Op::Transpose { .. } = graph.op(value) {
+        return is_parameter(graph, graph.operands(value.node)[0]);
     }
+    matches!(graph.op(value), Op::Load(Storage::Parameter(_)))
 }
