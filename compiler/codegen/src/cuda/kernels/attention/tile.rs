@@ -39,8 +39,8 @@ impl Shape {
 /// Rows of a product are a multiple of this: so long that eight rows at the same channels are in different banks.
 const UNIT: i64 = 32;
 
-/// Channels up to which a thread has the sums of two gradients of them all. Of wider heads a block computes a part, and all scores for it: more are not left without
-/// spilling registers.
+/// Channels up to which a thread has the sums of two gradients of them all. Of wider heads a block computes a part, and all scores for it: the smaller the part, the
+/// fewer registers are spilled.
 const MOST_AT_ONCE: i64 = 128;
 const PART: i64 = 64;
 
