@@ -160,21 +160,23 @@ fn every_kernel_is_as_expected(architecture: Architecture) {
     assert!(kernels.len() > 30, "{} kernels", kernels.len());
     let next = Mutex::new(0..kernels.len());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    println!("target  k    registers  expected  thread   shared  blocks  occupancy  HMMA  LDGSTS  what");
     let mut lines: Vec<Line> = std::thread::scope(|scope| {
         let share = || {
             let mut lines = Vec::new();
             loop {
                 let taken = next.lock().expect("no thread has failed").next();
                 let Some(i) = taken else { return lines };
-                lines.push(line(&assembler, architecture, i, &kernels[i]));
+                let line = line(&assembler, architecture, i, &kernels[i]);
+                // All specs take long: who stops it has seen something.
+                print!("{}", row(&line, &kernels));
+                lines.push(line);
             }
         };
         let shares: Vec<_> = (0..threads).map(|_| scope.spawn(share)).collect();
         shares.into_iter().flat_map(|share| share.join().expect("no thread has failed")).collect()
     });
     lines.sort_by_key(|line| line.kernel);
-    println!("target  k    registers  expected  thread   shared  blocks  occupancy  HMMA  LDGSTS  what");
-    lines.iter().for_each(|line| print!("{}", row(line, &kernels)));
     println!("{} kernels for {}", kernels.len(), architecture.name);
     let wrong: Vec<String> = lines.iter().filter(|line| line.wrong.is_some()).map(|line| row(line, &kernels)).collect();
     let told = |line: &Line| format!("{}{}", row(line, &kernels), kernels[line.kernel]);
