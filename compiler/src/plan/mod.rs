@@ -97,11 +97,11 @@ pub enum Step {
 }
 
 impl Step {
-    /// Gives every kernel another number.
-    fn renumber(&mut self, kernels: &[u32]) {
+    /// Visits its launches, each once, in order.
+    fn each_launch(&mut self, visit: &mut dyn FnMut(&mut Launch)) {
         match self {
-            Step::Launch(launch) => launch.kernel = kernels[launch.kernel as usize],
-            Step::Chunks { body, .. } => body.iter_mut().for_each(|step| step.renumber(kernels)),
+            Step::Launch(launch) => visit(launch),
+            Step::Chunks { body, .. } => body.iter_mut().for_each(|step| step.each_launch(visit)),
             Step::Zero(_) => {}
         }
     }
@@ -168,7 +168,8 @@ impl Program {
     pub fn absorb(&mut self, other: Program) {
         let kernels: Vec<u32> = other.kernels.into_iter().map(|kernel| self.kernel(kernel)).collect();
         for mut plan in other.plans {
-            plan.steps.iter_mut().for_each(|step| step.renumber(&kernels));
+            let mut renumber = |launch: &mut Launch| launch.kernel = kernels[launch.kernel as usize];
+            plan.steps.iter_mut().for_each(|step| step.each_launch(&mut renumber));
             self.plans.push(plan);
         }
     }

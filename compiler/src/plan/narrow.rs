@@ -3,9 +3,9 @@
 //! Those who read such a buffer as an operand of a product would round it anyway; those who compute on it see what a framework's linear layer hands on
 //! in mixed precision. What is added up along a model's depth (a residual, its gradient) stays f32, for there roundings would add up too.
 
-use super::{BufferId, Launch, Place, Plan, Step};
+use super::{Buffer, BufferId, Launch, Place, Plan, Program, Step};
 use crate::graph::DType;
-use crate::kernel::{Access, Body, Contraction, ContractionAccess, Inner, Kernel, Program, ProgramOp, Register};
+use crate::kernel::{self, Access, Body, Contraction, ContractionAccess, Inner, Kernel, ProgramOp, Register};
 use crate::precision::Precision;
 use crate::scalar::Binary;
 use std::collections::BTreeSet;
@@ -37,27 +37,29 @@ pub fn narrow(kernels: Vec<Kernel>, plan: Plan) -> (Vec<Kernel>, Plan) {
 }
 
 fn narrowed(kernels: &[Kernel], plan: &Plan) -> BTreeSet<BufferId> {
-    let fits = |id: &BufferId| {
-        let buffer = &plan.buffers[id.0 as usize];
-        let in_arena = matches!(buffer.place, Place::Arena { .. });
-        in_arena && buffer.dtype == DType::F32 && fit(&uses(kernels, &plan.steps, *id))
+    let mut uses = vec![Vec::new(); plan.buffers.len()];
+    collect(kernels, &plan.steps, &mut uses);
+    let fits = |(buffer, uses): (&Buffer, &Vec<Use>)| {
+        matches!(buffer.place, Place::Arena { .. }) && buffer.dtype == DType::F32 && fit(uses)
     };
-    (0..plan.buffers.len() as u32).map(BufferId).filter(fits).collect()
+    let all = plan.buffers.iter().zip(&uses).enumerate();
+    all.filter(|(_, buffer)| fits(*buffer)).map(|(id, _)| BufferId(id as u32)).collect()
 }
 
-/// Every use of a buffer, in order.
-fn uses(kernels: &[Kernel], steps: &[Step], buffer: BufferId) -> Vec<Use> {
-    let of_step = |step: &Step| match step {
-        Step::Launch(launch) => {
-            let kernel = &kernels[launch.kernel as usize];
-            let places = launch.arguments.iter().enumerate().filter(|(_, argument)| argument.buffer == buffer);
-            places.flat_map(|(operand, _)| uses_of(kernel, operand)).collect()
+/// Adds every use of each buffer, in order.
+fn collect(kernels: &[Kernel], steps: &[Step], uses: &mut [Vec<Use>]) {
+    for step in steps {
+        match step {
+            Step::Launch(launch) => {
+                let kernel = &kernels[launch.kernel as usize];
+                for (operand, argument) in launch.arguments.iter().enumerate() {
+                    uses[argument.buffer.0 as usize].extend(uses_of(kernel, operand));
+                }
+            }
+            Step::Zero(buffer) => uses[buffer.0 as usize].push(Use::Wide),
+            Step::Chunks { body, .. } => collect(kernels, body, uses),
         }
-        Step::Zero(zeroed) if *zeroed == buffer => vec![Use::Wide],
-        Step::Zero(_) => Vec::new(),
-        Step::Chunks { body, .. } => uses(kernels, body, buffer),
-    };
-    steps.iter().flat_map(of_step).collect()
+    }
 }
 
 /// Products come first. What else is written must be there for products alone, which round it.
@@ -104,7 +106,7 @@ fn of_contraction(body: &Contraction, operand: usize, access: Access) -> Use {
 }
 
 /// Whether a register is the sum, scaled or computed on, with nothing added that has a number for each place.
-fn is_product(program: &Program, register: Register, matrix: &dyn Fn(u16) -> bool) -> bool {
+fn is_product(program: &kernel::Program, register: Register, matrix: &dyn Fn(u16) -> bool) -> bool {
     let of = |register: &Register| is_product(program, *register, matrix);
     match &program.ops[usize::from(register.0)] {
         ProgramOp::Given => true,
@@ -118,7 +120,7 @@ fn is_product(program: &Program, register: Register, matrix: &dyn Fn(u16) -> boo
 }
 
 /// Whether a matrix goes into a register.
-fn reads(program: &Program, register: Register, matrix: &dyn Fn(u16) -> bool) -> bool {
+fn reads(program: &kernel::Program, register: Register, matrix: &dyn Fn(u16) -> bool) -> bool {
     let op = &program.ops[usize::from(register.0)];
     matches!(op, ProgramOp::Load(operand) if matrix(*operand))
         || op.operands().iter().any(|operand| reads(program, *operand, matrix))
@@ -126,31 +128,17 @@ fn reads(program: &Program, register: Register, matrix: &dyn Fn(u16) -> bool) ->
 
 /// Kernels are numbered anew, in the order in which they are launched.
 fn rewrite(kernels: &[Kernel], mut plan: Plan, narrowed: &BTreeSet<BufferId>) -> (Vec<Kernel>, Plan) {
-    let mut all: Vec<Kernel> = Vec::new();
-    plan.steps.iter_mut().for_each(|step| {
-        step.each_launch(&mut |launch| {
-            let mut kernel = kernels[launch.kernel as usize].clone();
-            let operands = launch.arguments.iter().zip(&mut kernel.operands);
-            operands
-                .filter(|(argument, _)| narrowed.contains(&argument.buffer))
-                .for_each(|(_, operand)| operand.dtype = DType::BF16);
-            let place = all.iter().position(|other| *other == kernel).unwrap_or_else(|| {
-                all.push(kernel);
-                all.len() - 1
-            });
-            launch.kernel = place as u32;
-        })
-    });
-    narrowed.iter().for_each(|buffer| plan.buffers[buffer.0 as usize].dtype = DType::BF16);
-    (all, plan)
-}
-
-impl Step {
-    fn each_launch(&mut self, visit: &mut dyn FnMut(&mut Launch)) {
-        match self {
-            Step::Launch(launch) => visit(launch),
-            Step::Chunks { body, .. } => body.iter_mut().for_each(|step| step.each_launch(visit)),
-            Step::Zero(_) => {}
+    let mut program = Program::default();
+    let mut narrow = |launch: &mut Launch| {
+        let mut kernel = kernels[launch.kernel as usize].clone();
+        for (argument, operand) in launch.arguments.iter().zip(&mut kernel.operands) {
+            if narrowed.contains(&argument.buffer) {
+                operand.dtype = DType::BF16;
+            }
         }
-    }
+        launch.kernel = program.kernel(kernel);
+    };
+    plan.steps.iter_mut().for_each(|step| step.each_launch(&mut narrow));
+    narrowed.iter().for_each(|buffer| plan.buffers[buffer.0 as usize].dtype = DType::BF16);
+    (program.kernels, plan)
 }

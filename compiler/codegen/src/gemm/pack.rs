@@ -88,6 +88,7 @@ pub fn pack_group<'f>(
 
 /// How many rows ahead a matrix is asked for whose rows are k: a block of A is a few lines of each, which no prefetcher of a processor follows.
 pub const AHEAD: i64 = 8;
+
 /// Packs a matrix whose stored rows are k: lanes lie side by side. Rows of the matrix are read through before the next are begun.
 pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
     let dtype = block.source.dtype;
