@@ -15,7 +15,8 @@ use tfc_compiler::plan::{Plan, busiest};
 use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_runtime::code_cache::{CodeCache, VARIABLE, digest};
 use tfc_runtime::device::Gpu;
-use tfc_runtime::{Failure, Kind, Result};
+use tfc_runtime::storage::NewFile;
+use tfc_runtime::{Failure, Result};
 
 /// By kernel and class of sizes the tile, as text; sorted, so that equal choices are equal files.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -39,11 +40,11 @@ impl Choices {
         }
     }
 
-    fn write(&self, path: &Path) -> std::io::Result<()> {
-        fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-        let partial = path.with_extension(format!("{}.partial", std::process::id()));
-        let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::other)?;
-        fs::write(&partial, text).and_then(|()| fs::rename(&partial, path))
+    fn write(&self, path: &Path) -> Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(|error| Failure::io("create", folder, &error))?;
+        let text = serde_json::to_vec_pretty(self).expect("bug in tfc: texts by their names are JSON");
+        NewFile::write(path, &text)
     }
 
     /// Of the kernels of a program those that have another tile than the cost model would choose; of the stages that were tuned, the last counts.
@@ -88,8 +89,7 @@ pub fn keep(gpu: &Gpu, compiled: &Compiled, stage: usize, tiles: &[(u32, Tile)])
             of_kernel.insert(class.clone(), tile.to_string());
         }
     }
-    let unwritable = |error| Failure::new(Kind::Machine, format!("cannot write {}: {error}", path.display()));
-    choices.write(&path).map_err(unwritable)?;
+    choices.write(&path)?;
     Ok(path)
 }
 
