@@ -3,7 +3,7 @@
 //! With a single row the memory is the limit. Several rows share what is loaded of B while it is in registers.
 
 use super::Numbers;
-use crate::mlir::{Bool, Function, Index, Lanes, Pointer, Stored, Vector, transpose};
+use crate::mlir::{Bool, Cache, Function, Index, Lanes, Pointer, Stored, Vector, transpose};
 use tfc_compiler::graph::DType;
 
 /// Rows of A that are done together where there is more than one.
@@ -182,7 +182,9 @@ impl<'f> Few<'f> {
                 let sums = f.carry(first, end, 1, before, |k, sums| {
                     let b = self.b.at(k * self.b_leading + column).pointer;
                     let ahead = b.at(self.b_leading * AHEAD);
-                    (0..registers * width).step_by(LINE).for_each(|line| ahead.prefetch(f.index(line), false));
+                    (0..registers * width)
+                        .step_by(LINE)
+                        .for_each(|line| ahead.prefetch(f.index(line), Cache::First, false));
                     let b: Vec<Vector> = (0..registers).map(|r| b.load_lanes(f.index(r * width), lanes)).collect();
                     let a: Vec<Vector> = a.iter().map(|row| row.load(k).splat()).collect();
                     let products = a.iter().flat_map(|a| b.iter().map(move |b| (a, b)));

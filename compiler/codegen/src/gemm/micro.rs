@@ -6,11 +6,6 @@ use crate::mlir::{Bool, Function, Index, Pointer, Vector};
 /// Steps of k in one turn of the loop.
 const UNROLL: i64 = 4;
 
-/// How many steps of k ahead the panels are asked for.
-const AHEAD: i64 = 14;
-/// f32 of a cache line.
-const LINE: usize = 16;
-
 /// What the micro-kernel reads and writes.
 #[derive(Clone, Copy)]
 pub struct Panels<'f> {
@@ -55,11 +50,6 @@ fn steps<'f>(
     let (a_pitch, b_pitch) = (Layout::of_a(numbers, vectors).pitch, Layout::of_b(numbers, vectors).pitch);
     let (a, b) = (a.at(k * a_pitch), b.at(k * b_pitch));
     for step in 0..count {
-        // The panels come from the second cache, the next of A's from further away.
-        a.prefetch(f.index((step + AHEAD) * a_pitch), false);
-        for line in (0..b_pitch).step_by(LINE) {
-            b.prefetch(f.index((step + AHEAD) * b_pitch + line), false);
-        }
         let columns: Vec<Vector> = (0..vectors.registers)
             .map(|register| b.load_vector(f.index(step * b_pitch + (register * vectors.width) as i64)))
             .collect();

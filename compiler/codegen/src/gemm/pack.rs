@@ -1,7 +1,7 @@
 //! Copying a block of a matrix into panels.
 
 use super::{Layout, Numbers};
-use crate::mlir::{Function, Index, Lanes, Pointer, Stored, transpose};
+use crate::mlir::{Cache, Function, Index, Lanes, Pointer, Stored, transpose};
 use tfc_compiler::graph::DType;
 
 /// A block to be packed: where its first element is, the distance of its stored rows, its lanes (at least one) and how many k.
@@ -72,7 +72,8 @@ pub fn pack_group<'f>(
         let square = |k: Index<'_>, there: Option<Index<'_>>| {
             // The rows of the next group, which lie elsewhere.
             if there.is_none() {
-                rows.iter().for_each(|row| row.at(leading * width + k).prefetch(width * numbers.step(), false));
+                rows.iter()
+                    .for_each(|row| row.at(leading * width + k).prefetch(width * numbers.step(), Cache::Second, false));
             }
             let steps = transpose(&rows.iter().map(|row| numbers.along(*row, k, there)).collect::<Vec<_>>());
             let first = k / numbers.step();
@@ -106,7 +107,7 @@ pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, d
             let panel = |panel: Index<'_>, lanes: Option<Index<'_>>| {
                 let first = panel * layout.lanes;
                 for row in 0..there {
-                    source.at((k + row + AHEAD) * leading + first).prefetch(layout.pitch, false);
+                    source.at((k + row + AHEAD) * leading + first).prefetch(layout.pitch, Cache::Second, false);
                 }
                 let rows: Vec<_> = rows.iter().map(|row| row.at(first)).collect();
                 copy_step(f, layout, &rows, to.at(panel * distance), lanes.map(|lanes| lanes - first));

@@ -104,6 +104,14 @@ impl<'f, A: Address> Value<'f, A> {
     }
 }
 
+/// Which of the processor's caches.
+#[derive(Clone, Copy)]
+pub enum Cache {
+    First,
+    /// For what is far away: the first waits for few lines at a time.
+    Second,
+}
+
 impl<'f> Pointer<'f> {
     /// Element `offset` of an array of pointers.
     pub fn load_pointer(self, offset: i64) -> Pointer<'f> {
@@ -137,10 +145,14 @@ impl<'f> Pointer<'f> {
         self.write_lanes(offset, value, lanes);
     }
 
-    /// Asks for the cache line of an element that will be read soon, or written. There need be none.
-    pub fn prefetch(self, offset: Index<'f>, write: bool) {
+    /// Asks for the cache line of an element that will be read soon, or written, to be in a cache by then. There need be none.
+    pub fn prefetch(self, offset: Index<'f>, into: Cache, write: bool) {
         let hint = |value| self.function.integer(self.function.ty::<I32>(), value);
-        let hints = [("rw", hint(write.into())), ("hint", hint(3)), ("cache", hint(1))];
+        let locality = match into {
+            Cache::First => 3,
+            Cache::Second => 2,
+        };
+        let hints = [("rw", hint(write.into())), ("hint", hint(locality)), ("cache", hint(1))];
         self.function.append("llvm.intr.prefetch", &[self.at(offset).raw], &[], &hints);
     }
 

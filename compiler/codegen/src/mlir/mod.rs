@@ -24,7 +24,7 @@ pub use context::MlirContext;
 pub use control::Carried;
 pub use function::{Function, Launch};
 pub use gpu::{GpuLaunch, Signature, WARP};
-pub use memory::Lanes;
+pub use memory::{Cache, Lanes};
 pub use module::Emission;
 pub use shuffle::transpose;
 pub use stored::Stored;

@@ -1,6 +1,6 @@
 //! The elements of a tensor in memory, whatever their type: registers of f32 on the way in and out.
 
-use super::memory::Lanes;
+use super::memory::{Cache, Lanes};
 use super::value::{Index, Pointer, Vector};
 use tfc_compiler::graph::DType;
 
@@ -40,11 +40,11 @@ impl<'f> Stored<'f> {
     }
 
     /// Asks for the elements of cache lines from here on, `count` elements.
-    pub fn prefetch(self, count: i64, write: bool) {
+    pub fn prefetch(self, count: i64, into: Cache, write: bool) {
         let line = LINE_BYTES / self.dtype.bytes() as i64;
         let function = self.pointer.function();
         (0..count).step_by(line as usize).for_each(|first| {
-            self.at(function.index(first)).pointer.prefetch(function.index(0), write);
+            self.at(function.index(first)).pointer.prefetch(function.index(0), into, write);
         });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::operand::{Arguments, Place};
 use crate::kernels::program::evaluate;
-use crate::mlir::{Function, Index, Lanes, Pointer, Vector};
+use crate::mlir::{Cache, Function, Index, Lanes, Pointer, Vector};
 use tfc_compiler::kernel::{Contraction, Register};
 
 /// Where a tile of C is, and how much of it: `rows` × `columns` at least 1, more than a tile being a tile.
@@ -64,7 +64,7 @@ pub fn prefetch<'f>(f: &'f Function<'f>, arguments: &Arguments<'f>, body: &Contr
         f.times(tile.rows.or_at_most(f.index(f.vectors().rows as i64)), |r| {
             let place = Place { outer: tile.outer, row: tile.row + r, column: tile.column, lanes: Lanes::All };
             let row = arguments.operand(operand).row(place).at(place.column);
-            row.prefetch(columns, write);
+            row.prefetch(columns, Cache::First, write);
         });
     }
 }

@@ -3,7 +3,7 @@
 use super::operand::{Arguments, Matrix, Place};
 use crate::gemm::{self, AHEAD, Layout, pack_columns, pack_group, pack_rows};
 use crate::kernels::program::evaluate;
-use crate::mlir::{Function, Index, Pointer, Stored, Vector};
+use crate::mlir::{Cache, Function, Index, Pointer, Stored, Vector};
 use tfc_compiler::kernel::{Program, Register};
 
 /// Columns that a prologue computes before they are transposed.
@@ -63,6 +63,9 @@ impl<'f> Side<'_, 'f> {
                 f.each(f.index(0), block.depth, STAGED, |k| {
                     let depth = (block.depth - k).or_at_most(f.index(STAGED));
                     f.times(lanes, |r| {
+                        // The same columns of the next group, which lies elsewhere.
+                        let later = self.row(block.outer, block.lane + first + width + r).at(block.k + k);
+                        later.prefetch(STAGED, Cache::Second, false);
                         f.strips(f.index(0), depth, |column, edge| {
                             let (row, column_of_matrix) = (block.lane + first + r, block.k + k + column);
                             let place = Place { outer: block.outer, row, column: column_of_matrix, lanes: edge };
@@ -89,7 +92,7 @@ impl<'f> Side<'_, 'f> {
                 let columns = (block.lanes - panel).or_at_most(f.index(layout.lanes));
                 for row in 0..layout.numbers.step() {
                     let later = self.row(block.outer, block.k + k + (row + AHEAD)).at(block.lane + panel);
-                    later.prefetch(layout.pitch, false);
+                    later.prefetch(layout.pitch, Cache::First, false);
                 }
                 let row = |row: Index<'f>, store: &dyn Fn(Index<'f>, Vector<'f>)| {
                     f.strips(f.index(0), columns, |column, lanes| {
