@@ -1,9 +1,9 @@
 //! The routes: requests go to the model's thread, answers come from there piece by piece.
 
 use super::protocol::{Asked, Piece, Usage};
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::body::{Bytes, HttpBody};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::sse::{self, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -34,6 +34,9 @@ pub enum Event {
     Failed(Failure),
 }
 
+/// Bytes of the largest request: thousands of long prompts.
+const LARGEST: usize = 64 << 20;
+
 #[derive(Clone)]
 struct Server {
     /// What the model is called.
@@ -48,8 +51,13 @@ struct Server {
 /// The machine does not let it.
 pub fn serve(listener: TcpListener, model: &str, jobs: Sender<Job>) -> std::io::Result<()> {
     let server = Server { model: model.into(), jobs, asked: Arc::default() };
-    let routes =
-        Router::new().route("/v1/models", get(models)).route("/v1/completions", post(completions)).with_state(server);
+    let routes = Router::new()
+        .route("/v1/models", get(models))
+        .route("/v1/completions", post(completions))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(not_so)
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .with_state(server);
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async { axum::serve(tokio::net::TcpListener::from_std(listener)?, routes).await })
@@ -60,19 +68,48 @@ async fn models(State(server): State<Server>) -> Json<Value> {
     Json(json!({ "object": "list", "data": [model] }))
 }
 
-async fn completions(State(server): State<Server>, body: Bytes) -> Response {
+async fn nowhere(uri: Uri) -> Response {
+    let message = format!("there is nothing at {}; this server has /v1/models and /v1/completions", uri.path());
+    answer(StatusCode::NOT_FOUND, &Failure::mistake(message))
+}
+
+async fn not_so(method: Method) -> Response {
+    let message = format!("{method} is not how to ask; GET /v1/models, or POST /v1/completions");
+    answer(StatusCode::METHOD_NOT_ALLOWED, &Failure::mistake(message))
+}
+
+async fn completions(State(server): State<Server>, request: Request) -> Response {
+    let body = match body(request).await {
+        Ok(body) => body,
+        Err((status, message)) => return answer(status, &Failure::mistake(message)),
+    };
     let asked = match Asked::parse(&body) {
         Ok(asked) => asked,
         Err(failure) => return refusal(&failure),
     };
     let is_stream = asked.stream == Some(true);
-    let (answer, mut events) = unbounded_channel();
-    if server.jobs.send(Job { asked, answer }).is_err() {
+    let (pieces, mut events) = unbounded_channel();
+    if server.jobs.send(Job { asked, answer: pieces }).is_err() {
         return refusal(&Failure::new(Kind::Machine, "the model is gone; start the server again"));
     }
     let number = server.asked.fetch_add(1, Ordering::Relaxed);
     let head = Head { id: format!("cmpl-{number}"), created: now(), model: server.model };
     if is_stream { stream(head, events).await } else { whole(&head, &mut events).await }
+}
+
+/// The body of a request; or the status and the message of a refusal, before it is sent where it is announced as too large.
+async fn body(request: Request) -> Result<Bytes, (StatusCode, String)> {
+    let too_large = || {
+        let message = format!("the request is larger than {} MiB; ask for fewer prompts at once", LARGEST >> 20);
+        (StatusCode::PAYLOAD_TOO_LARGE, message)
+    };
+    if request.body().size_hint().lower() > LARGEST as u64 {
+        return Err(too_large());
+    }
+    Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        status => (status, format!("the request did not arrive: {}", rejection.body_text())),
+    })
 }
 
 /// What every part of an answer says of itself.
@@ -138,6 +175,10 @@ fn refusal(failure: &Failure) -> Response {
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
+    answer(status, failure)
+}
+
+fn answer(status: StatusCode, failure: &Failure) -> Response {
     (status, Json(error(failure))).into_response()
 }
 

@@ -24,6 +24,7 @@ pub struct Asked {
     n: Option<usize>,
     best_of: Option<usize>,
     suffix: Option<String>,
+    logit_bias: Option<BTreeMap<String, f64>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -64,6 +65,7 @@ impl Asked {
         let undone = [
             ("best_of", asked.best_of.is_some_and(|best_of| best_of != asked.choices())),
             ("suffix", asked.suffix.is_some()),
+            ("logit_bias", asked.logit_bias.as_ref().is_some_and(|bias| !bias.is_empty())),
         ];
         if let Some((name, _)) = undone.iter().find(|(_, is_asked)| *is_asked) {
             return Err(Failure::mistake(format!("`{name}` is not supported; leave it out")));

@@ -197,6 +197,7 @@ fn what_cannot_be_answered_is_refused_and_the_server_goes_on() {
         (json!({ "prompt": [] }), "there is nothing to continue; give a prompt"),
         (json!({ "prompt": "x", "n": 0 }), "`n` is 0, but must be 1 to 128"),
         (json!({ "prompt": "x", "n": 2, "best_of": 3 }), "`best_of` is not supported; leave it out"),
+        (json!({ "prompt": "x", "logit_bias": { "50": 3 } }), "`logit_bias` is not supported; leave it out"),
         (json!({ "prompt": "x", "top_p": 1.5 }), "top-p is 1.5, but must be more than 0 and at most 1"),
         (json!({ "prompt": "x", "logprobs": 50 }), "`logprobs` lists at most 20 tokens"),
         (
@@ -218,7 +219,23 @@ fn what_cannot_be_answered_is_refused_and_the_server_goes_on() {
         assert!(status == 400 && message.contains(part), "{message}");
     }
     assert_eq!(server.call("POST /v1/completions", "{").0, 400);
-    assert_eq!(server.call("GET /v1/completions", "").0, 405);
+    for (head, status, message) in [
+        ("GET /v1/completions", 405, "GET is not how to ask; GET /v1/models, or POST /v1/completions"),
+        ("POST /v1/chat", 404, "there is nothing at /v1/chat; this server has /v1/models and /v1/completions"),
+    ] {
+        let (given, answer) = server.call(head, "");
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        assert_eq!((given, &answer["error"]["message"]), (status, &json!(message)));
+    }
+    // A request that is announced as too large is refused before it is sent.
+    let mut stream = TcpStream::connect(&server.address).expect("the server is there");
+    write!(stream, "POST /v1/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 99999999\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("UTF-8");
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("is larger than 64 MiB; ask for fewer"), "{answer}");
+    // What is larger than most servers' two megabytes is not.
+    assert_eq!(server.ask(&json!({ "prompt": vec!["x".repeat(25); 100_000] })).0, 400);
     let (status, models) = server.call("GET /v1/models", "");
     let models: Value = serde_json::from_str(&models).expect("JSON");
     assert_eq!((status, &models["data"][0]["id"]), (200, &json!("tiny")));
