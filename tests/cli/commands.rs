@@ -42,6 +42,13 @@ fn a_checkpoint_is_inspected_and_grown_by_hand() {
         serde_json::from_str(&workplace.succeed(&["inspect", "grown", "--format", "json"])).expect("JSON");
     let keys = grown["parameters"].as_array().expect("a list").iter().find(|p| p["name"] == "block.1.ffn.keys");
     assert_eq!(keys.expect("is there")["shape"], serde_json::json!([24, 16]));
+
+    let said = workplace.fail(1, &["grow", small, "--stage", "small", "-o", "again"]);
+    assert_eq!(said, "error: the checkpoint is in stage `small` already; name a later one: `large`\n");
+    let said = workplace.fail(1, &["grow", "run", "--stage", "small", "-o", "again"]);
+    let way_out = "it is the spec's last; add a stage to the spec, and name that with --spec";
+    let what = "the checkpoint is in stage `large`, which comes after `small`";
+    assert_eq!(said, format!("error: {what}; {way_out}\n"));
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! `tfc grow`: one stage's growth applied to a checkpoint, outside of a run.
 
 use super::{Grown, Measure, check, grow, grow_measured};
-use crate::Result;
 use crate::checkpoint::{self, RunFolder, StageState, State};
 use crate::device::Session;
-use crate::storage;
+use crate::{Failure, Result, storage};
 use std::path::{Path, PathBuf};
 use tfc_compiler::compiled::Compiled;
+use tfc_compiler::model::Model;
 
 /// Loads `checkpoint`, grows it into stage `index`, and writes it to `into`, a run that training can go on with at the first
 /// update of that stage. Without data to measure on, parameters are counted but nothing is measured and no expectation checked.
@@ -20,6 +20,7 @@ pub fn grow_by_hand(
 ) -> Result<(Grown, PathBuf)> {
     let stage = &compiled.model.experiment.stages[index];
     let mut state = State::read(&checkpoint.join("state.json"))?;
+    leads_on(&compiled.model, &state.stage.name, index)?;
     session.resize(&state.sizes(&compiled.model, 1)?)?;
     checkpoint::load(checkpoint, compiled, session, &state)?;
     let grown = match measure {
@@ -33,4 +34,25 @@ pub fn grow_by_hand(
     let tokenizer = if tokenizer.exists() { Some(storage::read_text(&tokenizer)?) } else { None };
     let path = into.save(compiled, session, &state, tokenizer.as_deref(), None)?;
     Ok((grown, path))
+}
+
+/// Growth leads from the stage of a checkpoint, if the spec has it, into a later one.
+fn leads_on(model: &Model, present: &str, index: usize) -> Result<()> {
+    let stages = &model.experiment.stages;
+    let Some(reached) = stages.iter().position(|stage| stage.name == present) else { return Ok(()) };
+    if reached < index {
+        return Ok(());
+    }
+    let what = if reached == index {
+        format!("the checkpoint is in stage `{present}` already")
+    } else {
+        format!("the checkpoint is in stage `{present}`, which comes after `{}`", stages[index].name)
+    };
+    let later: Vec<String> = stages[reached + 1..].iter().map(|stage| format!("`{}`", stage.name)).collect();
+    let way_out = if later.is_empty() {
+        "it is the spec's last; add a stage to the spec, and name that with --spec".to_string()
+    } else {
+        format!("name a later one: {}", later.join(", "))
+    };
+    Err(Failure::mistake(format!("{what}; {way_out}")))
 }
