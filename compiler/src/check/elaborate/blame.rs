@@ -6,7 +6,7 @@ use super::frame::Frame;
 use super::value::{Axis, Tensor, Value, Word, group_of};
 use crate::model::Amount;
 use crate::size::Size;
-use tfc_grammar::ast::Expr;
+use tfc_grammar::ast::{Expr, Name};
 use tfc_grammar::{Code, Diagnostic, Span, did_you_mean};
 
 impl<'a> Elaborator<'a> {
@@ -36,12 +36,12 @@ impl<'a> Elaborator<'a> {
         if self.stopped {
             return;
         }
-        let innermost = self.calls.last().filter(|_| span.file == self.names.std);
+        // A layer of the user's that the library calls is no part of the library.
+        let of_library = |name: &&Name| name.span.file == self.names.std;
+        let names = self.calls.iter().rev().map(|call| &self.names.layers[call.layer].ast.name);
+        let innermost = names.filter(|_| span.file == self.names.std).find(of_library);
         self.names.report.push(match innermost {
-            Some(call) => {
-                let name = &self.names.layers[call.layer].ast.name.text;
-                diagnostic.note(format!("it happens inside `{name}` of the standard library"))
-            }
+            Some(name) => diagnostic.note(format!("it happens inside `{}` of the standard library", name.text)),
             None => diagnostic,
         });
     }
