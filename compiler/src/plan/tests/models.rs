@@ -260,6 +260,20 @@ fn what_is_chosen_from_comes_from_memory_unless_it_is_cheap() {
     assert_eq!([false, true].map(reads), [1, 2]);
 }
 
+/// It walks along the row many times.
+#[test]
+fn a_search_is_not_counted_as_one_operation() {
+    let (mut b, _) = builder("named");
+    let (x, k) = (b.input("x", Type::f32(tokens(8))), b.input("k", Type::f32(tokens(1))));
+    let y = b.add(Op::KthLargest, &[x, k]);
+    b.output("y", y);
+    let graph = b.finish();
+    let (sizes, _) = call(&graph, 5);
+    let program = compile_entry(&graph, Precision::F32, &Disabled::default());
+    let flops: Vec<i64> = operations(&program, &program.plans[0], &sizes).iter().map(|o| o.flops).collect();
+    assert_eq!(flops, [2 * 5 * 8 * 17]);
+}
+
 #[test]
 fn a_language_model_and_its_gradients() {
     let graph = optimized(&language_model(true));
