@@ -146,10 +146,16 @@ pub fn disabled(arguments: &CompilerArguments) -> Result<Disabled> {
     Disabled::named(&arguments.disable).map_err(Failure::mistake)
 }
 
+/// More than any processor has; beyond thousands systems have no more memory for their stacks.
+const THREADS: usize = 1024;
+
 /// What `--threads` says.
 pub fn threads(argument: Option<usize>) -> Result<usize> {
     match argument {
         Some(0) => Err(Failure::mistake("no work gets done by 0 threads; use --threads 1 or more")),
+        Some(threads) if threads > THREADS => Err(Failure::mistake(format!(
+            "no processor has use for {threads} threads; use --threads {THREADS} or fewer"
+        ))),
         Some(threads) => Ok(threads),
         None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
     }

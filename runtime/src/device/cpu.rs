@@ -31,10 +31,10 @@ impl CpuSession {
     /// Opens a session on loaded code.
     ///
     /// # Errors
-    /// The code is not for this machine, or there is too little memory.
+    /// The code is not for this machine, or there is too little memory, or no thread to be had.
     pub fn new(compiled: Arc<Compiled>, code: &Code, backend: &dyn Backend, threads: usize) -> Result<CpuSession> {
         let loaded = backend.load(code).map_err(|e| Failure::new(crate::Kind::Machine, e.to_string()))?;
-        let pool = Pool::new(threads);
+        let pool = Pool::new(threads)?;
         let scratch_bytes = code.functions.iter().map(|f| f.scratch_bytes).max().unwrap_or(0);
         let pages = Pages::of(&compiled);
         let scratch = (0..pool.threads()).map(|_| HostMemory::new(scratch_bytes, pages)).collect::<Result<_>>()?;

@@ -6,6 +6,7 @@
 //! A job has as many parts as there are threads, each thread begins with its own, and the caller then does those that nobody has begun:
 //! where other programs hold the processors, a worker that is not woken in time costs its share of the work, not a time slice.
 
+use crate::{Failure, Kind, Result};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::thread::JoinHandle;
@@ -45,7 +46,10 @@ const SPINS: u32 = 20_000;
 
 impl Pool {
     /// `threads` in all, the caller's own among them; at least one.
-    pub fn new(threads: usize) -> Pool {
+    ///
+    /// # Errors
+    /// The system does not let this process have so many.
+    pub fn new(threads: usize) -> Result<Pool> {
         let threads = threads.max(1);
         let shared = Arc::new(Shared {
             job: RwLock::new(None),
@@ -57,12 +61,18 @@ impl Pool {
             wake: Condvar::new(),
             threads,
         });
-        let worker = |thread| {
-            let shared = Arc::clone(&shared);
-            std::thread::spawn(move || shared.serve(thread))
-        };
-        let workers = (1..threads).map(worker).collect();
-        Pool { shared, workers }
+        let mut pool = Pool { shared, workers: Vec::new() };
+        for thread in 1..threads {
+            let shared = Arc::clone(&pool.shared);
+            let worker = std::thread::Builder::new().spawn(move || shared.serve(thread)).map_err(|error| {
+                Failure::new(
+                    Kind::Machine,
+                    format!("cannot start {threads} threads: {error}; use fewer, with --threads"),
+                )
+            })?;
+            pool.workers.push(worker);
+        }
+        Ok(pool)
     }
 
     pub fn threads(&self) -> usize {
@@ -190,7 +200,7 @@ mod tests {
     #[test]
     fn every_item_is_done_once_whatever_the_number_of_threads() {
         for threads in [1, 2, 3, 7] {
-            let pool = Pool::new(threads);
+            let pool = Pool::new(threads).expect("there are threads");
             for extent in [0, 1, 2, 5, 100] {
                 let count = Arc::new(Count((0..extent).map(|_| AtomicI64::new(0)).collect()));
                 for _ in 0..100 {
