@@ -166,29 +166,30 @@ impl Delta {
         let path = &parameter.path;
         let shape = shape_at(&parameter.shape, sizes);
         let layout = layout(parameter, &shape);
-        let mut values = vec![0.0; shape.iter().product()];
-        let mut known = 0;
-        if base.names().binary_search(path).is_ok() {
-            let rows = Rows::of(base, parameter)?;
-            if rows.is_like(&layout) {
-                known = rows.layout.rows.min(layout.rows);
-                for row in 0..known {
-                    layout.pieces(row).zip(rows.layout.pieces(row)).for_each(|(to, from)| {
-                        values[to].copy_from_slice(&rows.values[from]);
-                    });
-                }
-            }
-        }
-        let broken =
-            || Failure::broken(&self.path, format_args!("does not fit its own spec at `{path}`; copy it again"));
+        let old = if base.names().binary_search(path).is_ok() { Some(Rows::of(base, parameter)?) } else { None };
+        let old = old.filter(|old| old.is_like(&layout));
+        let known = old.as_ref().map_or(0, |old| old.layout.rows.min(layout.rows));
         let (rows, numbers) = match self.file.names().binary_search(path) {
             Ok(_) => (self.file.values::<i32>(&places(path))?, self.file.values::<f32>(path)?),
             Err(_) => (Cow::default(), Cow::default()),
         };
         let inside = rows.iter().all(|row| usize::try_from(*row).is_ok_and(|row| row < layout.rows));
+        let in_order = rows.windows(2).all(|two| two[0] < two[1]);
         let new = rows.iter().filter(|row| **row as usize >= known).count();
-        if !inside || new != layout.rows - known || numbers.len() != rows.len() * layout.width() {
-            return Err(broken());
+        if !inside || !in_order || new != layout.rows - known || numbers.len() != rows.len() * layout.width() {
+            return Err(Failure::broken(
+                &self.path,
+                format_args!("does not fit its own spec at `{path}`; copy it again"),
+            ));
+        }
+        // Every row is in the base or the file: only now is a size worth believing.
+        let mut values = vec![0.0; shape.iter().product()];
+        if let Some(old) = &old {
+            for row in 0..known {
+                layout.pieces(row).zip(old.layout.pieces(row)).for_each(|(to, from)| {
+                    values[to].copy_from_slice(&old.values[from]);
+                });
+            }
         }
         for (row, numbers) in rows.iter().zip(numbers.chunks(layout.width().max(1))) {
             let pieces = layout.pieces(*row as usize).zip(numbers.chunks(layout.inner.max(1)));

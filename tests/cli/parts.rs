@@ -39,6 +39,20 @@ fn a_delta_is_small_and_goes_onto_its_base_alone() {
     let message = workplace.fail(1, &["import", no_delta, "--delta", base, "-o", "wrong"]);
     assert!(message.contains("is no delta: it has no note `spec`"), "{message}");
     assert!(workplace.fail(2, &["export", "run", "-o", "nothing"]).contains("--delta"));
+
+    // More tokens than the two files have rows: no size that a file claims is believed before.
+    let file = workplace.read("tuned.safetensors");
+    let (length, rest) = file.split_at(8);
+    let (header, tensors) = rest.split_at(u64::from_le_bytes(length.try_into().expect("8 bytes")) as usize);
+    let claimed =
+        String::from_utf8_lossy(header).replace(r#"\"block.0.qkv\": 9"#, r#"\"block.0.qkv\": 90000000000000000"#);
+    assert_eq!(claimed.len(), header.len() + 16);
+    workplace.write(
+        "claims.safetensors",
+        &[&(claimed.len() as u64).to_le_bytes()[..], claimed.as_bytes(), tensors].concat(),
+    );
+    let message = workplace.fail(1, &["import", "claims.safetensors", "--delta", base, "-o", "claimed"]);
+    assert!(message.contains("does not fit its own spec at `block.0.attend."), "{message}");
 }
 
 /// Nested dropout: the cut model is what the whole one computes with the last tokens masked.
