@@ -40,7 +40,7 @@ fn of_checkpoint(command: &Inspect, console: &Console) -> Result<(String, Value)
     let state_json: Value = serde_json::from_str(&read_text(&state_path)?).unwrap_or(Value::Null);
     let json = json!({ "parameters": parameters_json(&model, &sizes), "state": state_json });
     let mut text = parameters_text(&model, &sizes) + &groups_text(&model, &sizes);
-    let stage = &model.experiment.stages[state.stage.index];
+    let stage = state.stage_of(&model)?;
     // Writing to a string cannot fail.
     let _ =
         writeln!(text, "\nstep {} of the run, in stage {} `{}`", state.done.steps, state.stage.index + 1, stage.name);

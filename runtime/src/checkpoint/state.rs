@@ -4,13 +4,13 @@ use crate::grow::scales;
 use crate::rows::{self, Lineage};
 use crate::schedule::Curve;
 use crate::sizes::{sizes_at, tokens_by_path};
-use crate::{Failure, Result, storage};
+use crate::{Failure, Kind, Result, storage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use tfc_compiler::budget::Decision;
-use tfc_compiler::model::Model;
+use tfc_compiler::model::{Model, Stage};
 use tfc_compiler::size::SizeValues;
 
 /// What [`State::version`] is now.
@@ -212,6 +212,17 @@ impl State {
 
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("names and finite numbers are JSON") + "\n"
+    }
+
+    /// The stage that it is in, of the model that it was written by.
+    ///
+    /// # Errors
+    /// The model has no such stage: one of the two has been changed.
+    pub fn stage_of<'m>(&self, model: &'m Model) -> Result<&'m Stage> {
+        model.experiment.stages.get(self.stage.index).ok_or_else(|| {
+            let what = format!("the checkpoint is in stage `{}`, which its spec does not have", self.stage.name);
+            Failure::new(Kind::Broken, format!("{what}; one of the two was changed, copy it again"))
+        })
     }
 
     /// The most sequences that go through the model at once.

@@ -85,6 +85,7 @@ pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Res
     };
     let broken = |failure: Failure| without_it(failure, setup.folder);
     let model = &setup.compiled.model;
+    state.stage_of(before).map_err(broken)?;
     let taken = compare(before, model, state.stage.index).take(accept)?;
     let step = state.done.steps;
     state.changes.extend(taken.into_iter().map(|change| Change { step, change }));

@@ -73,6 +73,10 @@ fn states_of_another_model() {
     state.tokens.clear();
     let message = "the checkpoint was written by model `fake`, which has no parameter tokens `layer.tokens`";
     assert_eq!(state.sizes(&compiled.model, 1).unwrap_err().message, message);
+    state.stage = StageState::new(usize::MAX, "large");
+    let message =
+        "the checkpoint is in stage `large`, which its spec does not have; one of the two was changed, copy it again";
+    assert_eq!(state.stage_of(&compiled.model).unwrap_err().message, message);
 
     let folder = tempfile::tempdir().unwrap();
     let run = run_with(folder.path(), &[40]);
