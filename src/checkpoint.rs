@@ -52,6 +52,7 @@ impl Opened {
         let compiled = Arc::new(session::compile(model, &entries, device.device, disabled));
         let mut session = session::open(&compiled, device)?;
         let state = State::read(&path.join("state.json"))?;
+        state.stage_of(&compiled.model)?;
         session.resize(&state.sizes(&compiled.model, 1)?)?;
         session.set_precision(compiled.model.stage_precision(state.stage.index));
         checkpoint::load_for_use(&path, &compiled, session.as_mut(), &state)?;
@@ -61,11 +62,18 @@ impl Opened {
 
     pub fn tokenizer(&self) -> Result<Tokenizer> {
         let path = self.path.join("tokenizer.json");
-        Tokenizer::open(&path).map_err(|failure| match failure.kind {
+        let tokenizer = Tokenizer::open(&path).map_err(|failure| match failure.kind {
             Kind::Missing => {
                 Failure::broken(&self.path, "has no `tokenizer.json`; copy the one it was trained with there")
             }
             _ => failure,
-        })
+        })?;
+        match self.compiled.model.vocabulary(self.session.sizes()) {
+            Some(known) if i64::from(tokenizer.vocab()) > known.size => {
+                let what = format!("has {} entries, the model knows only {}", tokenizer.vocab(), known.size);
+                Err(Failure::broken(&path, format!("{what}; copy the one it was trained with there")))
+            }
+            _ => Ok(tokenizer),
+        }
     }
 }

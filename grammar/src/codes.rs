@@ -309,7 +309,7 @@ codes! {
 
     // Data.
     VocabularyTooSmall = "E0701", "tokenizer larger than the vocabulary",
-        "The tokenizer makes ids that the model's embedding has no row for.",
+        "The tokenizer makes ids that the model's embedding has no row for, or its logits no column.",
         Some("model tiny {\n  forward(ids: token_ids[8]) {\n    e = embed(ids, 16, 4)\n  }\n}\ndata {\n  train = \"books\"  tokenizer = bytes\n}\n");
 
     // Warnings.

@@ -55,8 +55,8 @@ fn tokenizer(command: &Import, model: &Model, stage: &Stage, console: &Console) 
     };
     let sizes = model.stage_sizes(0);
     match model.vocabulary(&sizes) {
-        Some((vocabulary, _)) if i64::from(tokenizer.vocab()) > vocabulary => {
-            let what = format!("the tokenizer has {} entries, the model only {vocabulary}", tokenizer.vocab());
+        Some(vocabulary) if i64::from(tokenizer.vocab()) > vocabulary.size => {
+            let what = format!("the tokenizer has {} entries, the model only {}", tokenizer.vocab(), vocabulary.size);
             Err(Failure::mistake(format!("{what}; name the one it was trained with")))
         }
         _ => Ok(Some(tokenizer)),

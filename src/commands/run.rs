@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tfc_compiler::compile::compile_without;
 use tfc_compiler::compiled::{Compiled, Entry};
-use tfc_compiler::model::{InputKind, Model};
+use tfc_compiler::model::{InputKind, Model, ModelInput};
 use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 use tfc_grammar::did_you_mean::did_you_mean;
@@ -102,9 +102,9 @@ fn sizes(compiled: &Compiled, stage: usize, inputs: &[Named]) -> Result<SizeValu
                     format!("`{name}` must have 1 to {context} positions (`context`){extra}; it has {sequence}");
                 return Err(Failure::mistake(message));
             }
-            check_ids(name, tensor, model, &sizes)?;
             sizes.set(Symbol::SEQUENCE, sequence);
         }
+        check_ids(input, tensor, model, &sizes)?;
     }
     Ok(sizes)
 }
@@ -134,13 +134,20 @@ fn place(compiled: &Compiled, sizes: &SizeValues, inputs: &mut Vec<Named>) -> Re
     }
 }
 
-/// Ids that no embedding has would read past its table.
-fn check_ids(name: &str, tensor: &HostTensor, model: &Model, sizes: &SizeValues) -> Result<()> {
+/// Ids that no embedding has would read past its table, and labels without a column of the logits have no loss.
+fn check_ids(input: &ModelInput, tensor: &HostTensor, model: &Model, sizes: &SizeValues) -> Result<()> {
     let HostTensor::I32 { data, .. } = tensor else { return Ok(()) };
-    let Some((vocabulary, _)) = model.vocabulary(sizes) else { return Ok(()) };
-    match data.iter().find(|id| i64::from(**id) < 0 || i64::from(**id) >= vocabulary) {
+    let (what, known) = match input.kind {
+        InputKind::TokenIds { .. } => ("id", model.vocabulary(sizes).map(|vocabulary| vocabulary.size)),
+        InputKind::Class { classes } => ("label", Some(classes)),
+        InputKind::Image { .. } | InputKind::Tensor { .. } => return Ok(()),
+    };
+    let Some(known) = known else { return Ok(()) };
+    match data.iter().find(|id| !(0..known).contains(&i64::from(**id))) {
         None => Ok(()),
-        Some(id) => Err(Failure::mistake(format!("`{name}` holds the id {id}; ids are 0 to {}", vocabulary - 1))),
+        Some(id) => {
+            Err(Failure::mistake(format!("`{}` holds the {what} {id}; {what}s are 0 to {}", input.name, known - 1)))
+        }
     }
 }
 

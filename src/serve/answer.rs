@@ -39,7 +39,7 @@ impl Answerer {
             Some(data) => end_of_document(data, &tokenizer)?,
             None => None,
         };
-        let vocabulary = model.vocabulary(opened.session.sizes()).map_or(0, |(rows, _)| rows as usize);
+        let vocabulary = model.vocabulary(opened.session.sizes()).map_or(0, |vocabulary| vocabulary.size as usize);
         let context = model.context.map_or(0, |context| context as usize);
         Ok(Answerer { opened, tokenizer, end, vocabulary, context })
     }

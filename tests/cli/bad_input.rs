@@ -54,6 +54,8 @@ fn a_run_that_could_not_start_is_no_run() {
     workplace.write("later", &b"now there is something to learn. ".repeat(40));
     workplace.succeed(&["train", "tiny.tfm", "--out", "run", "--steps", "2"]);
     workplace.fail(1, &["train", "tiny.tfm", "--out", "run", "--steps", "2"]);
+    let said = workplace.fail(1, &["eval", "run", "--threads", "99999"]);
+    assert_eq!(said, "error: no processor has use for 99999 threads; use --threads 1024 or fewer\n");
 }
 
 /// Whoever read along is gone after the first line.
@@ -80,6 +82,15 @@ fn checkpoints_that_are_broken_or_another_models() {
     let said = workplace.fail(1, &["eval", "run"]);
     assert!(said.contains("model.safetensors"), "{said}");
     workplace.write("run/checkpoints/step-5/model.safetensors", &model);
+
+    // A tokenizer whose ids would be looked up beyond the embedding.
+    workplace.succeed(&["data", "text", "--tokenizer", "bpe:300", "-o", "larger"]);
+    let own = workplace.read("run/checkpoints/step-5/tokenizer.json");
+    workplace.write("run/checkpoints/step-5/tokenizer.json", &workplace.read("larger/tokenizer.json"));
+    let said = workplace.fail(1, &["generate", "run", "--prompt", "quick brown fox"]);
+    let what = "has 300 entries, the model knows only 256; copy the one it was trained with there";
+    assert!(said.contains(what), "{said}");
+    workplace.write("run/checkpoints/step-5/tokenizer.json", &own);
 
     workplace.write("other.tfm", SPEC.replace("let width = 16", "let width = 8").as_bytes());
     let said = workplace.fail(1, &["train", "other.tfm", "--out", "run", "--resume"]);
@@ -136,4 +147,28 @@ fn inputs_of_run_that_do_not_fit() {
     assert_eq!(said, "error: `grad` is an entry of its own; ask for the others without it\n");
     let said = workplace.fail(1, &[&common[..], &["--entry", "logits", "--inputs", weights]].concat());
     assert!(said.contains("`ids`") && said.contains("missing"), "{said}");
+}
+
+/// Labels that the logits have no column for: a table of positions taken for that of the ids, and a class that is none.
+#[test]
+fn labels_without_logits() {
+    let workplace = Workplace::with_spec(&SPEC.replace("tied = e)", "16)"));
+    let said = workplace.fail(1, &["train", "tiny.tfm", "--out", "run"]);
+    assert!(said.starts_with("error[E0701]: the tokenizer makes 256 ids and the logits have 16 columns\n"), "{said}");
+    workplace.write(
+        "classes.tfm",
+        b"model classes {\n  forward(x: [2], label: class[3]) {\n    logits = linear(x, 3)\n  }\n  loss = cross_entropy(logits, label)\n}\n",
+    );
+    let numbers = |numbers: &[f32]| numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>();
+    let header = r#"{"logits.weight":{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]},"x":{"dtype":"F32","shape":[1,2],"data_offsets":[24,32]},"label":{"dtype":"I32","shape":[1],"data_offsets":[32,36]}}"#;
+    let file = |label: i32| {
+        let length = (header.len() as u64).to_le_bytes();
+        [&length[..], header.as_bytes(), &numbers(&[0.0; 8]), &label.to_le_bytes()].concat()
+    };
+    for label in [-1, 3] {
+        workplace.write("x.safetensors", &file(label));
+        let arguments = ["--weights", "x.safetensors", "--inputs", "x.safetensors", "-o", "out.safetensors"];
+        let said = workplace.fail(1, &[&["run", "classes.tfm", "--entry", "loss"], &arguments[..]].concat());
+        assert_eq!(said, format!("error: `label` holds the label {label}; labels are 0 to 2\n"));
+    }
 }

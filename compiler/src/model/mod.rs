@@ -26,6 +26,7 @@ pub use recipe::{
     TokenizerSource, TrainRecipe, Until, Validation,
 };
 pub use state::StageScales;
+pub use vocabulary::Vocabulary;
 
 use crate::precision::Precision;
 use crate::size::{Size, Symbol, Symbols};

@@ -2,9 +2,9 @@
 
 use super::{begin, positions};
 use crate::device::Session;
-use crate::generate::{Sampling, decode, token_input};
+use crate::generate::{Decoder, Sampling};
 use crate::random::{Purpose, Stream};
-use crate::{Failure, Result, call};
+use crate::{Failure, Result};
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::size::Symbol;
 
@@ -13,7 +13,7 @@ const PROMPT: u64 = 128;
 const TOKENS: u64 = 64;
 
 pub struct Decoding<'a> {
-    compiled: &'a Compiled,
+    decoder: Decoder<'a>,
     prompt: Vec<u32>,
     tokens: u64,
     /// The likeliest token after what has been seen.
@@ -50,10 +50,10 @@ impl<'a> Decoding<'a> {
         let capacity = (prompt + tokens) as i64;
         let sizes = session.sizes().clone().with(Symbol::SEQUENCE, prompt as i64).with(Symbol::CAPACITY, capacity);
         session.resize(&sizes)?;
-        let vocabulary = model.vocabulary(&sizes).map_or(1, |(vocabulary, _)| vocabulary.max(1) as u64);
+        let vocabulary = model.vocabulary(&sizes).map_or(1, |vocabulary| vocabulary.size.max(1) as u64);
         let stream = Stream::new(0, Purpose::DataOrder, "prompt", 0);
         let prompt = (0..prompt).map(|i| stream.below(i, vocabulary) as u32).collect();
-        Ok(Decoding { compiled, prompt, tokens, next: 0 })
+        Ok(Decoding { decoder: Decoder::new(compiled, &sizes)?, prompt, tokens, next: 0 })
     }
 
     /// How many positions a token finds in the cache, on average.
@@ -62,9 +62,7 @@ impl<'a> Decoding<'a> {
     }
 
     fn see(&mut self, session: &mut dyn Session, tokens: &[u32], position: u64) -> Result<()> {
-        let graph = call::graph(self.compiled, "decode")?;
-        let (ids, _) = token_input(&self.compiled.model)?;
-        let logits = decode(graph, session, ids, &[tokens], position)?;
+        let logits = self.decoder.logits(session, &[tokens], position)?;
         self.next = Sampling::GREEDY.pick(&logits[0], &[])?;
         Ok(())
     }

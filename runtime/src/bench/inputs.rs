@@ -19,7 +19,7 @@ impl RandomInputs {
     pub fn new(model: &Model, sizes: &SizeValues) -> RandomInputs {
         RandomInputs {
             inputs: model.inputs.clone(),
-            vocabulary: model.vocabulary(sizes).map_or(1, |(vocabulary, _)| vocabulary.max(1) as u64),
+            vocabulary: model.vocabulary(sizes).map_or(1, |vocabulary| vocabulary.size.max(1) as u64),
             positions: model.context.map_or(1, |context| context as u64),
         }
     }

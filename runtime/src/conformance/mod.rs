@@ -4,7 +4,7 @@
 use crate::bench::{RandomInputs, begin};
 use crate::checkpoint::{StageState, State};
 use crate::device::{HostTensor, ReferenceSession, Session};
-use crate::generate::decode;
+use crate::generate::Decoder;
 use crate::train::{Batches, Course, StageData, Update};
 use crate::{Result, call, grow};
 use std::sync::Arc;
@@ -156,11 +156,11 @@ fn decoded(compiled: &Compiled, session: &mut dyn Session) -> Result<Vec<f64>> {
     let capacity = (PROMPT + TOKENS) as i64;
     let sizes = session.sizes().clone().with(Symbol::BATCH, 1).with(Symbol::SEQUENCE, PROMPT as i64);
     session.resize(&sizes.with(Symbol::CAPACITY, capacity))?;
-    let graph = call::graph(compiled, "decode")?;
+    let decoder = Decoder::new(compiled, session.sizes())?;
     let tokens: Vec<u32> = (0..PROMPT + TOKENS).map(|i| (7 * i as u32 + 3) % 61).collect();
-    let mut logits = decode(graph, session, "ids", &[&tokens[..PROMPT]], 0)?.concat();
+    let mut logits = decoder.logits(session, &[&tokens[..PROMPT]], 0)?.concat();
     for (i, token) in tokens.iter().enumerate().skip(PROMPT) {
-        logits.extend(decode(graph, session, "ids", &[&[*token]], i as u64)?.concat());
+        logits.extend(decoder.logits(session, &[&[*token]], i as u64)?.concat());
     }
     Ok(logits)
 }

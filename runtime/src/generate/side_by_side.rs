@@ -1,8 +1,8 @@
 //! Several texts at once, all at the same position: while one is still in its prompt, the next token is given; after it, drawn.
 
-use super::{Request, Stop, decode, token_input};
+use super::{Decoder, Request, Stop};
 use crate::device::Session;
-use crate::{Failure, Result, call};
+use crate::{Failure, Result};
 use std::ops::ControlFlow;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::size::Symbol;
@@ -29,8 +29,8 @@ pub fn generate_side_by_side(
     requests: &[Request<&[u32]>],
     each: &mut Taker<'_>,
 ) -> Result<Vec<Stop>> {
-    let graph = call::graph(compiled, "decode")?;
-    let (ids, context) = token_input(&compiled.model)?;
+    let decoder = Decoder::new(compiled, session.sizes())?;
+    let context = decoder.context;
     for request in requests {
         check(request, context)?;
     }
@@ -55,7 +55,7 @@ pub fn generate_side_by_side(
         }
         let next = rows.iter().map(|row| row.window.len()).min().unwrap_or(0);
         let fed: Vec<&[u32]> = rows.iter().map(|row| &row.window[known..next]).collect();
-        let logits = decode(graph, session, ids, &fed, known as u64)?;
+        let logits = decoder.logits(session, &fed, known as u64)?;
         known = next;
         for (i, (row, logits)) in rows.iter_mut().zip(&logits).enumerate() {
             if row.window.len() == known {

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::data::Tokenizer;
-use crate::device::SessionMemory;
+use crate::device::{HostTensor, Named, SessionMemory};
 use crate::fake;
 use crate::random::{Purpose, Stream};
-use tfc_compiler::graph::{Builder, Type};
-use tfc_compiler::model::ModelInput;
+use tfc_compiler::graph::{Builder, DType, Type};
+use tfc_compiler::model::{Application, ModelInput, Primitive, ValueId, ValueType};
 use tfc_compiler::precision::Precision;
-use tfc_compiler::size::{Size, SizeValues};
+use tfc_compiler::size::{Size, SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 
 const CONTEXT: i64 = 12;
@@ -214,4 +214,33 @@ fn text_comes_in_pieces_and_ends_with_the_document() {
     // A new document begins after the end of another.
     let (_, _, cache) = continued("");
     assert_eq!((cache.calls[0], cache.tokens[0]), ((1, 0), 0));
+}
+
+/// There are logits of ids that the embedding has no row for: none of these is drawn, for it could not be given back to the model.
+#[test]
+fn only_what_the_model_can_be_given_is_drawn() {
+    let mut compiled = compiled(false);
+    let value = |primitive, operands: &[u32], dtype, shape: &[i64]| Application {
+        primitive,
+        operands: operands.iter().map(|i| ValueId(*i)).collect(),
+        ty: ValueType { dtype, shape: shape.iter().map(|n| (*n).into()).collect() },
+        span: fake::span(),
+        path: String::new(),
+    };
+    compiled.model.program.values = vec![
+        value(Primitive::Input(0), &[], DType::I32, &[1, 1]),
+        value(Primitive::Parameter(0), &[], DType::F32, &[90, 4]),
+        value(Primitive::Embed, &[0, 1], DType::F32, &[1, 1, 4]),
+    ];
+    let mut session = Cache::new(&compiled);
+    let sampling = Sampling { temperature: 10.0, ..Sampling::GREEDY };
+    let request = Request { prompt: &[65][..], tokens: 200, sampling, end: None };
+    let mut drawn = Vec::new();
+    let mut each = |token| {
+        drawn.push(token);
+        Ok(())
+    };
+    generate(&compiled, &mut session, request, &mut each).unwrap();
+    assert!(drawn.len() == 200 && drawn.iter().all(|token| *token < 90), "{drawn:?}");
+    assert!((0..90).filter(|token| drawn.contains(token)).count() > 60, "{drawn:?}");
 }

@@ -1,4 +1,4 @@
-//! Every id that the tokenizer makes needs a row in the model's embedding.
+//! Every id that the tokenizer makes needs a row in the model's embedding and, as a label, a column of its logits.
 
 use super::Recipe;
 use super::block::Layers;
@@ -18,15 +18,15 @@ impl Recipe<'_> {
                 Err(_) => return,
             },
         };
-        let embedded = self.model.and_then(|model| model.vocabulary(&model.token_sizes(tokens)));
-        let Some((rows, table)) = embedded else { return };
-        if u64::try_from(rows).is_ok_and(|rows| made <= rows) {
+        let known = self.model.and_then(|model| model.vocabulary(&model.token_sizes(tokens)));
+        let Some(known) = known else { return };
+        if u64::try_from(known.size).is_ok_and(|size| made <= size) {
             return;
         }
         let field = layers.field(FieldName::Tokenizer).map(|(field, _)| field.value.span);
         let place = field.unwrap_or(data.span);
-        let message = format!("the tokenizer makes {made} ids and the embedding has {rows} rows");
+        let message = format!("the tokenizer makes {made} ids and {} {} {}", known.owner, known.size, known.unit);
         let diagnostic = Diagnostic::new(Code::VocabularyTooSmall, message).at(place, format!("{made} ids"));
-        self.report.push(diagnostic.see(table, format!("{rows} rows")));
+        self.report.push(diagnostic.see(known.span, format!("{} {}", known.size, known.unit)));
     }
 }

@@ -32,6 +32,35 @@ fn names() {
     insta::assert_snapshot!(answers);
 }
 
+/// Each class of an input needs a column of the logits, and a row where it is looked up.
+#[test]
+fn classes() {
+    let with = |lines: &str, loss: &str| {
+        answered(&format!(
+            "model tiny {{\n  let width = 5\n  forward(x: [16], label: class[10]) {{\n    {lines}\n  }}\n  {loss}\n}}\n"
+        ))
+    };
+    let logits =
+        with("logits = linear(x, width)", "loss = cross_entropy(logits, label)\n  hits = accuracy(logits, label)");
+    assert_eq!(
+        logits.matches("error[E0302]: `label` has 10 classes, and there are 5 columns\n").count(),
+        2,
+        "{logits}"
+    );
+    let table = with("e = embed(label, width, 16)", "size = mean(e)");
+    assert!(table.contains("error[E0302]: `label` has 10 classes, and there are 5 rows\n"), "{table}");
+    let wider = with("logits = linear(x, 12)", "loss = cross_entropy(logits, label)");
+    assert!(!wider.contains("error"), "{wider}");
+}
+
+/// A layer of the user's that the library calls is no part of the library.
+#[test]
+fn layers_that_the_library_calls() {
+    let layer = "layer chosen(a: [.., 8], k) { top_k(a, k) }";
+    let said = answers(&[(layer, "y = pattention(x, 4, mask = chosen(2))")]);
+    assert!(said.contains("it happens inside `pattention` of the standard library\n"), "{said}");
+}
+
 #[test]
 fn shapes() {
     let answers = answers(&[

@@ -72,6 +72,9 @@ impl<'a> Elaborator<'a> {
             self.wrong_shapes(Code::WrongRank, "a table has two axes", &[&table], &[], args.span);
             return None;
         }
+        if !self.has_classes(&ids, &table, &table.axes[0], "rows", args.span) {
+            return None;
+        }
         let axes = [ids.axes.as_slice(), &table.axes[1..]].concat();
         Some(self.emit(Primitive::Embed, &[&ids, &table], DType::F32, axes, args.span))
     }

@@ -2,11 +2,10 @@
 
 use super::Arguments;
 use crate::check::elaborate::Elaborator;
-use crate::check::elaborate::value::Tensor;
-use crate::check::elaborate::value::sizes;
+use crate::check::elaborate::value::{Axis, Tensor, sizes};
 use crate::graph::DType;
 use crate::model::{InputKind, ModelInput, Primitive};
-use tfc_grammar::Code;
+use tfc_grammar::{Code, Span};
 
 impl<'a> Elaborator<'a> {
     pub fn cross_entropy(&mut self, args: &Arguments<'a>) -> Option<Tensor> {
@@ -31,7 +30,19 @@ impl<'a> Elaborator<'a> {
             );
             return None;
         }
-        Some(self.emit(primitive, &[&logits, &labels], DType::F32, Vec::new(), args.span))
+        let classes =
+            logits.axes.last().is_none_or(|axis| self.has_classes(&labels, &logits, axis, "columns", args.span));
+        classes.then(|| self.emit(primitive, &[&logits, &labels], DType::F32, Vec::new(), args.span))
+    }
+
+    /// Whether an axis of a tensor has a place for each class, where these labels are an input of classes.
+    pub fn has_classes(&self, labels: &Tensor, tensor: &Tensor, axis: &Axis, places: &str, span: Span) -> bool {
+        let Primitive::Input(input) = self.values[labels.id.0 as usize].primitive else { return true };
+        let ModelInput { name, kind: InputKind::Class { classes }, .. } = &self.inputs[input] else { return true };
+        let Some(number) = axis.size.as_constant().filter(|number| number < classes) else { return true };
+        let message = format!("`{name}` has {classes} classes, and there are {number} {places}");
+        self.wrong_shapes(Code::ShapeMismatch, &message, &[tensor], &[axis], span);
+        false
     }
 
     /// The same sequence one place later.

@@ -1,0 +1,55 @@
+//! Calls of the entry that decodes: the logits after some tokens.
+
+use super::token_input;
+use crate::device::{HostTensor, Named, Session};
+use crate::{Failure, Kind, Result, call};
+use tfc_compiler::compiled::Compiled;
+use tfc_compiler::graph::Graph;
+use tfc_compiler::size::{SizeValues, Symbol};
+
+pub(crate) struct Decoder<'a> {
+    graph: &'a Graph,
+    /// The input that takes token ids.
+    ids: &'a str,
+    /// The most tokens that it takes.
+    pub context: u64,
+    /// Ids below it can be given; there may be logits of more.
+    vocabulary: usize,
+}
+
+impl<'a> Decoder<'a> {
+    /// # Errors
+    /// The model was compiled without the entry, or takes no tokens.
+    pub fn new(compiled: &'a Compiled, sizes: &SizeValues) -> Result<Decoder<'a>> {
+        let graph = call::graph(compiled, "decode")?;
+        let (ids, context) = token_input(&compiled.model)?;
+        let vocabulary = compiled.model.vocabulary(sizes).map_or(usize::MAX, |vocabulary| vocabulary.size as usize);
+        Ok(Decoder { graph, ids, context, vocabulary })
+    }
+
+    /// For each row the logits after its tokens; −∞ for what could not follow, because there would be no going on after it. All rows are of one length
+    /// and stand from `position` on.
+    pub fn logits(&self, session: &mut dyn Session, rows: &[&[u32]], position: u64) -> Result<Vec<Vec<f64>>> {
+        let (batch, length) = (rows.len(), rows[0].len());
+        let whole = |name: &str, shape: Vec<usize>, data: Vec<i32>| (name.to_string(), HostTensor::I32 { shape, data });
+        let first = position as i32;
+        let offered = [
+            whole(self.ids, vec![batch, length], rows.concat().iter().map(|id| *id as i32).collect()),
+            whole("position", Vec::new(), vec![first]),
+            whole("positions", vec![length], (first..first + length as i32).collect()),
+        ];
+        let wanted = |(name, _): &Named| self.graph.inputs.iter().any(|input| input.name == *name);
+        let inputs: Vec<Named> = offered.into_iter().filter(wanted).collect();
+        let sizes = [(Symbol::BATCH, batch as i64), (Symbol::SEQUENCE, length as i64)];
+        let outputs = session.run("decode", &sizes, &inputs)?;
+        let logits = outputs.iter().find(|(name, _)| name == "logits");
+        let missing = || Failure::new(Kind::Machine, "the device handed back no `logits`; this is a bug in tfc");
+        let logits = logits.map(|(_, tensor)| tensor.to_f64()).ok_or_else(missing)?;
+        let row = |logits: &[f64]| {
+            let mut row = logits.to_vec();
+            row.iter_mut().skip(self.vocabulary).for_each(|logit| *logit = f64::NEG_INFINITY);
+            row
+        };
+        Ok(logits.chunks(logits.len() / batch).map(row).collect())
+    }
+}
