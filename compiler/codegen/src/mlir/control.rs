@@ -4,7 +4,7 @@ use super::function::Function;
 use super::memory::Lanes;
 use super::value::{Bool, Index, Kind, Value};
 use melior::ir::operation::{OperationLike, OperationRef};
-use melior::ir::{Block, BlockLike, BlockRef, Region, RegionLike, Type, ValueLike};
+use melior::ir::{Attribute, Block, BlockLike, BlockRef, Region, RegionLike, Type, ValueLike};
 
 type Raw<'f> = melior::ir::Value<'f, 'f>;
 
@@ -80,6 +80,29 @@ impl<'f> Function<'f> {
         carried: C,
         body: impl FnOnce(Index<'f>, C) -> C,
     ) -> C {
+        self.turns((begin, end, step), carried, &[], body)
+    }
+
+    /// [`Function::carry`] as a loop that nobody unrolls, ptxas included: what is loaded in one turn waits in no register through another.
+    pub fn carry_in_turns<C: Carried<'f>>(
+        &'f self,
+        begin: Index<'f>,
+        end: Index<'f>,
+        step: i64,
+        carried: C,
+        body: impl FnOnce(Index<'f>, C) -> C,
+    ) -> C {
+        let rolled = self.parse("#llvm.loop_annotation<unroll = <disable = true>>");
+        self.turns((begin, end, self.index(step)), carried, &[("loop_annotation", rolled)], body)
+    }
+
+    fn turns<C: Carried<'f>>(
+        &'f self,
+        (begin, end, step): (Index<'f>, Index<'f>, Index<'f>),
+        carried: C,
+        attributes: &[(&str, Attribute<'f>)],
+        body: impl FnOnce(Index<'f>, C) -> C,
+    ) -> C {
         let initial = flat(&carried);
         let types = types(&initial);
         let region = Region::new();
@@ -89,7 +112,7 @@ impl<'f> Function<'f> {
             .collect();
         region.append_block(Block::new(&arguments));
         let operands: Vec<_> = [begin.raw, end.raw, step.raw].into_iter().chain(initial).collect();
-        let operation = self.insert(self.operation("scf.for", &operands, &types, &[]).add_regions([region]));
+        let operation = self.insert(self.operation("scf.for", &operands, &types, attributes).add_regions([region]));
         let block = body_of(operation, 0);
         let argument = |i: usize| Raw::from(block.argument(i).expect("a counter and the carried values"));
         self.within(block, || {

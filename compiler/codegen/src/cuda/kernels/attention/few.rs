@@ -8,7 +8,7 @@ use super::forward::Softmax;
 use super::heads::Rows;
 use super::scoring::Scoring;
 use super::tile::{Channels, Shape, Worker};
-use crate::cuda::kernels::launch::{QUAD, Taken, is_aligned};
+use crate::cuda::kernels::launch::{QUAD, Taken};
 use crate::kernels::attention::LOWEST;
 use crate::math::exp2_of_softmax;
 use crate::mlir::{F32s, Function, Index, Pointer, Scalar, Vector};
@@ -50,17 +50,9 @@ impl<'f> Few<'f> {
     pub fn attend(&self, query: Index<'f>) {
         let (f, thread) = (self.f, self.worker.thread);
         let (group, lane) = ((thread / SHARE as i32).to_index(), (thread % SHARE as i32).to_index());
-        let aligned =
-            [self.q, self.k, self.v].into_iter().fold(f.truth(true), |all, rows| all & is_aligned(rows.pointer()));
         let (begin, end) = self.scoring.keys_of(self.offset + query, 1, self.keys);
-        let walk = |aligned: bool| {
-            let q = self.quads(self.q, query, lane, aligned);
-            self.walk(&q, (begin, end), (group, lane), aligned)
-        };
-        let (sums, (largest, total)) = match self.channels.0 % QUAD {
-            0 => f.either(aligned, || walk(true), || walk(false)),
-            _ => walk(false),
-        };
+        let q = self.quads(self.q, query, lane);
+        let (sums, (largest, total)) = self.walk(&q, (begin, end), (group, lane));
         let pitch = self.channels.pitch();
         let row = f.shared_memory().at(group * (pitch + 2));
         for (i, sum) in sums.into_iter().enumerate() {
@@ -83,14 +75,13 @@ impl<'f> Few<'f> {
         q: &[Vector<'f>],
         (begin, end): (Index<'f>, Index<'f>),
         (group, lane): (Index<'f>, Index<'f>),
-        aligned: bool,
     ) -> Sums<'f> {
         let (f, groups) = (self.f, groups(self.worker.shape));
         let at_once = (4 * 64 / self.channels.pitch()).clamp(1, 4);
         let nothing = (vec![f.vector(0.0); q.len()], (f.scalar(LOWEST), f.scalar(0.0)));
         f.carry(begin, end, at_once * groups, nothing, |key, (mut sums, (largest, total))| {
             let keys: Vec<Index> = (0..at_once).map(|i| key + group + i * groups).collect();
-            let load = |rows| keys.iter().map(|key| self.quads(rows, *key, lane, aligned)).collect::<Vec<_>>();
+            let load = |rows| keys.iter().map(|key| self.quads(rows, *key, lane)).collect::<Vec<_>>();
             let (k, v) = (load(self.k), load(self.v));
             let score = |(key, k): (&Index<'f>, &Vec<Vector<'f>>)| {
                 let products = q.iter().zip(k).fold(f.vector(0.0), |sum, (q, k)| q.times_plus(*k, sum));
@@ -113,12 +104,12 @@ impl<'f> Few<'f> {
     }
 
     /// The thread's quads of a row, zeros behind the last channel; of a row that there is not, those of the last.
-    fn quads(&self, rows: Rows<'f>, row: Index<'f>, lane: Index<'f>, aligned: bool) -> Vec<Vector<'f>> {
+    fn quads(&self, rows: Rows<'f>, row: Index<'f>, lane: Index<'f>) -> Vec<Vector<'f>> {
         let (f, channels) = (self.f, self.f.index(self.channels.0));
         let row = rows.row(row.or_at_most(rows.count - 1));
         let quad = |i: i64| {
             let first = lane * QUAD + i * SHARE * QUAD;
-            if aligned {
+            if self.channels.are_quads() {
                 let there = first.less(channels);
                 return f.either(there, || row.load_aligned::<F32s>(first), || f.vector(0.0));
             }

@@ -31,8 +31,4 @@ impl<'f> Rows<'f> {
     pub fn exists(self, index: Index<'f>) -> Bool<'f> {
         index.less(self.count)
     }
-
-    pub fn pointer(self) -> Pointer<'f> {
-        self.pointer
-    }
 }

@@ -42,7 +42,8 @@ impl<'f> Scoring<'f> {
     pub fn key(self, key: Index<'f>, keys: Index<'f>) -> Token<'f> {
         let f = key.function();
         let start = match (self.mask, self.places) {
-            (AttentionMask::Full, Some(_)) => f.either(key.less(keys), || self.start(key).to_int32(), || f.int32(0)),
+            // Of a key that there is not, that of the last: who asks makes sure of the key.
+            (AttentionMask::Full, Some(_)) => self.start(key.or_at_most(keys - 1)).to_int32(),
             (AttentionMask::Full | AttentionMask::Causal | AttentionMask::Window(_), _) => f.int32(0),
         };
         Token { position: key.to_int32(), start }

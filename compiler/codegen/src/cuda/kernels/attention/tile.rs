@@ -2,9 +2,10 @@
 
 use super::heads::Rows;
 use crate::cuda::architecture::Architecture;
-use crate::cuda::kernels::launch::{QUAD, is_aligned};
+use crate::cuda::kernels::launch::QUAD;
 use crate::cuda::kernels::slice::{Place, Side, Slice};
-use crate::mlir::{F32s, Fragment, Function, Index, Int32, Multiplicand, Scalar, Shared, WARP};
+use crate::mlir::{Bool, F32s, Fragment, Function, Index, Int32, Multiplicand, Scalar, Shared, WARP};
+use std::ops::Range;
 
 /// Of a warp.
 const WARP_ROWS: i64 = 16;
@@ -39,8 +40,7 @@ impl Shape {
 /// Rows of a product are a multiple of this: so long that eight rows at the same channels are in different banks.
 const UNIT: i64 = 32;
 
-/// Channels up to which a thread has the sums of two gradients of them all. Of wider heads a block computes a part, and all scores for it: the smaller the part, the
-/// fewer registers are spilled.
+/// Channels up to which a thread has the sums of two gradients of them all. Of wider heads a block computes a part, and all scores for it.
 const MOST_AT_ONCE: i64 = 128;
 const PART: i64 = 64;
 
@@ -119,6 +119,11 @@ impl Channels {
         if self.0 <= MOST_AT_ONCE { 1 } else { self.pitch() / PART }
     }
 
+    /// Whether rows are whole quads, and so begin where sixteen bytes can be read: tensors do, in memory (`plan::ALIGNMENT`), and have nothing between their rows.
+    pub fn are_quads(self) -> bool {
+        self.0 % QUAD == 0
+    }
+
     /// Eights of channels: steps of a product along them, tiles of a product across them.
     fn eights(self) -> i64 {
         (self.0 + 7) / 8
@@ -137,36 +142,20 @@ impl Channels {
         (first, count): (Index<'f>, i64),
         to: Shared<'f>,
     ) {
-        let chunks = |aligned| self.copy_chunks(f, worker, rows, (first, count), (to, aligned));
-        // The rows of a head of other lengths begin anywhere.
-        match self.0 % QUAD {
-            0 => f.either(is_aligned(rows.pointer()), || chunks(true), || chunks(false)),
-            _ => chunks(false),
-        }
-    }
-
-    fn copy_chunks<'f>(
-        self,
-        f: &'f Function<'f>,
-        worker: Worker<'f>,
-        rows: Rows<'f>,
-        (first, count): (Index<'f>, i64),
-        (to, aligned): (Shared<'f>, bool),
-    ) {
         let slice = self.slice(Side::A, count);
-        let last = |numbers: i64| f.index(self.0 - numbers);
-        for chunk in self.chunks(worker, count) {
-            let (row, column) = (first + chunk.row.to_index() + chunk.rows, chunk.chunk.to_index() * QUAD);
-            let (exists, from) = (rows.exists(row), rows.row(row.or_at_most(rows.count - 1)));
-            let there = |column: Index<'f>, bytes: i32| {
-                (exists & column.less(f.index(self.0))).select(f.int32(bytes), f.int32(0))
+        let bytes = |there: Bool<'f>, bytes: i32| there.select(f.int32(bytes), f.int32(0));
+        for place in self.chunks(worker, count) {
+            let (row, column) = (first + place.row.to_index() + place.rows, place.chunk.to_index() * QUAD);
+            let (from, to, columns) = (rows.row(row).at(column), slice.at(to, place), place.chunks * QUAD);
+            let exists = |i: i64| match columns + UNIT <= self.0 {
+                true => rows.exists(row),
+                false => rows.exists(row) & (column + (columns + i)).less(f.index(self.0)),
             };
-            let to = slice.at(to, chunk);
-            match aligned {
-                true => f.copy_sixteen(from.at(column.or_at_most(last(QUAD))), to, there(column, 16)),
+            // Of a place behind the tensor nothing is read.
+            match self.are_quads() {
+                true => f.copy_sixteen(from.at(f.index(columns)), to, bytes(exists(0), 16)),
                 false => (0..QUAD).for_each(|i| {
-                    let column = column + i;
-                    f.copy_one(from.at(column.or_at_most(last(1))), to.at(f.index(i)), there(column, 4));
+                    f.copy_one(from.at(f.index(columns + i)), to.at(f.index(i)), bytes(exists(i), 4));
                 }),
             }
         }
@@ -181,11 +170,19 @@ impl Channels {
         }
     }
 
-    /// The chunks of a tile of `count` rows that a thread takes.
+    /// The chunks of a tile of `count` rows that a thread takes: eight threads share a row, so that of each row the thread has one place in memory, and the rest are
+    /// distances from it.
     fn chunks<'f>(self, worker: Worker<'f>, count: i64) -> impl Iterator<Item = Place<'f>> {
-        let slice = self.slice(Side::A, count);
-        let threads = i64::from(worker.shape.threads());
-        (0..slice.chunks() / threads).map(move |turn| slice.chunk_of(worker.thread, threads, turn))
+        const ABREAST: i64 = UNIT / QUAD;
+        let (thread, rows) = (worker.thread, i64::from(worker.shape.threads()) / ABREAST);
+        let place = move |rows, columns| Place {
+            row: thread / ABREAST as i32,
+            rows,
+            chunk: thread % ABREAST as i32,
+            chunks: columns / QUAD,
+        };
+        let of_rows = move |rows| (0..self.pitch()).step_by(UNIT as usize).map(move |columns| place(rows, columns));
+        (0..count).step_by(rows as usize).flat_map(of_rows)
     }
 
     /// The warp's rows of one tile, which are rounded, times the `columns` rows of another, which go by and are rounded here.
@@ -197,19 +194,30 @@ impl Channels {
         columns: (Shared<'f>, i64),
     ) -> Sums<'f> {
         let (columns, count) = columns;
-        let mut sums = vec![vec![f.scalar(0.0); 4]; (count / 8) as usize];
-        for step in 0..self.eights() {
-            let a = self.slice(Side::A, worker.shape.rows).fragment(f, rows, worker.lane, (worker.row, 0), step);
-            for two in 0..count / 16 {
-                let first = (f.int32(0), two * 16);
-                let b = rounded(self.slice(Side::B, count).fragment(f, columns, worker.lane, first, step));
-                for (half, b) in b.chunks_exact(2).enumerate() {
-                    let sums = &mut sums[two as usize * 2 + half];
-                    *sums = f.tensor_product(Multiplicand::Tf32, &a, b, sums);
+        let along = |(rows, columns): (Shared<'f>, Shared<'f>), steps: Range<i64>, mut sums: Sums<'f>| {
+            for step in steps {
+                let a = self.slice(Side::A, worker.shape.rows).fragment(f, rows, worker.lane, (worker.row, 0), step);
+                for two in 0..count / 16 {
+                    let first = (f.int32(0), two * 16);
+                    let b = rounded(self.slice(Side::B, count).fragment(f, columns, worker.lane, first, step));
+                    for (half, b) in b.chunks_exact(2).enumerate() {
+                        let sums = &mut sums[two as usize * 2 + half];
+                        *sums = f.tensor_product(Multiplicand::Tf32, &a, b, sums);
+                    }
                 }
             }
+            sums
+        };
+        let nothing = vec![vec![f.scalar(0.0); 4]; (count / 8) as usize];
+        if self.0 <= MOST_AT_ONCE {
+            return along((rows, columns), 0..self.eights(), nothing);
         }
-        sums
+        // In one piece, ptxas would load fragments ahead until no register is left, and spill others.
+        let whole = self.0 / UNIT * UNIT;
+        let sums = f.carry_in_turns(f.index(0), f.index(whole), UNIT, nothing, |channel, sums| {
+            along((rows.at(channel), columns.at(channel)), 0..UNIT / 8, sums)
+        });
+        along((rows, columns), whole / 8..self.eights(), sums)
     }
 
     /// All of them.
