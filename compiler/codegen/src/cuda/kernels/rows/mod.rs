@@ -14,11 +14,13 @@ pub use columns::{emit as emit_columns, geometry as column_geometry};
 use super::launch::{LANES, THREADS, WARPS};
 use crate::mlir::{Function, GpuLaunch};
 use tfc_compiler::executable::{Extent, Geometry};
-use tfc_compiler::kernel::{ColumnReduction, Inner, Kernel, RowAccess, RowProgram};
+use tfc_compiler::kernel::{ColumnReduction, Inner, Kernel, ProgramOp, RowAccess, RowProgram};
 
-/// Of a thread, as ptxas took them: what is loaded four at a time is held, in a column reduction for several rows at once.
+/// Of a thread, as ptxas took them: what is loaded four at a time is held, in a column reduction for several rows at once; where a row is searched for its k-th
+/// largest number, the bounds of the search as well.
 pub fn registers(body: &RowProgram) -> i64 {
-    (64 + 12 * quads(&body.access)).min(MOST_REGISTERS)
+    let searches = body.program.ops.iter().any(|op| matches!(op, ProgramOp::KthLargest(..)));
+    (64 + 12 * quads(&body.access) + if searches { 8 } else { 0 }).min(MOST_REGISTERS)
 }
 
 pub fn column_registers(body: &ColumnReduction) -> i64 {
