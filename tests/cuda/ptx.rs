@@ -1,7 +1,8 @@
 //! PTX, assembled by NVIDIA's own assembler for every architecture: no register is spilled, products are on tensor cores, rows are read sixteen bytes at a time, what
 //! is multiplied as it is in memory is copied around registers, and as many blocks run side by side as the cost model says.
 //!
-//! That is held of all kernels of a small language model, and of attention with the widest heads; `make verify-cuda` sets TFC_VERIFY_CUDA=all, and it is held of all kernels of all specs.
+//! That is held of all kernels of a small language model, and of attention in heads of a few lengths; `make verify-cuda` sets TFC_VERIFY_CUDA=all, and it is held of all kernels of all
+//! specs, and of attention in heads of many lengths.
 
 use super::assembler::{Assembled, Assembler};
 use crate::conformance::portable::SPEC;
@@ -12,12 +13,14 @@ use tfc_compiler::compile::compile;
 use tfc_compiler::compiled::Entry;
 use tfc_compiler::executable::{Backend, EmitStage};
 use tfc_compiler::graph::{AttentionMask, DType};
-use tfc_compiler::kernel::{Attention, Body, CachedAttention, Inner, Kernel, Number, Operand, RowAccess};
+use tfc_compiler::kernel::{
+    Attention, AttentionBackward, Body, CachedAttention, Inner, Kernel, Number, Operand, RowAccess,
+};
 use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
 use tfc_compiler::precision::Precision;
 
-/// Those of training models, evaluating them and generating text with them, each once, in both precisions; and attention with the widest heads.
+/// Those of training models, evaluating them and generating text with them, each once, in both precisions; and attention.
 fn kernels() -> Vec<Kernel> {
     let all = std::env::var("TFC_VERIFY_CUDA").is_ok_and(|which| which == "all");
     let mut distinct: Vec<Kernel> = Vec::new();
@@ -32,21 +35,42 @@ fn kernels() -> Vec<Kernel> {
             }
         }
     }
-    distinct.extend(widest());
+    distinct.extend(if all { LENGTHS.into_iter().flat_map(attention).collect() } else { hardest() });
     distinct
 }
 
-/// Attention and attention to a cache of heads as wide as there is code for. The gradients of such heads spill a few registers: see docs/cuda.md.
-fn widest() -> [Kernel; 2] {
-    let (precision, channels, mask, scale) = (Precision::F32, 256, AttentionMask::Causal, Number(0.0625));
-    let kernel = |body, reads: usize, writes: usize| {
-        let operands = [vec![Operand::READ; reads], vec![Operand::WRITE; writes]].concat();
-        Kernel { body, operands }
+/// Channels of a head: those that are computed in one piece and in parts, and in rows of whole registers and others.
+const LENGTHS: [u32; 26] = [
+    1, 7, 16, 32, 40, 48, 64, 72, 80, 88, 96, 100, 112, 120, 128, 129, 144, 150, 160, 176, 192, 208, 224, 240, 250, 256,
+];
+
+/// Where registers are fewest, of each body.
+fn hardest() -> Vec<Kernel> {
+    let [forward, cached, ..] = attention(256);
+    let [_, _, causal, _] = attention(80);
+    let [_, _, _, of_documents] = attention(112);
+    let [_, _, apart, _] = attention(250);
+    vec![forward, cached, causal, of_documents, apart]
+}
+
+/// Attention, attention to a cache, and the gradients of attention, of a causal model and of whole documents, in f32: they are the same in bf16.
+fn attention(channels: u32) -> [Kernel; 4] {
+    let (precision, mask, documents, scale) = (Precision::F32, AttentionMask::Causal, false, Number(0.0625));
+    let kernel = |body, reads: [usize; 2], writes: usize| {
+        let [floats, ints] = reads;
+        let operands = [vec![Operand::READ; floats], vec![Operand::READ_I32; ints], vec![Operand::WRITE; writes]];
+        Kernel { body, operands: operands.concat() }
     };
-    let mut cached = kernel(Body::CachedAttention(CachedAttention { channels, mask, scale }), 4, 1);
-    cached.operands[3] = Operand::READ_I32;
-    let forward = Attention { precision, channels, mask, documents: false, scale };
-    [kernel(Body::Attention(forward), 3, 2), cached]
+    let gradients = |mask, documents| {
+        let body = AttentionBackward { precision, channels, mask, documents, scale };
+        kernel(Body::AttentionBackward(body), [6, documents.into()], 3)
+    };
+    [
+        kernel(Body::Attention(Attention { precision, channels, mask, documents, scale }), [3, 0], 2),
+        kernel(Body::CachedAttention(CachedAttention { channels, mask, scale }), [3, 1], 1),
+        gradients(mask, documents),
+        gradients(AttentionMask::Full, true),
+    ]
 }
 
 fn of_model(model: Model) -> Vec<Kernel> {
@@ -93,7 +117,10 @@ fn wrong(
         // A rotary embedding takes the two halves of a head, whose lengths are often odd.
         Body::Rope(_) => false,
         Body::Contraction(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::CacheWrite(_) => true,
-        Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => true,
+        // The rows of a head of other lengths begin anywhere.
+        Body::Attention(Attention { channels, .. })
+        | Body::AttentionBackward(AttentionBackward { channels, .. })
+        | Body::CachedAttention(CachedAttention { channels, .. }) => channels % 4 == 0,
     };
     let copies = match &kernel.body {
         Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => true,

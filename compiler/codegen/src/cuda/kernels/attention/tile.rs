@@ -212,7 +212,7 @@ impl Channels {
         if self.0 <= MOST_AT_ONCE {
             return along((rows, columns), 0..self.eights(), nothing);
         }
-        // In one piece, ptxas would load fragments ahead until no register is left, and spill others.
+        // In one piece, ptxas would load fragments ahead until no register is left, and spill others. The price: each turn waits for its first fragments.
         let whole = self.0 / UNIT * UNIT;
         let sums = f.carry_in_turns(f.index(0), f.index(whole), UNIT, nothing, |channel, sums| {
             along((rows.at(channel), columns.at(channel)), 0..UNIT / 8, sums)
