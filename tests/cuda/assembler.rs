@@ -22,6 +22,8 @@ pub struct Assembled {
     pub tensor_products: usize,
     /// Instructions that copy to shared memory around registers.
     pub copies: usize,
+    /// Instructions that load fragments of matrices, `ldmatrix`.
+    pub fragments: usize,
 }
 
 impl Assembler {
@@ -49,9 +51,9 @@ impl Assembler {
             return assembled;
         }
         let assembled = self.assemble_anew(architecture, ptx);
-        let Assembled { registers, spilled, tensor_products, copies } = assembled;
+        let Assembled { registers, spilled, tensor_products, copies, fragments } = assembled;
         let partial = entry.with_extension(std::process::id().to_string());
-        fs::write(&partial, format!("{registers} {spilled} {tensor_products} {copies}"))
+        fs::write(&partial, format!("{registers} {spilled} {tensor_products} {copies} {fragments}"))
             .expect("target can be written");
         fs::rename(&partial, &entry).expect("target can be written");
         assembled
@@ -68,6 +70,7 @@ impl Assembler {
             spilled: number_before(&said, " bytes spill stores") + number_before(&said, " bytes spill loads"),
             tensor_products: assembly.matches("HMMA.").count(),
             copies: assembly.matches("LDGSTS").count(),
+            fragments: assembly.matches("LDSM").count(),
         }
     }
 
@@ -82,13 +85,9 @@ impl Assembler {
 
 fn parse(text: &str) -> Option<Assembled> {
     let mut words = text.split(' ');
-    let (registers, spilled, products, copies) = (words.next()?, words.next()?, words.next()?, words.next()?);
-    Some(Assembled {
-        registers: registers.parse().ok()?,
-        spilled: spilled.parse().ok()?,
-        tensor_products: products.parse().ok()?,
-        copies: copies.parse().ok()?,
-    })
+    let (registers, spilled) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let mut count = || words.next()?.parse().ok();
+    Some(Assembled { registers, spilled, tensor_products: count()?, copies: count()?, fragments: count()? })
 }
 
 fn number_after(text: &str, words: &str) -> u32 {

@@ -14,13 +14,14 @@ use tfc_compiler::compiled::Entry;
 use tfc_compiler::executable::{Backend, EmitStage};
 use tfc_compiler::graph::{AttentionMask, DType};
 use tfc_compiler::kernel::{
-    Attention, AttentionBackward, Body, CachedAttention, Inner, Kernel, Number, Operand, RowAccess,
+    Attention, AttentionBackward, Body, CachedAttention, Contraction, ContractionAccess, Inner, Kernel, Number,
+    Operand, Program, ProgramOp, RowAccess,
 };
 use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
 use tfc_compiler::precision::Precision;
 
-/// Those of training models, evaluating them and generating text with them, each once, in both precisions; and attention.
+/// Those of training models, evaluating them and generating text with them, each once, in both precisions; attention; and products of matrices in bf16.
 fn kernels() -> Vec<Kernel> {
     let all = std::env::var("TFC_VERIFY_CUDA").is_ok_and(|which| which == "all");
     let mut distinct: Vec<Kernel> = Vec::new();
@@ -36,6 +37,7 @@ fn kernels() -> Vec<Kernel> {
         }
     }
     distinct.extend(if all { LENGTHS.into_iter().flat_map(attention).collect() } else { hardest() });
+    distinct.extend([(false, false), (false, true), (true, false), (true, true)].map(narrow));
     distinct
 }
 
@@ -71,6 +73,24 @@ fn attention(channels: u32) -> [Kernel; 4] {
         gradients(mask, documents),
         gradients(AttentionMask::Full, true),
     ]
+}
+
+/// A bare product of matrices in bf16, each as it is multiplied or the other way round.
+fn narrow((transpose_a, transpose_b): (bool, bool)) -> Kernel {
+    let mut epilogue = Program::default();
+    let sum = epilogue.push(ProgramOp::Given);
+    let body = Contraction {
+        precision: Precision::Bf16,
+        transpose_a,
+        transpose_b,
+        few_rows: false,
+        prologue_a: None,
+        prologue_b: None,
+        epilogue,
+        stores: vec![(2, sum)],
+        access: vec![ContractionAccess::Matrix],
+    };
+    Kernel { body: Body::Contraction(body), operands: vec![Operand::READ_BF16, Operand::READ_BF16, Operand::WRITE] }
 }
 
 fn of_model(model: Model) -> Vec<Kernel> {
@@ -124,12 +144,20 @@ fn wrong(
     };
     let copies = match &kernel.body {
         Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => true,
+        // Nothing is computed of it, and it is in memory as it is multiplied.
         Body::Contraction(body) => {
-            body.precision == Precision::F32 && (body.prologue_a.is_none() || body.prologue_b.is_none())
+            let multiplied = if body.precision == Precision::F32 { DType::F32 } else { DType::BF16 };
+            let mut sources = [&body.prologue_a, &body.prologue_b].into_iter().zip(&kernel.operands);
+            sources.any(|(prologue, matrix)| prologue.is_none() && matrix.dtype == multiplied)
         }
         Body::Rows(_) | Body::Columns(_) => false,
         Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) | Body::CacheWrite(_) => false,
     };
+    // tf32 whose rows are no lanes is read number by number.
+    let fragments = matches!(
+        &kernel.body,
+        Body::Contraction(body) if body.precision == Precision::Bf16 || !body.transpose_a || body.transpose_b
+    );
     // Four numbers, or two pairs; or a copy to shared memory.
     let sixteen_bytes = |line: &str| {
         let quad = line.contains(".global") && (line.contains(".v4.b32") || line.contains(".v2.b64"));
@@ -141,6 +169,7 @@ fn wrong(
         () if assembled.spilled > 0 => Some(format!("{} bytes of registers are spilled", assembled.spilled)),
         () if (assembled.tensor_products > 0) != multiplies => Some("tensor cores, or none, unlike its body".into()),
         () if (assembled.copies > 0) != copies => Some("copies around registers, or none, unlike its body".into()),
+        () if fragments && assembled.fragments == 0 => Some("no fragment is loaded by ldmatrix".into()),
         () if side_by_side && !ptx.lines().any(sixteen_bytes) => Some("nothing is read 16 bytes at a time".into()),
         () if blocks < wanted => Some(format!("{blocks} blocks side by side, where the cost model says {wanted}")),
         () => None,

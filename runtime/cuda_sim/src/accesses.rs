@@ -87,6 +87,7 @@ impl Block<'_, '_> {
         {
             self.accuse(thread, site, to.place, guilt, "copies to");
         }
+        self.copies_begun += 1;
         self.copies[thread].start(Copy { from, to });
     }
 

@@ -36,6 +36,8 @@ pub struct Block<'a, 's> {
     order: Order,
     /// How many `mma.sync` its warps have carried out.
     pub products: u64,
+    /// How many copies its threads have begun.
+    pub copies_begun: u64,
 }
 
 /// What a thread is at.
@@ -66,6 +68,7 @@ impl<'a, 's> Block<'a, 's> {
             fibers,
             order,
             products: 0,
+            copies_begun: 0,
         }
     }
 

@@ -80,6 +80,8 @@ pub enum Argument {
 pub struct Statistics {
     /// `mma.sync` of a warp.
     pub products: u64,
+    /// `cp.async` of a thread.
+    pub copies: u64,
     /// Passes over the banks of shared memory beyond the necessary ones. Only the checker counts them.
     pub bank_conflicts: u64,
 }
@@ -137,6 +139,7 @@ impl Simulator {
             let mut block = Block::new(number, fibers, order, around);
             let ended = block.run();
             statistics.products += block.products;
+            statistics.copies += block.copies_begun;
             stacks.extend(block.into_stacks());
             if ended == Ended::Stuck {
                 break;

@@ -2,7 +2,7 @@
 
 use super::architecture::Architecture;
 use super::kernels;
-use super::kernels::contraction::Tile;
+use super::kernels::contraction::{self, Tile};
 use super::lower::Compiler;
 use super::resources::Resources;
 use super::tiling::Tiling;
@@ -33,7 +33,7 @@ impl CudaBackend {
     /// The tiles that a kernel can have, first that of the cost model; none where it has no choice.
     pub fn tiles(&self, kernel: &Kernel) -> Vec<Tile> {
         match &kernel.body {
-            Body::Contraction(body) => Tile::candidates(self.architecture(), body),
+            Body::Contraction(body) => contraction::tiles(self.architecture(), kernel, body),
             Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => Vec::new(),
             Body::Rows(_) | Body::Columns(_) => Vec::new(),
             Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) | Body::CacheWrite(_) => Vec::new(),

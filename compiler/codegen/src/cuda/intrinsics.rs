@@ -30,9 +30,10 @@ const GENERAL: [&str; 22] = [
 ];
 
 /// NVIDIA's: what a simulator must know.
-const NVIDIA: [&str; 13] = [
+const NVIDIA: [&str; 14] = [
     "llvm.nvvm.barrier.cta.sync.aligned.all",
     "llvm.nvvm.cp.async.ca.shared.global.4.s",
+    "llvm.nvvm.cp.async.ca.shared.global.8.s",
     "llvm.nvvm.cp.async.cg.shared.global.16.s",
     "llvm.nvvm.cp.async.commit.group",
     "llvm.nvvm.cp.async.wait.group",

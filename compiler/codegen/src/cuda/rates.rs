@@ -59,7 +59,7 @@ impl Rates {
 
 fn text(backend: &CudaBackend, multiplicand: Multiplicand, stage: EmitStage) -> Result<String, BackendError> {
     Compiler::new(backend.architecture())?.text(stage, |emission| {
-        let signature = Signature { name: PRODUCTS, read_only: &[false], sizes: 2, threads: THREADS };
+        let signature = Signature { name: PRODUCTS, read_only: &[false], sizes: 2, threads: THREADS, blocks: 1 };
         emission.gpu_kernel(&signature, |f, launch| {
             let [_blocks, turns] = first(&launch.sizes);
             let one = f.int32(match multiplicand {
@@ -75,7 +75,7 @@ fn text(backend: &CudaBackend, multiplicand: Multiplicand, stage: EmitStage) -> 
             let thread = Thread::this(f);
             launch.buffers[0].store(thread.block * i64::from(THREADS) + thread.number, total);
         });
-        let signature = Signature { name: COPY, read_only: &[true, false], sizes: 1, threads: THREADS };
+        let signature = Signature { name: COPY, read_only: &[true, false], sizes: 1, threads: THREADS, blocks: 1 };
         emission.gpu_kernel(&signature, |f, launch| {
             let ([count], [from, to], thread) = (first(&launch.sizes), first(&launch.buffers), Thread::this(f));
             let beginning = (thread.block * (i64::from(THREADS) * QUADS) + thread.number) * QUAD;

@@ -1,7 +1,7 @@
 //! What tile a contraction has: a function of the GPU, the kernel, and what was found to be fastest there, if somebody has looked.
 
 use super::architecture::Architecture;
-use super::kernels::contraction::Tile;
+use super::kernels::contraction::{self, Tile};
 use tfc_compiler::kernel::{Contraction, Kernel};
 
 #[derive(Clone, Debug)]
@@ -15,6 +15,6 @@ impl Tiling {
     /// Of a kernel and its body.
     pub fn tile(&self, kernel: &Kernel, body: &Contraction) -> Tile {
         let chosen = self.choices.iter().find(|(known, _)| known == kernel);
-        chosen.map_or_else(|| Tile::candidates(self.architecture, body)[0], |(_, tile)| *tile)
+        chosen.map_or_else(|| contraction::tiles(self.architecture, kernel, body)[0], |(_, tile)| *tile)
     }
 }

@@ -29,6 +29,8 @@ pub struct Signature<'a> {
     pub sizes: usize,
     /// Of a block.
     pub threads: u32,
+    /// That a multiprocessor must have registers for. For the sake of more of them ptxas would spill some.
+    pub blocks: u32,
 }
 
 impl<'c> Emission<'c> {
@@ -57,8 +59,7 @@ impl<'c> Emission<'c> {
             ("arg_attrs", parse(&format!("[{}]", of_arguments.collect::<Vec<_>>().join(", ")))),
             ("nvvm.kernel", parse("unit")),
             ("nvvm.maxntid", parse(&format!("array<i32: {}>", signature.threads))),
-            // One block of a multiprocessor must do: otherwise ptxas spills registers for the sake of more of them.
-            ("nvvm.minctasm", parse("1 : i32")),
+            ("nvvm.minctasm", parse(&format!("{} : i32", signature.blocks))),
         ];
         self.add_symbol("llvm.func", signature.name, &attributes, region);
     }

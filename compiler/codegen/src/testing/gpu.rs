@@ -8,7 +8,7 @@ use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Access, Body, Kernel};
 use tfc_compiler::precision::Precision;
 use tfc_compiler::simulation::SimulatedProgram;
-use tfc_cuda_sim::{Argument, Dimensions, Launch, Simulator};
+use tfc_cuda_sim::{Argument, Dimensions, Launch, Simulator, Statistics};
 
 /// Numbers in all buffers: more take the simulator too long where there are many trials.
 pub const MOST_NUMBERS: usize = 12_000;
@@ -41,9 +41,15 @@ impl GpuTrial {
         self.geometry.threads
     }
 
-    /// As [`super::Trial::check_against`]; in two orders, which must give the same bits.
-    pub fn check_against(&self, truth: &[Vec<f64>], buffers: &[Vec<f64>], sizes: &[i64], allowed: impl Fn(f64) -> f64) {
-        let [results, again] = [1, 2].map(|seed| self.run(buffers, sizes, seed));
+    /// As [`super::Trial::check_against`]; in two orders, which must give the same bits. Tells what the simulator has counted.
+    pub fn check_against(
+        &self,
+        truth: &[Vec<f64>],
+        buffers: &[Vec<f64>],
+        sizes: &[i64],
+        allowed: impl Fn(f64) -> f64,
+    ) -> Statistics {
+        let [(results, counted), (again, _)] = [1, 2].map(|seed| self.run(buffers, sizes, seed));
         let largest_of = |x: &[f64]| x.iter().fold(0f64, |m, x| m.max(x.abs()));
         let written = truth.iter().zip(&self.kernel.operands).filter(|(_, o)| o.access != Access::Read);
         // A gradient may cancel where another of the same kernel does not.
@@ -68,6 +74,7 @@ impl GpuTrial {
                 );
             }
         }
+        counted
     }
 
     /// What the operands of products lose on a GPU, relative to the largest result.
@@ -80,7 +87,7 @@ impl GpuTrial {
         }
     }
 
-    fn run(&self, buffers: &[Vec<f64>], sizes: &[i64], seed: u64) -> Vec<Vec<f32>> {
+    fn run(&self, buffers: &[Vec<f64>], sizes: &[i64], seed: u64) -> (Vec<Vec<f32>>, Statistics) {
         let operands = &self.kernel.operands;
         let mut memory: Vec<Vec<u32>> =
             buffers.iter().zip(operands).map(|(x, operand)| words(x, operand.dtype)).collect();
@@ -101,13 +108,15 @@ impl GpuTrial {
             seed,
             allowed_conflicts: u64::MAX,
         };
+        let mut counted = Statistics::default();
         if blocks > 0 {
             // SAFETY: the checker is on, and nothing else accesses the buffers.
             let ran = unsafe { self.simulator.borrow_mut().launch(&launch) };
-            ran.unwrap_or_else(|report| panic!("sizes {sizes:?}, {:?}:\n{report}", self.kernel.body));
+            counted = ran.unwrap_or_else(|report| panic!("sizes {sizes:?}, {:?}:\n{report}", self.kernel.body));
         }
         let lengths = buffers.iter().map(Vec::len);
-        memory.iter().zip(operands).zip(lengths).map(|((words, o), length)| numbers(words, o.dtype, length)).collect()
+        let results = memory.iter().zip(operands).zip(lengths);
+        (results.map(|((words, o), length)| numbers(words, o.dtype, length)).collect(), counted)
     }
 }
 

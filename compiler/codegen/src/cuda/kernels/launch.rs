@@ -136,8 +136,12 @@ impl Taken for F32s {
 
 /// Whether registers can be loaded from there.
 pub fn is_aligned<'f>(from: impl Into<Stored<'f>>) -> Bool<'f> {
-    let Stored { pointer, dtype } = from.into();
-    (pointer.address() % (dtype.bytes() as i64 * QUAD)).equals(pointer.function().index(0))
+    is_aligned_to(QUAD, from.into())
+}
+
+/// Whether so many numbers can be read from there at once.
+pub fn is_aligned_to<'f>(numbers: i64, Stored { pointer, dtype }: Stored<'f>) -> Bool<'f> {
+    (pointer.address() % (dtype.bytes() as i64 * numbers)).equals(pointer.function().index(0))
 }
 
 /// The first of the buffers or sizes, by their names in what documents the body.

@@ -36,7 +36,7 @@ pub fn geometry(tiling: &Tiling, kernel: &Kernel) -> Result<Geometry, BackendErr
         Body::ScatterAdd(_) => Ok(moving::scatter_add_geometry()),
         Body::Rope(_) => Ok(moving::rope_geometry()),
         Body::CacheWrite(_) => Ok(moving::cache_write_geometry()),
-        Body::Contraction(body) => Ok(contraction::geometry(tiling.tile(kernel, body), body)),
+        Body::Contraction(body) => Ok(contraction::geometry(tiling.tile(kernel, body), kernel, body)),
         Body::Attention(body) if body.channels <= attention::MOST_CHANNELS => {
             Ok(attention::geometry(architecture, body))
         }
@@ -56,7 +56,7 @@ pub fn geometry(tiling: &Tiling, kernel: &Kernel) -> Result<Geometry, BackendErr
 pub fn resources(tiling: &Tiling, kernel: &Kernel) -> Resources {
     let geometry = geometry(tiling, kernel).expect("checked");
     let registers = match &kernel.body {
-        Body::Contraction(body) => tiling.tile(kernel, body).registers(body),
+        Body::Contraction(body) => contraction::registers(tiling.architecture, tiling.tile(kernel, body), kernel, body),
         Body::Attention(body) => attention::registers(body.channels),
         Body::CachedAttention(body) => attention::registers(body.channels),
         Body::AttentionBackward(body) => attention::backward_registers(body.channels),
@@ -72,7 +72,12 @@ pub fn emit(tiling: &Tiling, emission: &Emission, name: &str, kernel: &Kernel) {
     let architecture = tiling.architecture;
     let geometry = geometry(tiling, kernel).expect("checked");
     let read_only: Vec<bool> = kernel.operands.iter().map(|operand| operand.access == Access::Read).collect();
-    let signature = Signature { name, read_only: &read_only, sizes: kernel.size_count(), threads: geometry.threads };
+    let blocks = match &kernel.body {
+        Body::Contraction(_) => resources(tiling, kernel).blocks(architecture).max(1) as u32,
+        _ => 1,
+    };
+    let (sizes, threads) = (kernel.size_count(), geometry.threads);
+    let signature = Signature { name, read_only: &read_only, sizes, threads, blocks };
     emission.gpu_kernel(&signature, |f, launch| match &kernel.body {
         Body::Rows(body) => rows::emit(f, &launch, kernel, body),
         Body::Columns(body) => rows::emit_columns(f, &launch, kernel, body),

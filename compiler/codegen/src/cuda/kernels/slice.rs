@@ -24,7 +24,8 @@ pub struct Slice {
     pub depth: i64,
 }
 
-const CHUNK_BYTES: i64 = 16;
+/// Of what is written, read and copied at once.
+pub const CHUNK_BYTES: i64 = 16;
 /// Of a chunk, in words of four bytes: what addresses are counted in.
 const CHUNK_WORDS: i64 = 4;
 /// Chunks that all banks hold side by side.

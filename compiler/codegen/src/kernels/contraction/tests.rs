@@ -27,11 +27,16 @@ fn plain(precision: Precision, transpose_a: bool, transpose_b: bool) -> Kernel {
 }
 
 /// Sizes and buffers of A, B and C with rows longer than needed, that nothing may read or write beyond.
-fn matrices(body: &Kernel, [outer, m, n, k]: [i64; 4]) -> (Vec<i64>, Vec<Vec<f64>>) {
+fn matrices(body: &Kernel, shape: [i64; 4]) -> (Vec<i64>, Vec<Vec<f64>>) {
+    apart(body, shape, [3, 1, 5])
+}
+
+/// The same with so many numbers between the rows of each.
+fn apart(body: &Kernel, [outer, m, n, k]: [i64; 4], [of_a, of_b, of_c]: [i64; 3]) -> (Vec<i64>, Vec<Vec<f64>>) {
     let Body::Contraction(body) = &body.body else { panic!("a contraction") };
     let (a_rows, a_columns) = if body.transpose_a { (k, m) } else { (m, k) };
     let (b_rows, b_columns) = if body.transpose_b { (n, k) } else { (k, n) };
-    let (lda, ldb, ldc) = (a_columns + 3, b_columns + 1, n + 5);
+    let (lda, ldb, ldc) = (a_columns + of_a, b_columns + of_b, n + of_c);
     let sizes = vec![outer, m, n, k, a_rows * lda, lda, b_rows * ldb, ldb, m * ldc, ldc];
     let gaps = |rows: i64, columns: i64, leading: i64, seed: u64| {
         let mut x = noise(outer * rows * leading, seed);
@@ -176,6 +181,49 @@ fn every_tile_of_a_gpu_computes_the_same() {
             let trial = GpuTrial::of(&backend, &kernel).expect("there is code for it");
             assert_eq!(i64::from(trial.threads()), tile.threads());
             trial.check_against(&truth, &buffers, &sizes, |largest| 1e-5 * largest);
+        }
+    }
+}
+
+/// Sizes across the edges of tiles, of slices, and of as many slices as are on their way, whichever way round the matrices lie.
+#[test]
+fn what_is_stored_as_it_is_multiplied_is_copied_on_a_gpu() {
+    let (wide, narrow) = (Operand::READ, Operand::READ_BF16);
+    let all = [
+        (Precision::F32, [wide, wide], 2),
+        (Precision::Bf16, [narrow, narrow], 2),
+        (Precision::Bf16, [narrow, wide], 1),
+        (Precision::Bf16, [wide, narrow], 1),
+    ];
+    for (precision, operands, copied) in all {
+        for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut kernel = plain(precision, transpose_a, transpose_b);
+            kernel.operands[..2].copy_from_slice(&operands);
+            let trial = GpuTrial::new(&kernel).expect("there is code for it");
+            let counted = |shape, between: i64| {
+                let (sizes, mut buffers) = apart(&kernel, shape, [between; 3]);
+                let dtypes = kernel.operands.iter().map(|operand| operand.dtype);
+                buffers
+                    .iter_mut()
+                    .zip(dtypes)
+                    .for_each(|(buffer, dtype)| *buffer = stored(dtype, std::mem::take(buffer)));
+                let truth = truth(&kernel, &buffers, &sizes);
+                trial.check_against(&truth, &buffers, &sizes, |largest| 1e-5 * largest)
+            };
+            // As many slices of 64 bytes as there are, and three that have ended, of 128 lanes, four copies to a row.
+            let copies = |blocks: u64, slices: u64| copied * blocks * (slices + 3) * 128 * 4;
+            let bytes = if precision == Precision::F32 { 4 } else { 2 };
+            for (shape, blocks) in [([2, 136, 8, 8], 4), ([1, 16, 136, 168], 2)] {
+                let counted = counted(shape, 8);
+                let slices = (shape[3] as u64 * bytes).div_ceil(64);
+                // Sums alone: here eight warps write each of 64 by itself, a GPU two at once.
+                let conflicts = blocks * 8 * 64;
+                assert_eq!((counted.copies, counted.bank_conflicts), (copies(blocks, slices), conflicts), "{kernel}");
+            }
+            // Rows begin at multiples of four numbers, of bf16 eight bytes: two copies.
+            let of_four = if precision == Precision::F32 { copies(1, 3) } else { 2 * copies(1, 2) };
+            assert_eq!(counted([1, 20, 12, 36], 4).copies, of_four, "{kernel}");
+            assert_eq!(counted([1, 20, 12, 36], 1).copies, 0, "{kernel}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a contraction reads beside its matrices, and the matrices as they are stored.
 
-use crate::cuda::kernels::launch::{QUAD, Size, Taken, is_aligned, sizes};
+use crate::cuda::kernels::launch::{QUAD, Size, Taken, is_aligned_to, sizes};
 use crate::math::Accuracy;
 use crate::mlir::{Bool, F32, F32s, Function, GpuLaunch, Index, Pointer, Scalar, Stored, Value, Vector};
 use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, Strides};
@@ -80,12 +80,12 @@ impl<'f> Operand<'f> {
         matches!(self.access, ContractionAccess::PerRow | ContractionAccess::Scalar)
     }
 
-    /// Whether columns whose number is a multiple of four can be read and written four at a time.
-    pub fn is_aligned(&self, f: &'f Function<'f>) -> Bool<'f> {
-        let whole = |stride: Index<'f>| (stride % QUAD).equals(f.index(0));
+    /// Whether so many columns can be read and written at once, where the number of the first is a multiple of them.
+    pub fn is_aligned(&self, f: &'f Function<'f>, columns: i64) -> Bool<'f> {
+        let whole = |stride: Index<'f>| (stride % columns).equals(f.index(0));
         match self.access {
-            ContractionAccess::Matrix => is_aligned(self.elements) & whole(self.outer) & whole(self.row),
-            ContractionAccess::PerColumn => is_aligned(self.elements),
+            ContractionAccess::Matrix => is_aligned_to(columns, self.elements) & whole(self.outer) & whole(self.row),
+            ContractionAccess::PerColumn => is_aligned_to(columns, self.elements),
             ContractionAccess::PerRow | ContractionAccess::Scalar => f.truth(true),
         }
     }

@@ -40,8 +40,9 @@ pub fn emit<'f>(
     let end = (arguments.m - block.row).or_at_most(f.index(tile.rows));
     let epilogue = Epilogue { f, arguments, body };
     let used = (2..2 + body.access.len() as u16).filter(|operand| epilogue.uses(*operand));
-    let aligned =
-        used.fold((column + QUAD).at_most(arguments.n), |all, operand| all & arguments.operand(operand).is_aligned(f));
+    let aligned = used.fold((column + QUAD).at_most(arguments.n), |all, operand| {
+        all & arguments.operand(operand).is_aligned(f, QUAD)
+    });
     let place = |row: Index<'f>, column| Place { outer: block.outer, row: block.row + row, column };
     let sums_at = |row: Index<'f>, column: Index<'f>| shared.at(row * tile.sums_pitch() + column);
     f.each(first, end, rows, |row| {

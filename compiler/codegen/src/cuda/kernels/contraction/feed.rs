@@ -1,18 +1,17 @@
 //! From global memory to a slice in shared memory: loaded into registers, computed, rounded, written; or copied as it is.
 
 use super::arguments::{Arguments, Operand, Place, Quad};
+use super::source::Source;
 use crate::cuda::kernels::launch::QUAD;
 use crate::cuda::kernels::slice::{self, Side, Slice};
 use crate::kernels::program::evaluate;
 use crate::mlir::{Bool, F32s, Float, Function, Index, Int32, Multiplicand, Scalar, Shared, Vector};
-use tfc_compiler::kernel::{Program, ProgramOp, Register};
+use tfc_compiler::kernel::ProgramOp;
 
 pub struct Feed<'a, 'f> {
     pub f: &'f Function<'f>,
     pub arguments: &'a Arguments<'f>,
-    pub prologue: Option<&'a (Program, Register)>,
-    /// Whether slices are copied where rows are aligned.
-    pub copies: bool,
+    pub source: &'a Source<'a>,
     pub slice: Slice,
     pub thread: Int32<'f>,
     pub threads: i64,
@@ -34,7 +33,7 @@ impl<'f> Feed<'_, 'f> {
 
     /// The operands that the prologue loads.
     fn operands(&self) -> Vec<&Operand<'f>> {
-        let loads = self.prologue.map(|(program, _)| program.loads()).unwrap_or_default();
+        let loads = self.source.prologue.map(|(program, _)| program.loads()).unwrap_or_default();
         loads.into_iter().map(|operand| self.arguments.operand(operand)).collect()
     }
 
@@ -49,9 +48,13 @@ impl<'f> Feed<'_, 'f> {
 
     /// Whether everything can be loaded four columns at a time.
     pub fn is_aligned(&self) -> Bool<'f> {
-        let whole = (self.size().1 % QUAD).equals(self.f.index(0));
         let operands = self.operands().into_iter().chain([self.matrix()]);
-        operands.fold(whole, |all, operand| all & operand.is_aligned(self.f))
+        operands.fold(self.is_whole(QUAD), |all, operand| all & operand.is_aligned(self.f, QUAD))
+    }
+
+    /// Whether rows are so many columns, or a multiple of them.
+    fn is_whole(&self, columns: i64) -> Bool<'f> {
+        (self.size().1 % columns).equals(self.f.index(0))
     }
 
     /// The chunks that the thread takes.
@@ -59,30 +62,50 @@ impl<'f> Feed<'_, 'f> {
         (0..self.slice.chunks() / self.threads).map(|turn| self.slice.chunk_of(self.thread, self.threads, turn))
     }
 
-    /// The place of quad `i` of a chunk, in the matrix or beyond it.
+    /// The place of number `i` of a chunk, in the matrix or beyond it.
     fn place(&self, chunk: slice::Place<'f>, i: i64, k: Index<'f>) -> Place<'f> {
         let row = chunk.row.to_index() + chunk.rows;
-        let column = (chunk.chunk.to_index() + chunk.chunks) * self.slice.chunk() + i * QUAD;
+        let column = (chunk.chunk.to_index() + chunk.chunks) * self.slice.chunk() + i;
         match self.slice.along_k {
             true => Place { outer: self.outer, row: self.first + row, column: k + column },
             false => Place { outer: self.outer, row: k + row, column: self.first + column },
         }
     }
 
-    fn quads_of_chunk(&self) -> i64 {
-        self.slice.chunk() / QUAD
+    /// Where in a chunk its quads begin.
+    fn quads(&self) -> impl Iterator<Item = i64> {
+        (0..self.slice.chunk()).step_by(QUAD as usize)
     }
 
-    /// Begins to copy the thread's part of the slice that begins with `k`: zeros where k has ended, and anything that is in the matrix for lanes that are not.
+    /// Begins to copy the thread's part of the slice that begins with `k`, where rows are aligned for quads: zeros where k has ended, and anything that is in the
+    /// matrix for lanes that are not.
     pub fn copy(&self, k: Index<'f>, to: Shared<'f>) {
+        let chunk = self.slice.chunk();
+        if chunk == QUAD {
+            return self.copy_parts(chunk, k, to);
+        }
+        let whole = self.is_whole(chunk) & self.matrix().is_aligned(self.f, chunk);
+        self.f.either(whole, || self.copy_parts(chunk, k, to), || self.copy_parts(QUAD, k, to));
+    }
+
+    /// So many numbers of a chunk at once.
+    fn copy_parts(&self, numbers: i64, k: Index<'f>, to: Shared<'f>) {
         let (f, (rows, columns)) = (self.f, self.size());
+        let bytes = |numbers: i64| numbers * self.slice.multiplicand.bytes();
         for chunk in self.chunks() {
-            let place = self.place(chunk, 0, k);
-            let along_k = if self.slice.along_k { place.column } else { place.row };
-            let there = along_k.less(self.arguments.k).select(f.int32(16), f.int32(0));
-            let place =
-                Place { row: place.row.or_at_most(rows - 1), column: place.column.or_at_most(columns - QUAD), ..place };
-            f.copy_sixteen(self.matrix().at(place), self.slice.at(to, chunk), there);
+            let to = self.slice.at(to, chunk);
+            for i in (0..self.slice.chunk()).step_by(numbers as usize) {
+                let place = self.place(chunk, i, k);
+                let along_k = if self.slice.along_k { place.column } else { place.row };
+                let there = along_k.less(self.arguments.k).select(f.int32(bytes(numbers) as i32), f.int32(0));
+                let (row, column) = (place.row.or_at_most(rows - 1), place.column.or_at_most(columns - numbers));
+                let from = self.matrix().at(Place { row, column, ..place });
+                let to = to.at(f.index(bytes(i) / size_of::<f32>() as i64));
+                match bytes(numbers) {
+                    slice::CHUNK_BYTES => f.copy_sixteen(from, to, there),
+                    _ => f.copy_eight(from, to, there),
+                }
+            }
         }
     }
 
@@ -92,7 +115,7 @@ impl<'f> Feed<'_, 'f> {
         let quad = if aligned { Quad::Aligned } else { Quad::Apart { end: columns } };
         let (mut quads, mut ones) = (Vec::new(), Vec::new());
         for chunk in self.chunks() {
-            for i in 0..self.quads_of_chunk() {
+            for i in self.quads() {
                 let place = self.place(chunk, i, k);
                 let column = if aligned { place.column.or_at_most(columns - QUAD) } else { place.column };
                 let place = Place { row: place.row.or_at_most(rows - 1), column, ..place };
@@ -117,7 +140,7 @@ impl<'f> Feed<'_, 'f> {
         };
         for chunk in self.chunks() {
             let mut numbers = Vec::new();
-            for i in 0..self.quads_of_chunk() {
+            for i in self.quads() {
                 let given = next(false);
                 let operands: Vec<Vector> =
                     self.operands().iter().map(|operand| next(operand.is_one_for_a_row())).collect();
@@ -135,7 +158,7 @@ impl<'f> Feed<'_, 'f> {
 
     /// The prologue of four numbers.
     fn compute(&self, given: Vector<'f>, operands: &[Vector<'f>], place: Place<'f>) -> Vector<'f> {
-        let Some((program, result)) = self.prologue else { return given };
+        let Some((program, result)) = self.source.prologue else { return given };
         let loads = program.loads();
         evaluate(self.f, self.arguments.accuracy, program, &[*result], &mut |_, op| match op {
             ProgramOp::Given => given,

@@ -2,10 +2,10 @@
 
 use super::arguments::Arguments;
 use super::feed::{Feed, Loaded};
-use super::tile::{SLICES_COPIED, SLICES_WRITTEN, Tile, copies, slices};
+use super::source::Source;
+use super::tile::{SLICES_COPIED, SLICES_WRITTEN, Tile, slices};
 use crate::cuda::kernels::slice::Side;
-use crate::mlir::{Fragment, Function, Index, Int32, Scalar, Shared, WARP};
-use tfc_compiler::kernel::Contraction;
+use crate::mlir::{Fragment, Function, Index, Int32, Multiplicand, Scalar, Shared, WARP};
 
 /// Which tile of C a block computes.
 #[derive(Clone, Copy)]
@@ -56,20 +56,19 @@ pub fn emit<'f>(
     f: &'f Function<'f>,
     tile: Tile,
     arguments: &Arguments<'f>,
-    body: &Contraction,
+    sources: &[Source; 2],
     block: Block<'f>,
 ) -> Sums<'f> {
     let (thread, shared) = (f.thread(), f.shared_memory());
-    let feed = |side| {
-        let (prologue, first) = match side {
-            Side::A => (&body.prologue_a, block.row),
-            Side::B => (&body.prologue_b, block.column),
+    let [a, b] = sources.each_ref().map(|source| {
+        let first = match source.side {
+            Side::A => block.row,
+            Side::B => block.column,
         };
-        let (slice, threads) = (tile.slice(side, body), tile.threads());
-        let (prologue, copies, outer) = (prologue.as_ref(), copies(side, body), block.outer);
-        Feed { f, arguments, prologue, copies, slice, thread, threads, outer, first }
-    };
-    let main_loop = MainLoop { f, tile, a: feed(Side::A), b: feed(Side::B), worker: Worker::new(tile, thread), shared };
+        let (slice, threads, outer) = (tile.slice(source), tile.threads(), block.outer);
+        Feed { f, arguments, source, slice, thread, threads, outer, first }
+    });
+    let main_loop = MainLoop { f, tile, a, b, worker: Worker::new(tile, thread), shared };
     let nothing = vec![vec![f.scalar(0.0); 4]; (tile.warp_rows / 16 * tile.warp_columns / 8) as usize];
     // Without a k there is nothing to load.
     f.either(
@@ -98,7 +97,7 @@ impl<'a, 'f> MainLoop<'a, 'f> {
     fn run(&self, k: Index<'f>, aligned: bool, sums: Sums<'f>) -> Sums<'f> {
         let (f, depth) = (self.f, self.tile.depth);
         let (copied, loaded): (Vec<&Feed>, Vec<&Feed>) =
-            [&self.a, &self.b].into_iter().partition(|feed| aligned && feed.copies);
+            [&self.a, &self.b].into_iter().partition(|feed| aligned && feed.source.copies());
         let copy = |k: Index<'f>| {
             copied.iter().for_each(|feed| feed.copy(k, self.slice(feed, k, SLICES_COPIED)));
             f.commit_copies();
@@ -138,7 +137,7 @@ impl<'a, 'f> MainLoop<'a, 'f> {
         let words = |bytes: i64| bytes / size_of::<f32>() as i64;
         let first = match feed.slice.side {
             Side::A => 0,
-            Side::B => words(self.a.slice.bytes()) * slices(self.a.copies),
+            Side::B => words(self.a.slice.bytes()) * slices(self.a.source.copies()),
         };
         self.shared.at(k / self.tile.depth % turns * words(feed.slice.bytes()) + first)
     }
@@ -148,10 +147,10 @@ impl<'a, 'f> MainLoop<'a, 'f> {
         let multiplicand = self.a.slice.multiplicand;
         for step in 0..tile.depth / multiplicand.depth() {
             let fragments = |feed: &Feed<'a, 'f>, first: Int32<'f>, lanes: i64| -> Vec<Fragment<'f>> {
-                let copied = aligned && feed.copies;
+                let copied = aligned && feed.source.copies();
                 let slice = self.slice(feed, k, slices(copied));
                 let fragment = |i| feed.slice.fragment(f, slice, worker.lane, (first, i), step);
-                let round = |fragment: Fragment<'f>| match copied {
+                let round = |fragment: Fragment<'f>| match copied && multiplicand == Multiplicand::Tf32 {
                     true => fragment.into_iter().map(|number| number.as_float().as_tf32()).collect(),
                     false => fragment,
                 };

@@ -1,11 +1,11 @@
 //! What a block computes, chosen by a small model of what each choice costs.
 
+use super::source::Source;
 use crate::cuda::architecture::Architecture;
+use crate::cuda::kernels::launch::QUAD;
 use crate::cuda::kernels::slice::{Side, Slice};
+use crate::cuda::resources::Resources;
 use crate::mlir::{Multiplicand, WARP};
-use tfc_compiler::kernel::{Contraction, ContractionAccess, Program, ProgramOp, Register};
-use tfc_compiler::precision::Precision;
-use tfc_compiler::scalar::{Binary, Unary};
 
 /// A tile of C, the part of k of its slices, and the part of the tile that a warp computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +32,10 @@ const SLICE_BYTES: i64 = 64;
 pub const SLICES_COPIED: i64 = 4;
 pub const SLICES_WRITTEN: i64 = 2;
 
-/// Registers of a thread beside sums, what is loaded and fragments: addresses, and what a prologue computes with. ptxas took 60 to 90.
+/// Registers of a thread beside sums, what is loaded and fragments: addresses, and what a prologue computes with. ptxas took 60 to 90, and where nothing is
+/// computed and it is asked for room for a second block, makes do with the fewest without spilling one.
 const OTHER_REGISTERS: i64 = 72;
+const FEWEST_OTHER_REGISTERS: i64 = 24;
 /// Where k runs along the rows of A, fragments are turned, and addresses cannot be shared.
 const TURNED_REGISTERS: i64 = 32;
 /// A thread has no more than 255.
@@ -47,12 +49,13 @@ const MOST_AHEAD: i64 = 2;
 
 impl Tile {
     /// Those that fit, by the cycles that each product of two numbers is expected to take: the first is the model's choice.
-    pub fn candidates(architecture: Architecture, body: &Contraction) -> Vec<Tile> {
+    pub fn candidates(architecture: Architecture, sources: &[Source; 2]) -> Vec<Tile> {
         let fits = |tile: &Tile| {
-            tile.registers(body) <= MOST_REGISTERS && tile.shared_bytes(body) <= architecture.shared_bytes_of_block
+            tile.registers(architecture, sources) <= MOST_REGISTERS
+                && tile.shared_bytes(sources) <= architecture.shared_bytes_of_block
         };
-        let cost = |tile: &Tile| tile.cycles(architecture, body) / (tile.rows * tile.columns) as f64;
-        let depth = SLICE_BYTES / Multiplicand::from(body.precision).bytes();
+        let cost = |tile: &Tile| tile.cycles(architecture, sources) / (tile.rows * tile.columns) as f64;
+        let depth = SLICE_BYTES / sources[0].multiplicand.bytes();
         let tile = |[rows, columns, warp_rows, warp_columns]: [i64; 4], ahead| Tile {
             rows,
             columns,
@@ -62,7 +65,7 @@ impl Tile {
             ahead,
         };
         // Where both operands are copied, nothing is ahead in registers.
-        let most_ahead = if copies(Side::A, body) && copies(Side::B, body) { 1 } else { MOST_AHEAD };
+        let most_ahead = if sources.iter().all(Source::copies) { 1 } else { MOST_AHEAD };
         let all = (1..=most_ahead).flat_map(|ahead| CANDIDATES.map(|shape| tile(shape, ahead)));
         let mut candidates: Vec<Tile> = all.filter(fits).collect();
         candidates.sort_by(|a, b| cost(a).total_cmp(&cost(b)));
@@ -74,18 +77,30 @@ impl Tile {
         self.rows / self.warp_rows * (self.columns / self.warp_columns) * i64::from(WARP)
     }
 
-    pub fn slice(self, side: Side, body: &Contraction) -> Slice {
-        let (along_k, lanes) = match side {
-            Side::A => (!body.transpose_a, self.rows),
-            Side::B => (body.transpose_b, self.columns),
-        };
-        Slice { side, multiplicand: body.precision.into(), along_k, lanes, depth: self.depth }
+    pub fn slice(self, source: &Source) -> Slice {
+        let Source { side, multiplicand, along_k, .. } = *source;
+        Slice { side, multiplicand, along_k, lanes: self.lanes(side), depth: self.depth }
+    }
+
+    /// Of an operand's slices.
+    fn lanes(self, side: Side) -> i64 {
+        match side {
+            Side::A => self.rows,
+            Side::B => self.columns,
+        }
+    }
+
+    fn lanes_of_warp(self, side: Side) -> i64 {
+        match side {
+            Side::A => self.warp_rows,
+            Side::B => self.warp_columns,
+        }
     }
 
     /// Slices of A and B, or afterwards the sums.
-    pub fn shared_bytes(self, body: &Contraction) -> i64 {
-        let bytes = |side, lanes: i64| slices(copies(side, body)) * lanes * SLICE_BYTES;
-        let slices = bytes(Side::A, self.rows) + bytes(Side::B, self.columns);
+    pub fn shared_bytes(self, sources: &[Source; 2]) -> i64 {
+        let bytes = |source: &Source| slices(source.copies()) * self.slice(source).bytes();
+        let slices = sources.iter().map(bytes).sum::<i64>();
         slices.max(self.rows * self.sums_pitch() * size_of::<f32>() as i64)
     }
 
@@ -94,44 +109,54 @@ impl Tile {
         self.columns + 8
     }
 
-    pub fn registers(self, body: &Contraction) -> i64 {
+    pub fn registers(self, architecture: Architecture, sources: &[Source; 2]) -> i64 {
         let sums = self.rows * self.columns / self.threads();
         let fragments = self.warp_rows / 16 * 4 + self.warp_columns / 8 * 2;
-        let loaded = |side, lanes: i64, prologue: &Prologue| {
-            let quads = if copies(side, body) { 0 } else { lanes * self.depth / 4 / self.threads() };
-            self.ahead * quads * (4 * (1 + matrices(prologue, body)) + ones(prologue, body))
+        // Also of what is copied: where rows are not aligned, all passes through registers.
+        let loaded = |source: &Source| {
+            let quads = self.lanes(source.side) * self.depth / QUAD / self.threads();
+            self.ahead * quads * source.registers_of_quad()
         };
-        let a = loaded(Side::A, self.rows, &body.prologue_a);
-        let b = loaded(Side::B, self.columns, &body.prologue_b);
-        let turned = if body.transpose_a { TURNED_REGISTERS } else { 0 };
-        sums + fragments + a + b + turned + OTHER_REGISTERS
+        let turned = if sources[0].along_k { 0 } else { TURNED_REGISTERS };
+        let held = sums + fragments + sources.iter().map(loaded).sum::<i64>() + turned;
+        let of_two_blocks = architecture.registers / 2 / self.threads();
+        let is_bare = sources.iter().all(|source| source.prologue.is_none());
+        match is_bare && held + FEWEST_OTHER_REGISTERS <= of_two_blocks {
+            true => of_two_blocks.min(held + OTHER_REGISTERS),
+            false => held + OTHER_REGISTERS,
+        }
+    }
+
+    /// Blocks that a multiprocessor has at once.
+    fn blocks(self, architecture: Architecture, sources: &[Source; 2]) -> i64 {
+        let (registers, shared_bytes) = (self.registers(architecture, sources), self.shared_bytes(sources));
+        Resources { threads: self.threads(), registers, shared_bytes }.blocks(architecture).max(1)
     }
 
     /// Cycles of a multiprocessor for one k of the tile: those of the unit that has most to do.
-    fn cycles(self, architecture: Architecture, body: &Contraction) -> f64 {
+    fn cycles(self, architecture: Architecture, sources: &[Source; 2]) -> f64 {
         let (rows, columns) = (self.rows as f64, self.columns as f64);
-        let multiplicand = Multiplicand::from(body.precision);
+        let multiplicand = sources[0].multiplicand;
         let bytes = multiplicand.bytes() as f64;
         let products = rows * columns / architecture.products(multiplicand);
         let warps = (self.threads() / i64::from(WARP)) as f64;
         let read = warps * (self.warp_rows + self.warp_columns) as f64;
         let shared = (rows + columns + read) * bytes / architecture.shared_bytes_per_cycle;
-        let loaded = |lanes: f64, prologue: &Prologue| lanes * (1 + matrices(prologue, body)) as f64 * 4.0;
-        let memory = loaded(rows, &body.prologue_a) + loaded(columns, &body.prologue_b);
-        // What is copied is rounded by each warp that multiplies it.
-        let computed = |side, lanes: f64, of_warp: i64, prologue: &Prologue| match copies(side, body) {
-            true => warps * of_warp as f64,
-            false => lanes * prologue_cost(prologue, body.precision),
-        };
-        let computed = computed(Side::A, rows, self.warp_rows, &body.prologue_a)
-            + computed(Side::B, columns, self.warp_columns, &body.prologue_b);
+        let of_both = |of_one: &dyn Fn(&Source) -> f64| sources.iter().map(of_one).sum::<f64>();
+        let memory = of_both(&|source| (self.lanes(source.side) * source.bytes_of_number()) as f64);
+        let computed = of_both(&|source| match (source.copies(), multiplicand) {
+            (true, Multiplicand::Bf16) => 0.0,
+            // It is rounded by each warp that multiplies it.
+            (true, Multiplicand::Tf32) => warps * self.lanes_of_warp(source.side) as f64,
+            (false, _) => self.lanes(source.side) as f64 * source.instructions_of_number(),
+        });
         let busiest = products
             .max(shared)
             .max(memory / architecture.memory_bytes_per_cycle)
             .max(computed / architecture.f32_per_cycle);
-        let resident = (architecture.registers / (self.registers(body) * self.threads())).max(1);
-        let ahead = [Side::A, Side::B].map(|side| if copies(side, body) { SLICES_COPIED - 1 } else { self.ahead });
-        let waited = LATENCY / (self.depth * ahead[0].min(ahead[1]) * resident) as f64;
+        let resident = self.blocks(architecture, sources);
+        let ahead = sources.iter().map(|source| if source.copies() { SLICES_COPIED - 1 } else { self.ahead });
+        let waited = LATENCY / (self.depth * ahead.min().expect("two operands") * resident) as f64;
         let busiest = busiest.max(waited);
         if resident < 2 { busiest * ALONE } else { busiest }
     }
@@ -145,98 +170,47 @@ impl std::fmt::Display for Tile {
     }
 }
 
-/// Whether an operand goes from memory to shared memory as it is, around registers: f32 that nothing is computed of before it is rounded to tf32. What is rounded
-/// to bf16 is rounded once, on its way: shared memory, whose rate is the limit there, then moves half as many bytes.
-pub fn copies(side: Side, body: &Contraction) -> bool {
-    let prologue = match side {
-        Side::A => &body.prologue_a,
-        Side::B => &body.prologue_b,
-    };
-    prologue.is_none() && Multiplicand::from(body.precision) == Multiplicand::Tf32
-}
-
 /// How many of its slices are in shared memory.
 pub fn slices(copied: bool) -> i64 {
     if copied { SLICES_COPIED } else { SLICES_WRITTEN }
 }
 
-type Prologue = Option<(Program, Register)>;
-
-/// How many operands a prologue reads as often as there are numbers in the matrix that it belongs to.
-fn matrices(prologue: &Prologue, body: &Contraction) -> i64 {
-    loads(prologue, body, &[ContractionAccess::Matrix, ContractionAccess::PerColumn])
-}
-
-/// How many it reads a number of for each row.
-fn ones(prologue: &Prologue, body: &Contraction) -> i64 {
-    loads(prologue, body, &[ContractionAccess::PerRow, ContractionAccess::Scalar])
-}
-
-fn loads(prologue: &Prologue, body: &Contraction, accesses: &[ContractionAccess]) -> i64 {
-    let loads = prologue.as_ref().map(|(program, _)| program.loads()).unwrap_or_default();
-    loads.iter().filter(|operand| accesses.contains(&body.access[usize::from(**operand) - 2])).count() as i64
-}
-
-/// Instructions for a number of an operand: rounding it, and its prologue.
-fn prologue_cost(prologue: &Prologue, precision: Precision) -> f64 {
-    let program = prologue.iter().flat_map(|(program, _)| &program.ops);
-    1.0 + program.map(|op| instructions(op, precision)).sum::<f64>()
-}
-
-/// About as many as in the PTX.
-fn instructions(op: &ProgramOp, precision: Precision) -> f64 {
-    match op {
-        ProgramOp::Unary(function, _) => match function {
-            Unary::Negate | Unary::Absolute | Unary::Relu | Unary::Floor => 1.0,
-            Unary::Sqrt | Unary::ReciprocalOrZero => 10.0,
-            Unary::Exp | Unary::Log => 20.0,
-            Unary::Tanh | Unary::Sigmoid | Unary::Silu | Unary::SiluDerivative => 35.0,
-            // See `math::Accuracy`.
-            Unary::Gelu | Unary::GeluDerivative if precision == Precision::Bf16 => 15.0,
-            Unary::Gelu | Unary::GeluDerivative => 20.0,
-            Unary::GeluTanh | Unary::GeluTanhDerivative => 45.0,
-        },
-        ProgramOp::Binary(Binary::Divide, ..) => 10.0,
-        ProgramOp::Binary(Binary::Power, ..) => 60.0,
-        ProgramOp::Binary(..) | ProgramOp::Select(..) => 1.0,
-        ProgramOp::Load(_)
-        | ProgramOp::Constant(_)
-        | ProgramOp::Size(_)
-        | ProgramOp::InnerIndex
-        | ProgramOp::OuterIndex(_)
-        | ProgramOp::Given
-        | ProgramOp::Reduce(..)
-        | ProgramOp::KthLargest(..)
-        | ProgramOp::Uniform { .. } => 0.0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tfc_compiler::kernel::{Body, Contraction, ContractionAccess, Kernel, Operand, Program, ProgramOp};
+    use tfc_compiler::precision::Precision;
+    use tfc_compiler::scalar::Unary;
 
-    fn contraction(precision: Precision, prologue_a: Option<Unary>, prologue_b: Option<Unary>) -> Contraction {
-        let prologue = |function: Option<Unary>| {
+    /// C = A · B of matrices in f32, with a function of each.
+    fn product(precision: Precision, functions: [Option<Unary>; 2]) -> Kernel {
+        let [prologue_a, prologue_b] = functions.map(|function| {
             function.map(|function| {
                 let mut program = Program::default();
                 let given = program.push(ProgramOp::Given);
                 let result = program.push(ProgramOp::Unary(function, given));
                 (program, result)
             })
-        };
+        });
         let mut epilogue = Program::default();
         let sum = epilogue.push(ProgramOp::Given);
-        Contraction {
+        let body = Contraction {
             precision,
             transpose_a: false,
             transpose_b: false,
             few_rows: false,
-            prologue_a: prologue(prologue_a),
-            prologue_b: prologue(prologue_b),
+            prologue_a,
+            prologue_b,
             epilogue,
             stores: vec![(2, sum)],
             access: vec![ContractionAccess::Matrix],
-        }
+        };
+        Kernel { body: Body::Contraction(body), operands: vec![Operand::READ, Operand::READ, Operand::WRITE] }
+    }
+
+    fn sources(kernel: &Kernel) -> [Source<'_>; 2] {
+        let Body::Contraction(body) = &kernel.body else { panic!("a contraction") };
+        Source::both(kernel, body)
     }
 
     /// Square tiles read least; an operand that is expensive to compute is computed less often where the tile is long on the other side.
@@ -244,16 +218,31 @@ mod tests {
     fn tiles_are_long_where_that_saves_work() {
         for architecture in Architecture::ALL {
             for precision in [Precision::F32, Precision::Bf16] {
-                let chosen = |a, b| Tile::candidates(architecture, &contraction(precision, a, b))[0];
+                let chosen = |a, b| Tile::candidates(architecture, &sources(&product(precision, [a, b])))[0];
                 let size = |tile: Tile| (tile.rows, tile.columns);
                 assert_eq!(size(chosen(None, None)), (128, 128));
                 assert_eq!(size(chosen(Some(Unary::Relu), None)), (128, 128));
                 assert_eq!(size(chosen(Some(Unary::GeluTanh), None)), (64, 256));
                 assert_eq!(size(chosen(None, Some(Unary::GeluTanh))), (256, 64));
-                let body = contraction(precision, Some(Unary::GeluTanh), None);
-                let fits = |tile: &Tile| tile.shared_bytes(&body) <= architecture.shared_bytes_of_block;
-                assert!(Tile::candidates(architecture, &body).iter().all(fits));
+                let expensive = product(precision, [Some(Unary::GeluTanh), None]);
+                let fits = |tile: &Tile| tile.shared_bytes(&sources(&expensive)) <= architecture.shared_bytes_of_block;
+                assert!(Tile::candidates(architecture, &sources(&expensive)).iter().all(fits));
             }
+        }
+    }
+
+    /// Where nothing is computed on the way, slices of tf32 are small enough that two blocks run side by side, and hide each other's barriers.
+    #[test]
+    fn two_blocks_of_bare_products_run_side_by_side() {
+        for architecture in Architecture::ALL {
+            let blocks = |precision, function| {
+                let kernel = product(precision, [function, None]);
+                let sources = sources(&kernel);
+                Tile::candidates(architecture, &sources)[0].blocks(architecture, &sources)
+            };
+            assert_eq!(blocks(Precision::F32, None), 2);
+            assert_eq!(blocks(Precision::F32, Some(Unary::Gelu)), 1);
+            assert_eq!(blocks(Precision::Bf16, None), 1);
         }
     }
 }
