@@ -13,6 +13,9 @@ use tfc_compiler::budget::Decision;
 use tfc_compiler::model::{Model, Stage};
 use tfc_compiler::size::SizeValues;
 
+/// More parameter tokens than anybody has memory for: products of sizes stay numbers.
+const MOST_TOKENS: i64 = u32::MAX as i64;
+
 /// What [`State::version`] is now.
 pub const VERSION: u32 = 2;
 
@@ -233,7 +236,7 @@ impl State {
     /// The sizes of a session in this state.
     ///
     /// # Errors
-    /// The state was written by a model with other token axes.
+    /// The state was written by a model with other token axes, or says what no model can have.
     pub fn sizes(&self, model: &Model, batch: u64) -> Result<SizeValues> {
         let mut tokens = Vec::new();
         for axis in &model.token_axes {
@@ -241,7 +244,12 @@ impl State {
                 let written = format!("the checkpoint was written by model `{}`", self.model);
                 Failure::mistake(format!("{written}, which has no parameter tokens `{}`", axis.path))
             };
-            tokens.push(*self.tokens.get(&axis.path).ok_or_else(missing)?);
+            let count = *self.tokens.get(&axis.path).ok_or_else(missing)?;
+            if !(0..=MOST_TOKENS).contains(&count) {
+                let what = format!("the checkpoint says that `{}` has {count} parameter tokens", axis.path);
+                return Err(Failure::new(Kind::Broken, format!("{what}; it was changed, copy it again")));
+            }
+            tokens.push(count);
         }
         Ok(sizes_at(model, batch, &tokens))
     }

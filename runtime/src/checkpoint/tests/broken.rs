@@ -73,6 +73,9 @@ fn states_of_another_model() {
     state.tokens.clear();
     let message = "the checkpoint was written by model `fake`, which has no parameter tokens `layer.tokens`";
     assert_eq!(state.sizes(&compiled.model, 1).unwrap_err().message, message);
+    state.tokens.insert("layer.tokens".into(), i64::MAX / 5);
+    let message = "the checkpoint says that `layer.tokens` has 1844674407370955161 parameter tokens; it was changed, copy it again";
+    assert_eq!(state.sizes(&compiled.model, 1).unwrap_err().message, message);
     state.stage = StageState::new(usize::MAX, "large");
     let message =
         "the checkpoint is in stage `large`, which its spec does not have; one of the two was changed, copy it again";
