@@ -9,14 +9,17 @@ pub struct Code {
     /// The target it was made for, e.g. `x86_64-unknown-linux-gnu/sapphirerapids`.
     pub target: String,
     pub bytes: Vec<u8>,
-    /// For each kernel, the symbol of its function and the scratch bytes each thread must hand to it.
+    /// For each kernel.
     pub functions: Vec<Function>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
     pub symbol: String,
+    /// What each thread must hand to it.
     pub scratch_bytes: usize,
+    /// The most that threads share while they run it.
+    pub shared_bytes: usize,
 }
 
 /// The stages inside a back end that `--emit` can print.

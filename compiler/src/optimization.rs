@@ -41,10 +41,12 @@ pub enum Optimization {
     Lending,
     /// Tensors on large pages of the host's memory.
     LargePages,
+    /// Packing the second matrix of a product once for all threads of a processor.
+    SharedPacking,
 }
 
 impl Optimization {
-    pub const ALL: [Optimization; 17] = [
+    pub const ALL: [Optimization; 18] = [
         Optimization::Vocabulary,
         Optimization::Dce,
         Optimization::Cse,
@@ -62,6 +64,7 @@ impl Optimization {
         Optimization::WrittenGradients,
         Optimization::Lending,
         Optimization::LargePages,
+        Optimization::SharedPacking,
     ];
 
     pub fn name(self) -> &'static str {
@@ -83,6 +86,7 @@ impl Optimization {
             Optimization::WrittenGradients => "written_gradients",
             Optimization::Lending => "lending",
             Optimization::LargePages => "large_pages",
+            Optimization::SharedPacking => "shared_packing",
         }
     }
 }
@@ -106,7 +110,8 @@ impl Disabled {
             Optimization::Dce | Optimization::Cse | Optimization::Simplify => false,
             Optimization::Canonicalize | Optimization::Checkpointing => false,
             Optimization::FewRows | Optimization::Weights | Optimization::Narrow => false,
-            Optimization::WrittenGradients | Optimization::Lending | Optimization::LargePages => false,
+            Optimization::WrittenGradients | Optimization::Lending => false,
+            Optimization::LargePages | Optimization::SharedPacking => false,
         };
         Disabled(Optimization::ALL.into_iter().filter(fuses).collect())
     }
@@ -151,7 +156,7 @@ mod tests {
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
         let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, checkpointing, few_rows, weights, narrow, \
-                    written_gradients, lending, large_pages";
+                    written_gradients, lending, large_pages, shared_packing";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {
             assert_eq!(named(optimization.name()).unwrap().names(), [optimization.name()]);

@@ -32,7 +32,7 @@ pub struct CodeCache {
 struct Header {
     target: String,
     /// The symbol and the scratch bytes of each kernel.
-    functions: Vec<(String, usize)>,
+    functions: Vec<(String, usize, usize)>,
 }
 
 impl CodeCache {
@@ -103,7 +103,7 @@ fn build() -> Option<String> {
 
 /// The magic, a digest of the rest, the length of the header, the header, the code.
 fn print(code: &Code) -> Vec<u8> {
-    let functions = code.functions.iter().map(|f| (f.symbol.clone(), f.scratch_bytes)).collect();
+    let functions = code.functions.iter().map(|f| (f.symbol.clone(), f.scratch_bytes, f.shared_bytes)).collect();
     let header = Header { target: code.target.clone(), functions };
     let header = serde_json::to_vec(&header).expect("bug in tfc: strings and numbers are JSON");
     let rest = [&(header.len() as u64).to_le_bytes()[..], &header, &code.bytes].concat();
@@ -119,7 +119,7 @@ fn parse(bytes: &[u8]) -> Option<Code> {
     let (length, rest) = rest.split_first_chunk::<8>()?;
     let (header, code) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
     let header: Header = serde_json::from_slice(header).ok()?;
-    let function = |(symbol, scratch_bytes)| Function { symbol, scratch_bytes };
+    let function = |(symbol, scratch_bytes, shared_bytes)| Function { symbol, scratch_bytes, shared_bytes };
     let functions = header.functions.into_iter().map(function).collect();
     Some(Code { target: header.target, bytes: code.to_vec(), functions })
 }

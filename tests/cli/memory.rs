@@ -66,7 +66,7 @@ fn a_use_of_memory_that_is_switched_off_changes_no_bit() {
         checkpoint_bytes(&workplace.path(&format!("{out}/checkpoints/step-4")))
     };
     let whole = checkpoint("whole", &[]);
-    for name in ["written_gradients", "lending", "large_pages"] {
+    for name in ["written_gradients", "lending", "large_pages", "shared_packing"] {
         assert!(checkpoint(name, &["--disable", name]) == whole, "without {name} the run is another");
     }
 }

@@ -84,7 +84,8 @@ fn measure(kernel: &Kernel, code: &Code, loaded: &Loaded, index: usize, sizes: [
     let mut tensors: Vec<Vec<f32>> = kernel.reach(&sizes).into_iter().map(&mut noise).collect();
     // What the forward pass would have left: of the right size is all that matters here.
     tensors[4].fill((t as f32).ln());
-    let buffers: Vec<*mut f32> = tensors.iter_mut().map(|tensor| tensor.as_mut_ptr()).collect();
+    let tensors = tensors.iter_mut().map(|tensor| tensor.as_mut_ptr());
+    let buffers: Vec<*mut f32> = tensors.chain([std::ptr::null_mut()]).collect();
     let mut scratch = vec![0u64; code.functions[index].scratch_bytes / 8 + 8];
     let aligned = scratch.as_ptr().align_offset(64);
     let scratch = scratch[aligned..].as_mut_ptr();

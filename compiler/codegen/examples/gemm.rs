@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 use tfc_codegen::{CpuBackend, Peak};
 use tfc_compiler::executable::{Backend, BackendError, Code, Loaded};
-use tfc_compiler::kernel::{Body, Contraction, ContractionAccess, Kernel, Operand, Program, ProgramOp, Register};
+use tfc_compiler::kernel::{
+    Body, Contraction, ContractionAccess, Division, Kernel, Operand, Program, ProgramOp, Register,
+};
 use tfc_compiler::precision::Precision;
 use tfc_compiler::scalar::{Binary, Unary};
 
@@ -119,7 +121,9 @@ fn measure(
     let (mut a, mut b, mut c) = (fill(m * k), fill(k * n), vec![0f32; m * n]);
     let (lda, ldb) = (if body.transpose_a { m } else { k }, if body.transpose_b { k } else { n });
     let sizes = [1, m, n, k, 0, lda, 0, ldb, 0, n].map(|s| s as i64);
-    let addresses = [a.as_mut_ptr(), b.as_mut_ptr(), c.as_mut_ptr()].map(|p| p as usize);
+    let shared = vec![0u64; code.functions[index].shared_bytes / 8 + 8];
+    let shared = shared[shared.as_ptr().align_offset(64)..].as_ptr();
+    let addresses = [a.as_mut_ptr() as usize, b.as_mut_ptr() as usize, c.as_mut_ptr() as usize, shared as usize];
     let scratch_words = code.functions[index].scratch_bytes / 8 + 8;
     // SAFETY: the address is that of this kernel, the buffers are as large as the sizes say.
     let call: extern "C" fn(*const usize, *const i64, i64, i64, *mut u64) =
@@ -128,22 +132,26 @@ fn measure(
         let aligned = scratch.as_ptr().align_offset(64);
         call(addresses.as_ptr(), sizes.as_ptr(), begin, end, scratch[aligned..].as_mut_ptr());
     };
-    let extent = kernel.extent(&sizes);
+    let Division { preparation, items: count, .. } = kernel.division(&sizes, true);
     let mut scratch = [vec![0u64; scratch_words], vec![0u64; scratch_words]];
     let (mut fractions, mut scalings) = (Vec::new(), Vec::new());
     let start = Instant::now();
     while fractions.len() < 5 || start.elapsed() < Duration::from_millis(250) {
         let now = peak.measure();
         let begin = Instant::now();
-        items(0, extent, &mut scratch[0]);
+        items(-preparation, 0, &mut scratch[0]);
+        items(0, count, &mut scratch[0]);
         let alone = begin.elapsed().as_secs_f64();
         fractions.push(2.0 * (m * n * k) as f64 / alone / now);
         let [first, second] = &mut scratch;
         let begin = Instant::now();
-        std::thread::scope(|scope| {
-            scope.spawn(|| items(extent / 2, extent, second));
-            items(0, extent / 2, first);
-        });
+        for (from, to) in [(-preparation, 0), (0, count)] {
+            let middle = (from + to).div_euclid(2);
+            std::thread::scope(|scope| {
+                scope.spawn(|| items(middle, to, second));
+                items(from, middle, first);
+            });
+        }
         scalings.push(alone / begin.elapsed().as_secs_f64());
     }
     (median(fractions), median(scalings))

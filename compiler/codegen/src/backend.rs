@@ -58,6 +58,7 @@ impl Backend for CpuBackend {
         let function = |(i, kernel)| Function {
             symbol: symbol(i),
             scratch_bytes: kernels::scratch_bytes(kernel, self.processor.vectors),
+            shared_bytes: kernels::shared_bytes(kernel, self.processor.vectors),
         };
         Ok(Code {
             target: self.target(),

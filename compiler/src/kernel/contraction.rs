@@ -1,5 +1,6 @@
 //! A loop nest around one matrix product: C[o, m, n] = epilogue(Σₖ prologue_a(A[o, m, k]) · prologue_b(B[o, k, n])).
 
+use super::division::Division;
 use super::program::{Program, Register};
 use crate::precision::Precision;
 
@@ -13,8 +14,9 @@ use crate::precision::Precision;
 /// Sizes: `outer, m, n, k`, then `outer stride, leading dimension` of A and of B, then for each further operand its
 /// strides as [`ContractionAccess`] says, then what [`super::ProgramOp::Size`] reads. An outer stride of 0 shares a matrix among all.
 ///
-/// Extent: `outer · row blocks · ⌈n / COLUMN_BLOCK⌉` blocks of C, columns fastest, where there are ⌈m / ROW_BLOCK⌉ row blocks, or twice as
-/// many if A is computed as it is loaded, or two at least if rows are the longer side; `outer · ⌈n / FEW_COLUMNS⌉` where rows are few.
+/// Extent, where each thread packs what it reads: `outer · row blocks · ⌈n / COLUMN_BLOCK⌉` blocks of C, columns fastest, where there are ⌈m / ROW_BLOCK⌉ row blocks, or twice as
+/// many if A is computed as it is loaded, or two at least if rows are the longer side; `outer · ⌈n / FEW_COLUMNS⌉` where rows are few. Where threads
+/// share the panels of B ([`Contraction::shares_b`]), ⌈m / ROW_TILE⌉ groups of rows, after a preparation of ⌈rows of B as it is stored / PACKED_ROWS⌉ items.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Contraction {
     /// What the two operands are rounded to after their prologues.
@@ -90,5 +92,39 @@ impl Contraction {
     pub fn can_have_few_rows(&self) -> bool {
         let as_stored = self.transpose_b || self.precision == Precision::F32;
         !self.transpose_a && self.prologue_b.is_none() && as_stored
+    }
+
+    /// The most elements of B whose panels threads share: these stay in the processor's last cache until all have been used. For a B that is larger, each
+    /// thread packs what it reads, block by block.
+    pub const SHARED: i64 = 4 << 20;
+    /// The fewest columns and k of a B that is shared, for panels are padded.
+    pub const SHARED_SIDE: i64 = 64;
+    /// The fewest rows of C then, of a fourth of its columns at least: rows alone are divided among threads.
+    pub const SHARED_ROWS: i64 = 256;
+    /// Rows of C in one item then.
+    pub const ROW_TILE: i64 = 12;
+    /// Rows of B, as it is stored, in one item of the preparation: whole panels and whole steps of k on every processor.
+    pub const PACKED_ROWS: i64 = 96;
+    /// Of a transposed A a few rows are a part of a cache line for each k: fewer than so many rows in all are not cut into small pieces.
+    pub const CUT_ROWS: i64 = 1024;
+
+    /// Whether B is packed once, by all threads together.
+    pub fn shares_b(&self, sizes: &[i64]) -> bool {
+        let [outer, m, n, k] = [0, 1, 2, 3].map(|i| sizes[i]);
+        let fits = n.min(k) >= Self::SHARED_SIDE && n * k <= Self::SHARED;
+        outer == 1 && m >= Self::SHARED_ROWS && n <= 4 * m && fits
+    }
+
+    pub(super) fn division(&self, sizes: &[i64], shared_memory: bool) -> Division {
+        if !(shared_memory && self.shares_b(sizes)) {
+            return Division { in_pieces: false, ..Division::of(self.extent(sizes)) };
+        }
+        let [m, stored_rows] = [sizes[1], if self.transpose_b { sizes[2] } else { sizes[3] }];
+        let groups = |rows: i64, size: i64| (rows + size - 1) / size;
+        Division {
+            preparation: groups(stored_rows, Self::PACKED_ROWS),
+            items: groups(m, Self::ROW_TILE),
+            in_pieces: !self.transpose_a || m >= Self::CUT_ROWS,
+        }
     }
 }

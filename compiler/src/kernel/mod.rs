@@ -8,12 +8,13 @@
 //! the reductions need. A [`ColumnReduction`] adds over rows. [`Attention`] is tiled with an online softmax. The rest move rows.
 //!
 //! Launch ABI, the same for all: `(buffers: *const *mut u8, sizes: *const i64, begin: i64, end: i64, scratch: *mut u8)`. Buffers
-//! stand in the order of [`Kernel::operands`]; sizes in the order that each body documents; `[begin, end)` is the part of
-//! [`Kernel::extent`] work items that this call does. Results do not depend on how the items are divided: every output element is
-//! computed by one item, in a fixed order.
+//! stand in the order of [`Kernel::operands`], behind them memory that all threads share, or null; sizes in the order that each body documents;
+//! `[begin, end)` is the part of the work items ([`Division`]) that this call does. Results do not depend on how the items are divided: every output
+//! element is computed by one item, in a fixed order.
 
 mod attention;
 mod contraction;
+mod division;
 mod evaluate;
 mod moving;
 mod program;
@@ -26,6 +27,7 @@ mod verify;
 
 pub use attention::{Attention, AttentionBackward, CachedAttention};
 pub use contraction::{Contraction, ContractionAccess};
+pub use division::Division;
 pub use evaluate::{evaluate, evaluate_buffers};
 pub use moving::{CacheWrite, Gather, Rope, ScatterAdd};
 pub use program::{Number, Program, ProgramOp, Register};
@@ -85,7 +87,7 @@ impl Kernel {
         self.operands.first().is_some_and(|x| x.access == Access::Update)
     }
 
-    /// The number of work items for these sizes: the range to divide among threads.
+    /// The number of work items for these sizes, where threads share no memory but the operands.
     pub fn extent(&self, sizes: &[i64]) -> i64 {
         match &self.body {
             Body::Contraction(body) => body.extent(sizes),

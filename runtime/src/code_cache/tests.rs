@@ -19,7 +19,7 @@ impl Backend for Counting {
 
     fn emit(&self, kernels: &[Kernel]) -> std::result::Result<Code, BackendError> {
         self.emitted.fetch_add(1, Ordering::Relaxed);
-        let function = |i| Function { symbol: format!("kernel_{i}"), scratch_bytes: 64 * i };
+        let function = |i| Function { symbol: format!("kernel_{i}"), scratch_bytes: 64 * i, shared_bytes: i };
         Ok(Code {
             target: self.target(),
             bytes: format!("{kernels:?}").into_bytes(),

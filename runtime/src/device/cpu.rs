@@ -10,6 +10,8 @@ use crate::{Failure, Result};
 use std::sync::Arc;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::executable::{Backend, Code, Loaded};
+use tfc_compiler::kernel::Division;
+use tfc_compiler::optimization::Optimization;
 
 pub struct Cpu {
     compiled: Arc<Compiled>,
@@ -17,14 +19,16 @@ pub struct Cpu {
     pool: Pool,
     /// One per thread, as large as the greediest kernel asks.
     scratch: Vec<HostMemory>,
+    /// One for all threads, unless they are to share none.
+    shared: Option<HostMemory>,
 }
 
 pub type CpuSession = PlanSession<Cpu>;
 
-/// A launch and its work items.
+/// A launch and how it is divided.
 pub struct CpuLaunch {
     launch: Arc<Launch>,
-    extent: i64,
+    division: Division,
 }
 
 impl CpuSession {
@@ -38,7 +42,10 @@ impl CpuSession {
         let scratch_bytes = code.functions.iter().map(|f| f.scratch_bytes).max().unwrap_or(0);
         let pages = Pages::of(&compiled);
         let scratch = (0..pool.threads()).map(|_| HostMemory::new(scratch_bytes, pages)).collect::<Result<_>>()?;
-        PlanSession::on(Cpu { compiled: Arc::clone(&compiled), code: loaded, pool, scratch }, compiled)
+        let shared_bytes = code.functions.iter().map(|f| f.shared_bytes).max().unwrap_or(0);
+        let shares = !compiled.disabled.has(Optimization::SharedPacking);
+        let shared = shares.then(|| HostMemory::new(shared_bytes, pages)).transpose()?;
+        PlanSession::on(Cpu { compiled: Arc::clone(&compiled), code: loaded, pool, scratch, shared }, compiled)
     }
 }
 
@@ -46,24 +53,25 @@ impl HostEngine for Cpu {
     type Launch = CpuLaunch;
 
     fn prepare(&self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> CpuLaunch {
-        let extent = self.compiled.program.kernels[kernel].extent(&sizes);
+        let division = self.compiled.program.kernels[kernel].division(&sizes, self.shared.is_some());
+        let shared = self.shared.as_ref().map_or(std::ptr::null_mut(), HostMemory::address);
         let launch = Launch {
             address: self.code.addresses[kernel],
-            buffers: arguments.iter().map(|argument| argument.start).collect(),
+            buffers: arguments.iter().map(|argument| argument.start).chain([shared]).collect(),
             sizes,
             scratch: self.scratch.iter().map(HostMemory::address).collect(),
         };
-        CpuLaunch { launch: Arc::new(launch), extent }
+        CpuLaunch { launch: Arc::new(launch), division }
     }
 
-    unsafe fn run(&mut self, CpuLaunch { launch, extent }: &CpuLaunch) -> Result<()> {
+    unsafe fn run(&mut self, CpuLaunch { launch, division }: &CpuLaunch) -> Result<()> {
         // SAFETY: the address is of the kernel's code, which this engine holds; the rest is the caller's promise.
-        unsafe { launch.run(&self.pool, *extent) };
+        unsafe { launch.run(&self.pool, *division) };
         Ok(())
     }
 
     fn bytes(&self) -> usize {
-        self.scratch.iter().map(HostMemory::len).sum()
+        self.scratch.iter().chain(&self.shared).map(HostMemory::len).sum()
     }
 
     fn pages(&self) -> Pages {

@@ -3,10 +3,12 @@
 //! Our own, because a kernel of a small model takes a few microseconds: rayon wakes a sleeping worker in five to ten, this pool
 //! hands over in well under one by letting workers spin for a while before they sleep.
 //!
-//! A job has as many parts as there are threads, each thread begins with its own, and the caller then does those that nobody has begun:
-//! where other programs hold the processors, a worker that is not woken in time costs its share of the work, not a time slice.
+//! A job has as many parts as there are threads. Each thread begins with its own and then helps with those of others: where other programs hold the
+//! processors, a thread that is late costs its share of the work, not a time slice. A part is done in pieces that become smaller, so that few are
+//! begun and yet all threads end at the same time.
 
 use crate::{Failure, Kind, Result};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::thread::JoinHandle;
@@ -25,9 +27,9 @@ struct Shared {
     /// The present job; a new generation announces it.
     job: RwLock<Option<Job>>,
     generation: AtomicUsize,
-    /// For each part the last generation in which somebody began it.
+    /// For each part the last generation in which somebody began it, times [`BEGUN`], and how many of its pieces, up to [`PIECES`].
     begun: Vec<AtomicUsize>,
-    /// Parts of the present job.
+    /// Pieces of the present job.
     unfinished: AtomicUsize,
     stop: AtomicBool,
     asleep: Mutex<usize>,
@@ -38,8 +40,15 @@ struct Shared {
 #[derive(Clone)]
 struct Job {
     work: Arc<dyn Work + Send>,
-    extent: i64,
+    items: Range<i64>,
+    pieces: usize,
 }
+
+/// Pieces of a part: half of it, half of the rest, and so on; the last is as large as the one before.
+const PIECES: usize = 6;
+const BEGUN: usize = PIECES + 1;
+/// The fewest items for each thread that are worth more than one piece.
+const DIVIDED: i64 = 8;
 
 /// Turns of spinning before a worker sleeps: some tens of microseconds, longer than the gap between two kernels.
 const SPINS: u32 = 20_000;
@@ -79,21 +88,24 @@ impl Pool {
         self.shared.threads
     }
 
-    /// Does all items and returns when they are done. Which thread does which item changes nothing in the result.
-    pub fn run(&self, work: Arc<dyn Work + Send>, extent: i64) {
+    /// Does all items and returns when they are done. Which thread does which item changes nothing in the result; `in_pieces` tells whether
+    /// it costs nothing to do them a few at a time.
+    pub fn run(&self, work: Arc<dyn Work + Send>, items: Range<i64>, in_pieces: bool) {
         let shared = &self.shared;
-        if shared.threads == 1 || extent <= 1 {
-            work.run(0, 0, extent);
+        let count = items.end - items.start;
+        if shared.threads == 1 || count <= 1 {
+            work.run(0, items.start, items.end);
             return;
         }
-        let job = Job { work, extent };
+        let pieces = if in_pieces && count >= DIVIDED * shared.threads as i64 { PIECES } else { 1 };
+        let job = Job { work, items, pieces };
         *write(&shared.job) = Some(job.clone());
-        shared.unfinished.store(shared.threads, Ordering::Relaxed);
+        shared.unfinished.store(shared.threads * pieces, Ordering::Relaxed);
         let generation = shared.generation.fetch_add(1, Ordering::Release) + 1;
         if *lock(&shared.asleep) > 0 {
             shared.wake.notify_all();
         }
-        (0..shared.threads).for_each(|part| shared.work(&job, generation, 0, part));
+        shared.work(&job, generation, 0);
         let done = || shared.unfinished.load(Ordering::Acquire) == 0;
         for _ in 0..SPINS {
             if done() {
@@ -131,22 +143,35 @@ impl Shared {
             }
             let job = self.job.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
             if let Some(job) = job {
-                self.work(&job, seen, thread, thread);
+                self.work(&job, seen, thread);
             }
         }
     }
 
-    /// Does a part of a job, unless somebody has begun it. A worker that comes late to a generation finds all of its parts begun, whichever
-    /// job it then holds: a job is not replaced before that.
-    fn work(&self, job: &Job, generation: usize, thread: usize, part: usize) {
-        if self.begun[part].fetch_max(generation, Ordering::AcqRel) >= generation {
-            return;
+    /// Does what is left of a job, its own part first. A worker that comes late to a generation finds all of its pieces begun, whichever job it then
+    /// holds: a job is not replaced before that.
+    fn work(&self, job: &Job, generation: usize, thread: usize) {
+        for part in (thread..self.threads).chain(0..thread) {
+            while let Some(piece) = self.begin(part, generation, job.pieces) {
+                let (begin, end) = piece_of(bounds(&job.items, part, self.threads), piece, job.pieces);
+                if begin < end {
+                    job.work.run(thread, begin, end);
+                }
+                self.unfinished.fetch_sub(1, Ordering::Release);
+            }
         }
-        let (begin, end) = bounds(job.extent, part, self.threads);
-        if begin < end {
-            job.work.run(thread, begin, end);
-        }
-        self.unfinished.fetch_sub(1, Ordering::Release);
+    }
+
+    /// The next piece of a part that nobody has begun. Counting ends at the same number for every job, or one who comes late with the next job in
+    /// hand might find pieces left of the one before.
+    fn begin(&self, part: usize, generation: usize, pieces: usize) -> Option<usize> {
+        let first = generation * BEGUN + PIECES - pieces;
+        let next = |state: usize| match state.max(first) {
+            state if state < generation * BEGUN + PIECES => Some(state + 1),
+            _ => None,
+        };
+        let before = self.begun[part].fetch_update(Ordering::AcqRel, Ordering::Acquire, next).ok()?;
+        Some(before.max(first) - first)
     }
 
     /// The next generation: spins a while, then sleeps.
@@ -169,9 +194,15 @@ impl Shared {
 }
 
 /// The i-th of n nearly equal consecutive parts.
-fn bounds(extent: i64, part: usize, parts: usize) -> (i64, i64) {
-    let bound = |i: usize| extent * i as i64 / parts as i64;
+fn bounds(items: &Range<i64>, part: usize, parts: usize) -> (i64, i64) {
+    let bound = |i: usize| items.start + (items.end - items.start) * i as i64 / parts as i64;
     (bound(part), bound(part + 1))
+}
+
+/// The i-th of n pieces, each half of what is left but for the last.
+fn piece_of((begin, end): (i64, i64), piece: usize, pieces: usize) -> (i64, i64) {
+    let left = |piece: usize| if piece == pieces { 0 } else { (end - begin) >> piece };
+    (end - left(piece), end - left(piece + 1))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -204,7 +235,7 @@ mod tests {
             for extent in [0, 1, 2, 5, 100] {
                 let count = Arc::new(Count((0..extent).map(|_| AtomicI64::new(0)).collect()));
                 for _ in 0..100 {
-                    pool.run(Arc::clone(&count) as Arc<dyn Work + Send>, extent);
+                    pool.run(Arc::clone(&count) as Arc<dyn Work + Send>, 0..extent, true);
                 }
                 let done: Vec<i64> = count.0.iter().map(|c| c.load(Ordering::Relaxed)).collect();
                 assert_eq!(done, vec![100; extent as usize]);

@@ -97,7 +97,7 @@ impl Backend for CudaBackend {
     /// PTX modules, as [`CudaBackend::modules`] makes them.
     fn emit(&self, kernels: &[Kernel]) -> Result<Code, BackendError> {
         let modules: Vec<Vec<u8>> = self.modules(kernels)?.into_iter().map(String::into_bytes).collect();
-        let function = |i| Function { symbol: symbol(i), scratch_bytes: 0 };
+        let function = |i| Function { symbol: symbol(i), scratch_bytes: 0, shared_bytes: 0 };
         Ok(Code {
             target: self.target(),
             bytes: container::pack(&modules),

@@ -11,6 +11,8 @@ pub struct Block<'f> {
     pub leading: Index<'f>,
     pub lanes: Index<'f>,
     pub depth: Index<'f>,
+    /// From one panel to the next.
+    pub distance: Index<'f>,
 }
 
 /// Packs a matrix whose stored rows are lanes: k runs along them.
@@ -20,13 +22,14 @@ pub fn pack_rows<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, dest
     f.call(
         &name,
         &[block.source.pointer, destination],
-        &[block.leading, block.lanes, block.depth],
+        &[block.leading, block.lanes, block.depth, block.distance],
         |f, pointers, indices| {
-            let (&[pointer, destination], &[leading, lanes, depth]) = (pointers, indices) else { return };
+            let (&[pointer, destination], &[leading, lanes, depth, distance]) = (pointers, indices) else { return };
             let source = Stored { pointer, dtype };
             f.each(f.index(0), lanes, layout.lanes, |first| {
-                let panel = destination.at(first / layout.lanes * layout.distance(depth));
-                let block = Block { source: source.at(first * leading), leading, lanes: lanes - first, depth };
+                let panel = destination.at(first / layout.lanes * distance);
+                let block =
+                    Block { source: source.at(first * leading), leading, lanes: lanes - first, depth, distance };
                 pack_panel(f, layout, block, panel);
             });
         },
@@ -60,7 +63,7 @@ pub fn pack_group<'f>(
     destination: Pointer<'f>,
     pitch: Index<'f>,
 ) {
-    let Block { source, leading, lanes, depth } = block;
+    let Block { source, leading, lanes, depth, .. } = block;
     let dtype = source.dtype;
     let name = format!("pack_group_{}{}", numbers.name(), from(dtype));
     f.call(&name, &[source.pointer, destination], &[leading, lanes, depth, pitch], |f, pointers, indices| {
@@ -94,11 +97,12 @@ pub const AHEAD: i64 = 8;
 pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
     let dtype = block.source.dtype;
     let name = format!("pack_columns_{}{}_{}", layout.numbers.name(), from(dtype), layout.lanes);
-    let (sizes, pointers) = ([block.leading, block.lanes, block.depth], [block.source.pointer, destination]);
+    let (sizes, pointers) =
+        ([block.leading, block.lanes, block.depth, block.distance], [block.source.pointer, destination]);
     f.call(&name, &pointers, &sizes, |f, pointers, indices| {
-        let (&[pointer, destination], &[leading, lanes, depth]) = (pointers, indices) else { return };
+        let (&[pointer, destination], &[leading, lanes, depth, distance]) = (pointers, indices) else { return };
         let source = Stored { pointer, dtype };
-        let (distance, step) = (layout.distance(depth), layout.numbers.step());
+        let step = layout.numbers.step();
         // Panels whose registers all lie within the row.
         let whole = (lanes + (layout.lanes - layout.pitch)).or_at_least(f.index(0)) / layout.lanes;
         let pack_step = |k: Index<'_>, there: i64| {

@@ -39,6 +39,16 @@ pub fn emit(emission: &Emission, name: &str, kernel: &Kernel) {
     });
 }
 
+/// The memory that threads share if they share any.
+pub fn shared_bytes(kernel: &Kernel, vectors: Vectors) -> usize {
+    let elements = match &kernel.body {
+        Body::Contraction(body) => contraction::shared_elements(body, vectors),
+        Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => 0,
+        Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => 0,
+    };
+    4 * elements as usize
+}
+
 /// The scratch that each thread must hand to a kernel.
 pub fn scratch_bytes(kernel: &Kernel, vectors: Vectors) -> usize {
     let elements = match &kernel.body {

@@ -11,7 +11,7 @@ use crate::vectors::Vectors;
 pub use gpu::GpuTrial;
 use std::ops::Range;
 use tfc_compiler::graph::DType;
-use tfc_compiler::kernel::{Access, Kernel, evaluate_buffers};
+use tfc_compiler::kernel::{Access, Division, Kernel, evaluate_buffers};
 use tfc_compiler::precision::Precision;
 
 /// Every register width that this machine can run: each is another path through the emitters.
@@ -28,7 +28,22 @@ pub enum Buffer<'a> {
     F32(&'a mut [f32]),
     BF16(&'a mut [u16]),
     I32(&'a mut [i32]),
+    /// What threads share.
+    Shared(&'a mut [u8]),
 }
+
+/// Memory full of NaN: nothing may be read before it is written.
+fn unwritten(bytes: usize) -> Vec<u8> {
+    vec![0xff; bytes + LINE]
+}
+
+/// From where it is aligned to a cache line, like the runtime's.
+fn of_a_line(memory: &mut [u8]) -> &mut [u8] {
+    let offset = memory.as_ptr().align_offset(LINE);
+    &mut memory[offset..]
+}
+
+const LINE: usize = 64;
 
 impl Jit {
     pub fn new(vectors: Vectors, emit: impl FnOnce(&Emission)) -> Jit {
@@ -38,6 +53,7 @@ impl Jit {
         Jit(LoadedObjects::new(&[&object]).expect("the object loads"))
     }
 
+    /// Memory that threads share is the last of the buffers, where they share any.
     pub fn run(&self, name: &str, buffers: &mut [Buffer], sizes: &[i64], items: Range<i64>, scratch_bytes: usize) {
         let address = self.0.address(name).expect("the function is there");
         // SAFETY: the address is that of a function with the launch ABI, alive as long as `self`.
@@ -49,12 +65,12 @@ impl Jit {
                 Buffer::F32(slice) => slice.as_mut_ptr().cast(),
                 Buffer::BF16(slice) => slice.as_mut_ptr().cast(),
                 Buffer::I32(slice) => slice.as_mut_ptr().cast(),
+                Buffer::Shared(memory) => memory.as_mut_ptr(),
             })
+            .chain([std::ptr::null_mut()])
             .collect();
-        // Aligned to a cache line, like the runtime's, and full of NaN: nothing may be read before it is written.
-        let mut scratch = vec![f32::NAN; scratch_bytes / 4 + 16];
-        let offset = scratch.as_ptr().align_offset(64);
-        call(pointers.as_ptr(), sizes.as_ptr(), items.start, items.end, scratch[offset..].as_mut_ptr().cast());
+        let mut scratch = unwritten(scratch_bytes);
+        call(pointers.as_ptr(), sizes.as_ptr(), items.start, items.end, of_a_line(&mut scratch).as_mut_ptr());
     }
 }
 
@@ -100,10 +116,9 @@ impl Trial {
             gpu.check_against(truth, buffers, sizes, &allowed);
         }
         let items = self.kernel.extent(sizes);
-        let whole = self.run(buffers, sizes, std::iter::once(0..items));
-        let divided = self.run(buffers, sizes, (0..items).rev().map(|i| i..i + 1));
+        let whole = self.run(buffers, false, sizes, std::iter::once(0..items));
+        let divided = self.run(buffers, false, sizes, (0..items).rev().map(|i| i..i + 1));
         for (b, operand) in self.kernel.operands.iter().enumerate() {
-            let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
             assert_eq!(bits(&whole[b]), bits(&divided[b]), "operand {b} depends on the division, sizes {sizes:?}");
             if operand.access == Access::Read {
                 continue;
@@ -121,7 +136,26 @@ impl Trial {
         }
     }
 
-    fn run(&self, buffers: &[Vec<f64>], sizes: &[i64], parts: impl Iterator<Item = Range<i64>>) -> Vec<Vec<f32>> {
+    /// Where threads share memory, the work items one by one, backwards, write what they write where none do, to the bit.
+    pub fn check_sharing(&self, buffers: &[Vec<f64>], sizes: &[i64]) {
+        let Division { preparation, items, .. } = self.kernel.division(sizes, true);
+        assert!(preparation > 0, "nothing is shared, sizes {sizes:?}");
+        let one_by_one = (-preparation..0).rev().chain((0..items).rev()).map(|i| i..i + 1);
+        let shared = self.run(buffers, true, sizes, one_by_one);
+        let alone = self.run(buffers, false, sizes, std::iter::once(0..self.kernel.extent(sizes)));
+        for (b, (shared, alone)) in shared.iter().zip(&alone).enumerate() {
+            assert_eq!(bits(shared), bits(alone), "operand {b} depends on sharing, sizes {sizes:?}");
+        }
+    }
+
+    fn run(
+        &self,
+        buffers: &[Vec<f64>],
+        shares: bool,
+        sizes: &[i64],
+        parts: impl Iterator<Item = Range<i64>>,
+    ) -> Vec<Vec<f32>> {
+        let mut shared = unwritten(if shares { kernels::shared_bytes(&self.kernel, self.vectors) } else { 0 });
         let mut floats: Vec<Vec<f32>> = buffers.iter().map(|b| b.iter().map(|x| *x as f32).collect()).collect();
         let mut integers: Vec<Vec<i32>> = buffers.iter().map(|b| b.iter().map(|x| *x as i32).collect()).collect();
         let upper_half = |x: &f64| ((*x as f32).to_bits() >> 16) as u16;
@@ -135,6 +169,7 @@ impl Trial {
                     DType::BF16 => Buffer::BF16(h),
                     DType::I32 => Buffer::I32(i),
                 })
+                .chain(shares.then_some(Buffer::Shared(of_a_line(&mut shared))))
                 .collect();
             self.jit.run("kernel", &mut arguments, sizes, part, kernels::scratch_bytes(&self.kernel, self.vectors));
         }
@@ -147,6 +182,10 @@ impl Trial {
             })
             .collect()
     }
+}
+
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|x| x.to_bits()).collect()
 }
 
 /// What the kernel makes of the buffers in f64.

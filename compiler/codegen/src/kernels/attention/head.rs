@@ -95,8 +95,9 @@ impl Shape {
     /// Packs the first `count` rows as lanes of panels, repeating the last.
     pub fn as_lanes<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
         let (source, depth) = (rows.pointer.into(), f.index(self.channels));
-        let block = Block { source, leading: rows.stride, lanes: count, depth };
-        pack_rows(f, Layout::of_b(self.numbers, self.vectors), block, to);
+        let layout = Layout::of_b(self.numbers, self.vectors);
+        let block = Block { source, leading: rows.stride, lanes: count, depth, distance: layout.distance(depth) };
+        pack_rows(f, layout, block, to);
     }
 
     /// The panel of those lanes that begins with `query`.

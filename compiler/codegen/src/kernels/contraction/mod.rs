@@ -8,7 +8,10 @@ mod few;
 mod nest;
 mod operand;
 mod pack;
+mod passes;
+mod shared;
 
+use crate::gemm::Numbers;
 use crate::mlir::{Function, Launch};
 use crate::vectors::Vectors;
 use operand::Arguments;
@@ -25,6 +28,11 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: 
         ),
         false => nest::emit(f, launch, &arguments, body),
     }
+}
+
+/// f32 that threads share.
+pub fn shared_elements(body: &Contraction, vectors: Vectors) -> i64 {
+    shared::elements(Numbers::new(body.precision, vectors))
 }
 
 /// f32 of scratch.

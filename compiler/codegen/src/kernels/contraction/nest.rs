@@ -3,6 +3,8 @@
 use super::epilogue::{self, Tile};
 use super::operand::Arguments;
 use super::pack::{Block, Side};
+use super::passes::Passes;
+use super::shared::Shared;
 use crate::gemm::{Layout, Numbers, Panels, STEPS, multiply};
 use crate::kernels::scratch::Scratch;
 use crate::mlir::{Bool, Function, Index, Launch, Pointer};
@@ -29,32 +31,35 @@ pub fn scratch_elements(body: &Contraction, vectors: Vectors) -> i64 {
 }
 
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'f>, body: &Contraction) {
-    let row_blocks = row_blocks(arguments, body);
-    let items = arguments.n.ceiling_division(Contraction::COLUMN_BLOCK);
-    // Of one size, as nearly as can be, and no larger than a block.
-    let vectors = f.vectors();
-    let numbers = Numbers::new(body.precision, vectors);
-    let passes = arguments.k.ceiling_division(STEPS * numbers.step()).or_at_least(f.index(1));
-    let depth = ((arguments.k + passes - 1) / passes).round_up(8);
-    let one_pass = passes.equals(f.index(1));
-    let run = one_pass.select(arguments.n, f.index(RUN * COLUMNS)).or_at_least(f.index(1));
-    let block_rows = even(arguments.m, row_blocks, vectors.rows);
+    let (vectors, numbers) = (f.vectors(), Numbers::new(body.precision, f.vectors()));
+    let passes = Passes::new(arguments.k, numbers);
+    let side = |matrix, k_along_rows, layout, prologue| Side { f, arguments, matrix, k_along_rows, layout, prologue };
+    let [prologue_a, prologue_b] = [&body.prologue_a, &body.prologue_b].map(Option::as_ref);
+    let a = side(arguments.a, !body.transpose_a, Layout::of_a(numbers, vectors), prologue_a);
+    let b = side(arguments.b, body.transpose_b, Layout::of_b(numbers, vectors), prologue_b);
+    let shared = Shared { f, arguments, side: b, passes };
     let [packed_a, packed_b, tiles] = Scratch::divide(launch.scratch, parts(numbers, vectors));
-    let tile = f.stack((vectors.rows * vectors.columns()) as i64);
-    let nest =
-        Nest { f, body, numbers, arguments, block_rows, passes, depth, one_pass, packed_a, packed_b, tiles, tile };
-    // Items of one row block follow each other: they are done together, or in runs.
-    f.when(launch.begin.less(launch.end), || {
-        f.each(launch.begin / items, (launch.end + items - 1) / items, 1, |block| {
-            let column = |item: Index<'f>| item.or_at_least(f.index(0)) * Contraction::COLUMN_BLOCK;
-            let first = column(launch.begin - block * items);
-            let end = column(launch.end - block * items).or_at_most(arguments.n);
-            f.each_by(first, end, run, |first| {
-                let end = (first + run).or_at_most(end);
-                nest.run(block / row_blocks, block % row_blocks * block_rows, first, end);
-            });
-        });
-    });
+    let nest = Nest {
+        f,
+        body,
+        arguments,
+        a,
+        is_shared: shared.there(),
+        shared,
+        one_pass: passes.count.equals(f.index(1)),
+        passes,
+        packed_a,
+        packed_b,
+        tiles,
+        tile: f.stack((vectors.rows * vectors.columns()) as i64),
+    };
+    f.either(
+        launch.begin.less(f.index(0)),
+        || nest.shared.prepare(launch),
+        || {
+            f.when(launch.begin.less(launch.end), || nest.items(launch));
+        },
+    );
 }
 
 /// As [`Contraction::extent`] counts them.
@@ -77,12 +82,12 @@ fn even<'f>(size: Index<'f>, count: Index<'f>, tile: usize) -> Index<'f> {
 struct Nest<'a, 'f> {
     f: &'f Function<'f>,
     body: &'a Contraction,
-    numbers: Numbers,
     arguments: &'a Arguments<'f>,
-    block_rows: Index<'f>,
-    /// How often k is begun anew, and how much of it is done each time.
-    passes: Index<'f>,
-    depth: Index<'f>,
+    a: Side<'a, 'f>,
+    /// B, and whether it has been packed for all threads.
+    shared: Shared<'a, 'f>,
+    is_shared: Bool<'f>,
+    passes: Passes<'f>,
     one_pass: Bool<'f>,
     packed_a: Pointer<'f>,
     packed_b: Pointer<'f>,
@@ -91,17 +96,22 @@ struct Nest<'a, 'f> {
     tile: Pointer<'f>,
 }
 
+/// Rows and columns of C.
+#[derive(Clone, Copy)]
+struct Part<'f> {
+    outer: Index<'f>,
+    row: Index<'f>,
+    rows: Index<'f>,
+    column: Index<'f>,
+    columns: Index<'f>,
+}
+
 /// One pass over a block of C.
 #[derive(Clone, Copy)]
 struct Pass<'f> {
-    outer: Index<'f>,
-    row: Index<'f>,
-    column: Index<'f>,
-    columns: Index<'f>,
-    k: Index<'f>,
-    depth: Index<'f>,
-    is_first: Bool<'f>,
-    is_last: Bool<'f>,
+    part: Part<'f>,
+    /// Of k.
+    number: Index<'f>,
     /// Where the tiles are kept.
     tiles: Pointer<'f>,
     /// Whether A is yet to be packed, and whether others will want it.
@@ -110,67 +120,90 @@ struct Pass<'f> {
 }
 
 impl<'f> Nest<'_, 'f> {
-    /// Columns `[first, end)` of a row block.
-    fn run(&self, outer: Index<'f>, row: Index<'f>, first: Index<'f>, end: Index<'f>) {
+    /// The items `[begin, end)` of a launch. Those of one row block follow each other: they are done together, or in runs.
+    fn items(&self, launch: Launch<'f>) {
+        let (f, arguments, shared) = (self.f, self.arguments, self.is_shared);
+        let (zero, m, n) = (f.index(0), arguments.m, arguments.n);
+        // Groups of rows, where B is shared.
+        let first_row = launch.begin * Contraction::ROW_TILE;
+        let last_row = (launch.end * Contraction::ROW_TILE).or_at_most(m);
+        // Groups of columns in row blocks of one size, as nearly as can be, where it is not.
+        let row_blocks = row_blocks(arguments, self.body);
+        let block_rows = shared.select(f.index(ROWS), even(m, row_blocks, f.vectors().rows));
+        let items = n.ceiling_division(Contraction::COLUMN_BLOCK);
+        let column = |item: Index<'f>| (item.or_at_least(zero) * Contraction::COLUMN_BLOCK).or_at_most(n);
+        let run = self.one_pass.select(n, f.index(RUN * COLUMNS)).or_at_least(f.index(1));
+        let begin = shared.select(zero, launch.begin / items);
+        let end = shared.select((last_row - first_row).ceiling_division(ROWS), (launch.end + items - 1) / items);
+        f.each(begin, end, 1, |block| {
+            let outer = shared.select(zero, block / row_blocks);
+            let row = shared.select(first_row + block * ROWS, block % row_blocks * block_rows);
+            let rows = (shared.select(last_row, m) - row).or_at_most(block_rows);
+            let first = shared.select(zero, column(launch.begin - block * items));
+            let end = shared.select(n, column(launch.end - block * items));
+            f.each_by(first, end, run, |column| {
+                let columns = (end - column).or_at_most(run);
+                self.run(Part { outer, row, rows, column, columns });
+            });
+        });
+    }
+
+    /// All passes over columns that share the packing of A.
+    fn run(&self, part: Part<'f>) {
         let f = self.f;
-        let blocks = (end - first).ceiling_division(COLUMNS);
-        let block_columns = even(end - first, blocks, f.vectors().columns());
+        let blocks = part.columns.ceiling_division(COLUMNS);
+        let block_columns = even(part.columns, blocks, f.vectors().columns());
         let keeps_a = f.index(1).less(blocks);
-        f.times(self.passes, |pass| {
-            let k = pass * self.depth;
-            let depth = (self.arguments.k - k).or_at_most(self.depth);
-            let (is_first, is_last) = (pass.equals(f.index(0)), pass.equals(self.passes - 1));
+        f.times(self.passes.count, |number| {
             f.times(blocks, |block| {
-                let column = first + block * block_columns;
-                let columns = (end - column).or_at_most(block_columns);
+                let first = block * block_columns;
+                let columns = (part.columns - first).or_at_most(block_columns);
                 let (tiles, packs_a) = (self.tiles.at(block * (ROWS * COLUMNS)), block.equals(f.index(0)));
-                self.block(Pass { outer, row, column, columns, k, depth, is_first, is_last, tiles, packs_a, keeps_a });
+                let part = Part { column: part.column + first, columns, ..part };
+                self.block(Pass { part, number, tiles, packs_a, keeps_a });
             });
         });
     }
 
     fn block(&self, pass: Pass<'f>) {
         let (f, arguments, body) = (self.f, self.arguments, self.body);
-        let Pass { outer, row, column, columns, k, depth, .. } = pass;
-        let (layout_a, layout_b) = (Layout::of_a(self.numbers, f.vectors()), Layout::of_b(self.numbers, f.vectors()));
-        let side_a = Side {
-            f,
-            arguments,
-            matrix: arguments.a,
-            k_along_rows: !body.transpose_a,
-            layout: layout_a,
-            prologue: body.prologue_a.as_ref(),
-        };
-        let side_b = Side {
-            f,
-            arguments,
-            matrix: arguments.b,
-            k_along_rows: body.transpose_b,
-            layout: layout_b,
-            prologue: body.prologue_b.as_ref(),
-        };
-        let rows = (arguments.m - row).or_at_most(self.block_rows);
-        side_b.pack(Block { outer, lane: column, lanes: columns, k, depth }, self.packed_b);
+        let Part { outer, row, rows, column, columns } = pass.part;
+        let (layout_a, layout_b) = (self.a.layout, self.shared.side.layout);
+        let (k, depth) = self.passes.of(pass.number);
+        let is_first = pass.number.equals(f.index(0));
+        let is_last = pass.number.equals(self.passes.count - 1);
+        let packed_b = self.block_of_b(pass);
         f.each(f.index(0), rows, A_ROWS, |i| {
             let block_rows = (rows - i).or_at_most(f.index(A_ROWS));
-            let kept = i / layout_a.lanes * layout_a.distance(depth);
+            let distance = layout_a.distance(depth);
+            let kept = i / layout_a.lanes * distance;
             let packed_a = self.packed_a.at(pass.keeps_a.select(kept, f.index(0)));
-            f.when(pass.packs_a, || side_a.pack(Block { outer, lane: row + i, lanes: block_rows, k, depth }, packed_a));
+            let block = Block { outer, lane: row + i, lanes: block_rows, k, depth, distance };
+            f.when(pass.packs_a, || self.a.pack(block, packed_a));
             f.each(f.index(0), columns, layout_b.lanes, |c| {
-                let b = self.packed_b.at(c / layout_b.lanes * layout_b.distance(depth));
+                let b = packed_b.at(c / layout_b.lanes * layout_b.distance(depth));
                 f.each(f.index(0), block_rows, layout_a.lanes, |r| {
-                    let a = packed_a.at(r / layout_a.lanes * layout_a.distance(depth));
+                    let a = packed_a.at(r / layout_a.lanes * distance);
                     let kept = pass.tiles.at((i + r) * COLUMNS + c * layout_a.lanes);
                     let elements = self.one_pass.select(self.tile, kept);
                     let (row, column) = (row + i + r, column + c);
                     let (rows, columns) = (block_rows - r, columns - c);
                     let tile = Tile { elements, outer, row, column, rows, columns };
-                    f.when(pass.is_last, || epilogue::prefetch(f, arguments, body, tile));
-                    let accumulate = !pass.is_first;
-                    multiply(f, self.numbers, Panels { a, b, k: depth, tile: elements, accumulate });
-                    f.when(pass.is_last, || epilogue::store(f, arguments, body, tile));
+                    f.when(is_last, || epilogue::prefetch(f, arguments, body, tile));
+                    let accumulate = !is_first;
+                    multiply(f, layout_a.numbers, Panels { a, b, k: depth, tile: elements, accumulate });
+                    f.when(is_last, || epilogue::store(f, arguments, body, tile));
                 });
             });
         });
+    }
+
+    /// Where its panels are: with those of all columns, or packed here and now.
+    fn block_of_b(&self, pass: Pass<'f>) -> Pointer<'f> {
+        let Part { outer, column, columns, .. } = pass.part;
+        let (panels, (k, depth)) = (self.shared.panels(pass.number), self.passes.of(pass.number));
+        let block = Block { outer, lane: column, lanes: columns, k, depth, distance: panels.distance };
+        self.f.when(!self.is_shared, || self.shared.side.pack(block, self.packed_b));
+        self.is_shared.select(panels.at(column), self.packed_b)
     }
 }

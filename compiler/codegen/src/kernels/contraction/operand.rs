@@ -2,7 +2,7 @@
 
 use crate::kernels::sizes::Sizes;
 use crate::math::Accuracy;
-use crate::mlir::{Index, Lanes, Launch, Stored, Vector};
+use crate::mlir::{Index, Lanes, Launch, Pointer, Stored, Vector};
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, ProgramOp};
 
@@ -40,11 +40,14 @@ pub struct Place<'f> {
 
 /// All that is read at the start of the kernel.
 pub struct Arguments<'f> {
+    pub outer: Index<'f>,
     pub m: Index<'f>,
     pub n: Index<'f>,
     pub k: Index<'f>,
     pub a: Matrix<'f>,
     pub b: Matrix<'f>,
+    /// Memory that all threads share, or null.
+    pub shared: Pointer<'f>,
     /// Of what is computed on the way to and from the product.
     pub accuracy: Accuracy,
     operands: Vec<Operand<'f>>,
@@ -54,7 +57,7 @@ pub struct Arguments<'f> {
 impl<'f> Arguments<'f> {
     pub fn read(launch: Launch<'f>, kernel: &Kernel, body: &Contraction) -> Arguments<'f> {
         let sizes = Sizes::new(launch);
-        let [_outer, m, n, k] = [0; 4].map(|_| sizes.next());
+        let [outer, m, n, k] = [0; 4].map(|_| sizes.next());
         let [a, b] = [0, 1].map(|i| Matrix {
             elements: Stored { pointer: launch.buffers.load_pointer(i as i64), dtype: kernel.operands[i].dtype },
             outer: sizes.next(),
@@ -73,7 +76,8 @@ impl<'f> Arguments<'f> {
         };
         let operands = body.access.iter().enumerate().map(operand).collect();
         let numbers = sizes.numbers(body.programs());
-        Arguments { m, n, k, a, b, accuracy: body.precision.into(), operands, numbers }
+        let shared = launch.buffers.load_pointer(kernel.operands.len() as i64);
+        Arguments { outer, m, n, k, a, b, shared, accuracy: body.precision.into(), operands, numbers }
     }
 
     /// What an operation of a program reads at a place.

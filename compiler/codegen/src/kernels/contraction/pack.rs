@@ -30,21 +30,23 @@ pub struct Block<'f> {
     pub lanes: Index<'f>,
     pub k: Index<'f>,
     pub depth: Index<'f>,
+    /// From one panel to the next.
+    pub distance: Index<'f>,
 }
 
 impl<'f> Side<'_, 'f> {
     /// Writes the panels of a block, one after the other.
     pub fn pack(&self, block: Block<'f>, destination: Pointer<'f>) {
-        let Block { outer, lane, lanes, k, depth } = block;
+        let Block { outer, lane, lanes, k, depth, distance } = block;
         let leading = self.matrix.leading;
         match (self.k_along_rows, self.prologue) {
             (true, None) => {
                 let source = self.row(outer, lane).at(k);
-                pack_rows(self.f, self.layout, gemm::Block { source, leading, lanes, depth }, destination);
+                pack_rows(self.f, self.layout, gemm::Block { source, leading, lanes, depth, distance }, destination);
             }
             (false, None) => {
                 let source = self.row(outer, k).at(lane);
-                pack_columns(self.f, self.layout, gemm::Block { source, leading, lanes, depth }, destination);
+                pack_columns(self.f, self.layout, gemm::Block { source, leading, lanes, depth, distance }, destination);
             }
             (true, Some(prologue)) => self.pack_computed_rows(prologue, block, destination),
             (false, Some(prologue)) => self.pack_computed_columns(prologue, block, destination),
@@ -56,7 +58,7 @@ impl<'f> Side<'_, 'f> {
         let (f, layout, width) = (self.f, self.layout, self.f.vectors().width as i64);
         let staged = f.stack(width * STAGED_LEADING);
         f.each(f.index(0), block.lanes, layout.lanes, |panel| {
-            let destination = destination.at(panel / layout.lanes * layout.distance(block.depth));
+            let destination = destination.at(panel / layout.lanes * block.distance);
             f.each(f.index(0), (block.lanes - panel).or_at_most(f.index(layout.lanes)), width, |group| {
                 let first = panel + group;
                 let lanes = (block.lanes - first).or_at_most(f.index(width));
@@ -72,8 +74,13 @@ impl<'f> Side<'_, 'f> {
                             staged.store_vector(r * STAGED_LEADING + column, self.computed(prologue, place));
                         });
                     });
-                    let group_block =
-                        gemm::Block { source: staged.into(), leading: f.index(STAGED_LEADING), lanes, depth };
+                    let group_block = gemm::Block {
+                        source: staged.into(),
+                        leading: f.index(STAGED_LEADING),
+                        lanes,
+                        depth,
+                        distance: block.distance,
+                    };
                     let to = destination.at(layout.step(k) + group);
                     pack_group(f, layout.numbers, group_block, to, f.index(layout.pitch));
                 });
@@ -88,7 +95,7 @@ impl<'f> Side<'_, 'f> {
         let registers = || (0..layout.pitch).step_by(f.vectors().width);
         f.each(f.index(0), block.depth, layout.numbers.step(), |k| {
             f.each(f.index(0), block.lanes, layout.lanes, |panel| {
-                let to = destination.at(panel / layout.lanes * layout.distance(block.depth) + layout.step(k));
+                let to = destination.at(panel / layout.lanes * block.distance + layout.step(k));
                 let columns = (block.lanes - panel).or_at_most(f.index(layout.lanes));
                 for row in 0..layout.numbers.step() {
                     let later = self.row(block.outer, block.k + k + (row + AHEAD)).at(block.lane + panel);

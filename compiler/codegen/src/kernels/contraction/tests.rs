@@ -1,6 +1,7 @@
 //! Contractions of all forms and odd sizes against their meaning.
 
 use crate::cuda::{Architecture, CudaBackend};
+use crate::gemm::{Layout, Numbers, STEPS, round_up};
 use crate::testing::{GpuTrial, Trial, all_vectors, noise, stored, truth};
 use crate::vectors::Vectors;
 use tfc_compiler::graph::DType;
@@ -102,6 +103,46 @@ fn each_kernel(
     for precision in [Precision::F32, Precision::Bf16] {
         for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
             each_shape(&with_few_rows(build(precision, transpose_a, transpose_b)), &arguments);
+        }
+    }
+}
+
+/// Where threads pack B together: in one row block and more, one pass over k and more, in part of an item.
+const SHARED: [[i64; 4]; 3] = [[1, 300, 100, 70], [1, 1070, 65, 64], [1, 257, 70, 1601]];
+
+#[test]
+fn what_threads_pack_together_is_what_each_would_pack() {
+    for precision in [Precision::F32, Precision::Bf16] {
+        for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false)] {
+            let bare = (plain(precision, transpose_a, transpose_b), matrices as Arguments);
+            let computed = (with_programs(precision, transpose_a, transpose_b), programs_arguments as Arguments);
+            for (kernel, arguments) in [bare, computed] {
+                for vectors in all_vectors() {
+                    let trial = Trial::on_this_processor(&kernel, vectors);
+                    for shape in SHARED {
+                        let (sizes, buffers) = arguments(&kernel, shape);
+                        trial.check_sharing(&buffers, &sizes);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Panels of every B that is shared have room.
+#[test]
+fn shared_panels_fit() {
+    for vectors in [Vectors::AVX512, Vectors::AVX512_BF16, Vectors::AVX2, Vectors::NEON, Vectors::SSE2] {
+        for numbers in [Precision::F32, Precision::Bf16].map(|precision| Numbers::new(precision, vectors)) {
+            let layout = Layout::of_b(numbers, vectors);
+            for n in (Contraction::SHARED_SIDE..=Contraction::SHARED / Contraction::SHARED_SIDE).step_by(13) {
+                let k = Contraction::SHARED / n;
+                // Passes as they are made at run time.
+                let passes = (k + STEPS * numbers.step() - 1) / (STEPS * numbers.step());
+                let depth = round_up((k + passes - 1) / passes, Contraction::PACKED_ROWS);
+                let elements: i64 = (0..passes).map(|pass| layout.elements(n, depth.min(k - pass * depth))).sum();
+                assert!(elements <= super::shared::elements(numbers), "{n} columns, {k} k, {vectors:?}");
+            }
         }
     }
 }

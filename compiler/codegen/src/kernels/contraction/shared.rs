@@ -1,0 +1,89 @@
+//! B, packed once by all threads together, before any of them multiplies.
+//!
+//! Each thread could pack what it reads, but what is not divided among threads, all of them would pack.
+
+use super::operand::Arguments;
+use super::pack::{Block, Side};
+use super::passes::Passes;
+use crate::gemm::Numbers;
+use crate::mlir::{Bool, Function, Index, Launch, Pointer};
+use tfc_compiler::kernel::Contraction;
+
+/// f32 of the panels of any B that is shared. What pads its columns, one panel at most, and its k, a register and a line of each panel, are two thirds
+/// together of a B of the fewest columns or k, and less of others.
+pub fn elements(numbers: Numbers) -> i64 {
+    Contraction::SHARED / numbers.step() * 5 / 3
+}
+
+pub struct Shared<'a, 'f> {
+    pub f: &'f Function<'f>,
+    pub arguments: &'a Arguments<'f>,
+    pub side: Side<'a, 'f>,
+    pub passes: Passes<'f>,
+}
+
+/// The panels of one pass over k.
+#[derive(Clone, Copy)]
+pub struct Panels<'f> {
+    first: Pointer<'f>,
+    /// From one to the next.
+    pub distance: Index<'f>,
+    lanes: i64,
+}
+
+impl<'f> Panels<'f> {
+    /// The panel that begins with a column.
+    pub fn at(self, column: Index<'f>) -> Pointer<'f> {
+        self.first.at(column / self.lanes * self.distance)
+    }
+}
+
+impl<'f> Shared<'_, 'f> {
+    /// Whether it is, as [`Contraction::shares_b`] says where there is memory to share.
+    pub fn there(&self) -> Bool<'f> {
+        let Arguments { outer, m, n, k, shared, .. } = *self.arguments;
+        let size = |size| self.f.index(size);
+        let side = size(Contraction::SHARED_SIDE);
+        let fits = side.at_most(n) & side.at_most(k) & (n * k).at_most(size(Contraction::SHARED));
+        let divides = size(Contraction::SHARED_ROWS).at_most(m) & n.at_most(m * 4);
+        size(0).less(shared.address()) & outer.equals(size(1)) & divides & fits
+    }
+
+    pub fn panels(&self, pass: Index<'f>) -> Panels<'f> {
+        let layout = self.side.layout;
+        let of_a_pass = self.arguments.n.ceiling_division(layout.lanes) * layout.distance(self.passes.depth);
+        let (_, depth) = self.passes.of(pass);
+        let first = self.arguments.shared.at(pass * of_a_pass);
+        Panels { first, distance: layout.distance(depth), lanes: layout.lanes }
+    }
+
+    /// Packs the rows of B, as it is stored, of the items `[begin, end)` of a launch, which are below 0.
+    pub fn prepare(&self, launch: Launch<'f>) {
+        let (f, n, k) = (self.f, self.arguments.n, self.arguments.k);
+        let stored_rows = if self.side.k_along_rows { n } else { k };
+        let items = stored_rows.ceiling_division(Contraction::PACKED_ROWS);
+        f.each(launch.begin + items, launch.end + items, 1, |item| {
+            let first = item * Contraction::PACKED_ROWS;
+            let rows = (stored_rows - first).or_at_most(f.index(Contraction::PACKED_ROWS));
+            match self.side.k_along_rows {
+                true => f.times(self.passes.count, |pass| self.pack_columns(pass, first, rows)),
+                false => self.pack_steps(first, rows),
+            }
+        });
+    }
+
+    /// Some columns, of all k of a pass.
+    fn pack_columns(&self, pass: Index<'f>, column: Index<'f>, columns: Index<'f>) {
+        let (panels, (k, depth)) = (self.panels(pass), self.passes.of(pass));
+        let block = Block { outer: self.f.index(0), lane: column, lanes: columns, k, depth, distance: panels.distance };
+        self.side.pack(block, panels.at(column));
+    }
+
+    /// All columns, of some k of one pass.
+    fn pack_steps(&self, k: Index<'f>, depth: Index<'f>) {
+        let pass = k / self.passes.depth;
+        let (zero, panels, (begin, _)) = (self.f.index(0), self.panels(pass), self.passes.of(pass));
+        let block = Block { outer: zero, lane: zero, lanes: self.arguments.n, k, depth, distance: panels.distance };
+        self.side.pack(block, panels.at(zero).at(self.side.layout.step(k - begin)));
+    }
+}

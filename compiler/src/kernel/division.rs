@@ -1,0 +1,36 @@
+//! How the work of a launch is divided among threads.
+
+use super::{Body, Kernel};
+
+/// The work items of a launch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Division {
+    /// Items `[-preparation, 0)` are all done before any other: what threads make for each other, in the memory that they share.
+    pub preparation: i64,
+    /// Items `[0, items)`.
+    pub items: i64,
+    /// Whether a few items cost no more than their part of all, so that what is left can be divided anew while threads work.
+    pub in_pieces: bool,
+}
+
+impl Division {
+    /// Independent items.
+    pub fn of(items: i64) -> Division {
+        Division { preparation: 0, items, in_pieces: true }
+    }
+}
+
+impl Kernel {
+    /// For these sizes, where threads are given memory to share, or are not.
+    pub fn division(&self, sizes: &[i64], shared_memory: bool) -> Division {
+        match &self.body {
+            Body::Contraction(body) => body.division(sizes, shared_memory),
+            Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => {
+                Division::of(self.extent(sizes))
+            }
+            Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => {
+                Division::of(self.extent(sizes))
+            }
+        }
+    }
+}
