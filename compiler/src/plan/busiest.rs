@@ -25,7 +25,7 @@ impl Busiest<'_> {
             match step {
                 Step::Launch(launch) => {
                     let kernel = launch.kernel as usize;
-                    let flops = launch_cost(&self.program.kernels[kernel], launch).flops.eval(sizes);
+                    let flops = launch_cost(&self.program.kernels[kernel], launch, sizes).flops;
                     if self.most[kernel].as_ref().is_none_or(|(most, _)| flops > *most) {
                         self.most[kernel] = Some((flops, launch.sizes.iter().map(|size| size.eval(sizes)).collect()));
                     }

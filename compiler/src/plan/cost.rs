@@ -1,4 +1,4 @@
-//! What a launch computes and moves, as expressions in the symbols: for `explain`, `check` and the roofline.
+//! What a launch computes and moves: for `explain`, `bench --tune` and the roofline.
 //!
 //! Operations are counted as written, one for each scalar function whatever it takes, but for searches; what several workers pack twice counts once. Bytes are
 //! those of every operand that is read or written, once, as if nothing stayed in a cache between launches.
@@ -6,29 +6,29 @@
 use super::Launch;
 use crate::graph::AttentionMask;
 use crate::kernel::{self, Access, Body, Kernel, ProgramOp, Strides};
-use crate::size::Size;
+use crate::size::{Size, SizeValues};
 
 /// Operations of a search for the k-th largest, for each number of the row. `top_k` searches twice: in rows of hundreds of ordinary numbers it finds the k-th
 /// largest after twelve counts on average, the last of its equals after three, and each after a walk more to the least of what is left. Every walk
 /// compares and adds: 2 · 17 for two searches.
 const SEARCH: i64 = 17;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    pub flops: Size,
+    pub flops: i64,
     /// Those of matrix products: what tensor cores can do.
-    pub product_flops: Size,
-    pub bytes: Size,
+    pub product_flops: i64,
+    pub bytes: i64,
 }
 
 /// The cost of one launch.
-pub fn launch_cost(kernel: &Kernel, launch: &Launch) -> Cost {
-    let product_flops = product_flops(&kernel.body, &launch.sizes);
-    Cost {
-        flops: product_flops.clone() + scalar_flops(&kernel.body, &launch.sizes),
-        product_flops,
-        bytes: bytes(kernel, &launch.sizes),
-    }
+pub fn launch_cost(kernel: &Kernel, launch: &Launch, values: &SizeValues) -> Cost {
+    // Numbers from here on, as sizes, which saturate.
+    let sizes: Vec<Size> = launch.sizes.iter().map(|size| Size::constant(size.eval(values))).collect();
+    let product_flops = product_flops(&kernel.body, &sizes);
+    let flops = product_flops.clone() + scalar_flops(&kernel.body, &sizes);
+    let [flops, product_flops, bytes] = [flops, product_flops, bytes(kernel, &sizes)].map(|number| number.eval(values));
+    Cost { flops, product_flops, bytes }
 }
 
 fn product_flops(body: &Body, sizes: &[Size]) -> Size {
@@ -94,10 +94,15 @@ fn operations(program: &kernel::Program) -> Size {
 
 /// Twice the pairs of a query and a key that it sees, over T positions.
 fn pairs(mask: AttentionMask, positions: &Size) -> Size {
+    let causal = |positions: &Size| positions.clone() * (positions.clone() + Size::constant(1));
     match mask {
         AttentionMask::Full => positions.clone() * positions.clone() * Size::constant(2),
-        AttentionMask::Causal => positions.clone() * (positions.clone() + Size::constant(1)),
-        AttentionMask::Window(width) => positions.clone() * Size::constant(2 * i64::from(width)),
+        AttentionMask::Causal => causal(positions),
+        AttentionMask::Window(width) => {
+            // Both are numbers. The first `width` queries see 1, 2, … keys, the others `width`.
+            let width = Size::constant(width.into()).min(positions.clone());
+            causal(&width) + (positions.clone() - width.clone()) * width * Size::constant(2)
+        }
     }
 }
 
@@ -192,4 +197,21 @@ fn contraction_elements(body: &kernel::Contraction, sizes: &[Size]) -> Vec<Size>
         all.push(of(rows, columns, strides));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AttentionMask, Size, pairs};
+
+    #[test]
+    fn a_window_is_counted_by_the_keys_in_it() {
+        let counted = |mask, positions: i64| pairs(mask, &Size::constant(positions)).as_constant().unwrap();
+        let sees = |width: i64, query: i64, key: i64| key <= query && key > query - width;
+        for (width, positions) in [(1, 5), (3, 8), (8, 8), (2, 1), (100, 8), (u32::MAX, 1024)] {
+            let seen = |query| (0..positions).filter(|key| sees(width.into(), query, *key)).count() as i64;
+            let all: i64 = (0..positions).map(seen).sum();
+            assert_eq!(counted(AttentionMask::Window(width), positions), 2 * all, "{width} of {positions}");
+        }
+        assert_eq!(counted(AttentionMask::Window(8), 8), counted(AttentionMask::Causal, 8));
+    }
 }

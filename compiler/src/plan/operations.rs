@@ -1,6 +1,6 @@
 //! What a plan does at given sizes, one operation after the other: what a device times, with what each computes and moves.
 
-use super::cost::launch_cost;
+use super::cost::{Cost, launch_cost};
 use super::evaluate::chunks;
 use super::{BufferId, Launch, Plan, Program, Step};
 use crate::size::{SizeValues, Symbol};
@@ -31,9 +31,8 @@ fn collect<'a>(program: &Program, plan: &'a Plan, steps: &'a [Step], sizes: &Siz
     for step in steps {
         match step {
             Step::Launch(launch) => {
-                let cost = launch_cost(&program.kernels[launch.kernel as usize], launch);
-                let [flops, product_flops, bytes] =
-                    [&cost.flops, &cost.product_flops, &cost.bytes].map(|size| size.eval(sizes));
+                let kernel = &program.kernels[launch.kernel as usize];
+                let Cost { flops, product_flops, bytes } = launch_cost(kernel, launch, sizes);
                 all.push(Operation { what: What::Launch(launch), flops, product_flops, bytes });
             }
             Step::Zero(buffer) => {
