@@ -53,7 +53,7 @@ impl Opened {
         let mut session = session::open(&compiled, device)?;
         let state = State::read(&path.join("state.json"))?;
         state.stage_of(&compiled.model)?;
-        session.resize(&state.sizes(&compiled.model, 1)?)?;
+        session.resize(&checkpoint::sizes_of(&path, &compiled.model, &state, 1)?)?;
         session.set_precision(compiled.model.stage_precision(state.stage.index));
         checkpoint::load_for_use(&path, &compiled, session.as_mut(), &state)?;
         console.detail(&format!("{}, step {}", path.display(), state.done.steps));

@@ -20,7 +20,7 @@ use tfc_compiler::size::SizeValues;
 /// Nothing is masked so, `top_k` chooses more than would be left, or the checkpoint is broken.
 pub fn cut(checkpoint: &Path, model: &Model, fraction: f64, into: &RunFolder) -> Result<PathBuf> {
     let mut state = State::read(&checkpoint.join("state.json"))?;
-    let before = state.sizes(model, 1)?;
+    let before = checkpoint::sizes_of(checkpoint, model, &state, 1)?;
     let axes = model.nested_axes();
     if axes.is_empty() {
         let why = "no tokens of the model were trained to be cut; mask some: `mask = first(uniform(25%, 100%))`";

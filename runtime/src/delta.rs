@@ -51,8 +51,8 @@ impl<'a> Rows<'a> {
 fn layout(parameter: &Parameter, shape: &[usize]) -> Layout {
     match (parameter.grows.first(), shape) {
         (_, []) => Layout { outer: 1, rows: 1, inner: 1 },
-        (Some((axis, _)), shape) => Layout::new(shape, *axis),
-        (None, shape) => Layout::new(shape, 0),
+        (Some((axis, _)), shape) if *axis < shape.len() => Layout::new(shape, *axis),
+        (_, shape) => Layout::new(shape, 0),
     }
 }
 
@@ -62,6 +62,7 @@ fn layout(parameter: &Parameter, shape: &[usize]) -> Layout {
 /// One of the two is broken.
 pub fn export(checkpoint: &Path, base: &Path, model: &Model, out: &Path) -> Result<[u64; 2]> {
     let state = State::read(&checkpoint.join("state.json"))?;
+    checkpoint::sizes_of(checkpoint, model, &state, 1)?;
     let [weights, base_weights] = [checkpoint, base].map(checkpoint::weights);
     let (file, base_file) = (TensorFile::open(&weights)?, TensorFile::open(&base_weights)?);
     let known = base_file.names();

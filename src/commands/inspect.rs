@@ -36,7 +36,7 @@ fn of_checkpoint(command: &Inspect, console: &Console) -> Result<(String, Value)
     let model = spec::check_text(&path.join("model.tfm"), &checkpoint::spec_of(&path)?, console)?.model;
     let state_path = path.join("state.json");
     let state = State::read(&state_path)?;
-    let sizes = state.sizes(&model, 1)?;
+    let sizes = checkpoint::sizes_of(&path, &model, &state, 1)?;
     let state_json: Value = serde_json::from_str(&read_text(&state_path)?).unwrap_or(Value::Null);
     let json = json!({ "parameters": parameters_json(&model, &sizes), "state": state_json });
     let mut text = parameters_text(&model, &sizes) + &groups_text(&model, &sizes);

@@ -22,7 +22,7 @@ mod run;
 mod state;
 mod write;
 
-pub use read::{load, load_for_use, load_moments, load_parameters, load_weights, zero_moments};
+pub use read::{load, load_for_use, load_moments, load_parameters, load_weights, sizes_of, zero_moments};
 pub use run::{Checkpoint, RunFolder, locate, spec_of};
 pub use state::{Change, DataState, Done, Evaluated, PlanState, Plateau, Ramp, ScaleState, StageState, State, VERSION};
 pub use write::{notes, write, write_untrained};

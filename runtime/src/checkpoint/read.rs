@@ -1,12 +1,13 @@
 //! Reads a checkpoint into a session.
 
-use super::{MODEL, OPTIMIZER, State, moment_names};
+use super::{MODEL, OPTIMIZER, State, moment_names, weights};
 use crate::device::{HostTensor, Session, shape_at};
 use crate::storage::{Dtype, TensorFile};
 use crate::{Failure, Kind, Result};
 use std::path::Path;
 use tfc_compiler::compiled::Compiled;
-use tfc_compiler::model::Model;
+use tfc_compiler::model::{Model, Parameter};
+use tfc_compiler::size::SizeValues;
 use tfc_compiler::storage::Storage;
 use tfc_grammar::did_you_mean::did_you_mean;
 
@@ -15,6 +16,28 @@ struct Wanted {
     name: String,
     shape: Vec<usize>,
     storage: Storage,
+}
+
+/// The sizes of a session that is to hold the checkpoint in this state, for so many sequences. Its tensors are looked at before memory is taken for them.
+///
+/// # Errors
+/// The state was written by a model with other token axes, does not say what the tensors are, or these are not the model's.
+pub fn sizes_of(checkpoint: &Path, model: &Model, state: &State, batch: u64) -> Result<SizeValues> {
+    let sizes = state.sizes(model, batch)?;
+    let path = weights(checkpoint);
+    let file = TensorFile::open(&path)?;
+    for parameter in &model.parameters {
+        // What is not there, or has other axes, is of another model.
+        let Ok(shape) = file.shape(&parameter.path) else { continue };
+        let said = shape_at(&parameter.shape, &sizes);
+        if shape.len() == said.len() && parameter.grows.iter().any(|(axis, _)| shape[*axis] != said[*axis]) {
+            let what =
+                format!("has a state that does not fit `{}`, which is {shape:?} and not {said:?}", parameter.path);
+            return Err(Failure::broken(checkpoint, format_args!("{what}; one of them was changed, copy it again")));
+        }
+    }
+    verify(&path, &file, &wanted_parameters(model, &sizes))?;
+    Ok(sizes)
 }
 
 /// Fills a session of the state's sizes with the checkpoint's parameters, moments and scales.
@@ -60,13 +83,16 @@ pub fn load_parameters(checkpoint: &Path, compiled: &Compiled, session: &mut dyn
 
 /// Fills the parameters from the file `path`.
 pub fn load_weights(path: &Path, compiled: &Compiled, session: &mut dyn Session) -> Result<()> {
-    let wanted = |(i, parameter): (usize, &tfc_compiler::model::Parameter)| Wanted {
+    load_tensors(path, &wanted_parameters(&compiled.model, session.sizes()), session)
+}
+
+fn wanted_parameters(model: &Model, sizes: &SizeValues) -> Vec<Wanted> {
+    let wanted = |(i, parameter): (usize, &Parameter)| Wanted {
         name: parameter.path.clone(),
-        shape: shape_at(&parameter.shape, session.sizes()),
+        shape: shape_at(&parameter.shape, sizes),
         storage: Storage::Parameter(i as u32),
     };
-    let wanted: Vec<Wanted> = compiled.model.parameters.iter().enumerate().map(wanted).collect();
-    load_tensors(path, &wanted, session)
+    model.parameters.iter().enumerate().map(wanted).collect()
 }
 
 /// The moments of what no update has seen.

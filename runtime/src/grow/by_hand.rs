@@ -21,7 +21,7 @@ pub fn grow_by_hand(
     let stage = &compiled.model.experiment.stages[index];
     let mut state = State::read(&checkpoint.join("state.json"))?;
     leads_on(&compiled.model, &state.stage.name, index)?;
-    session.resize(&state.sizes(&compiled.model, 1)?)?;
+    session.resize(&checkpoint::sizes_of(checkpoint, &compiled.model, &state, 1)?)?;
     checkpoint::load(checkpoint, compiled, session, &state)?;
     let grown = match measure {
         Some(measure) => grow_measured(compiled, session, &mut state, index, measure)?,

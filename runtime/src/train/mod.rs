@@ -93,7 +93,7 @@ pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Res
     (state.stage.name, state.seed) = (stage.name.clone(), stage.seed);
     state.plan.get_or_insert_with(|| setup.plan.clone());
 
-    let sizes = state.sizes(model, 1)?;
+    let sizes = checkpoint::sizes_of(&latest, model, &state, 1).map_err(broken)?;
     setup.session.resize(&sizes)?;
     checkpoint::load(&latest, setup.compiled, setup.session, &state).map_err(broken)?;
     if setup.folder.spec()? != spec {

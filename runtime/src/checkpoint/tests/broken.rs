@@ -1,6 +1,7 @@
 //! Every way in which a checkpoint can be wrong has its sentence.
 
 use super::*;
+use crate::Kind;
 use crate::storage::{Dtype, TensorEntry, write_tensors};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -88,6 +89,21 @@ fn states_of_another_model() {
     let message = load(&step(&run, 40), &compiled, &mut session, &state).unwrap_err().message;
     let what = "has a state that does not fit `layer.keys`; it was changed after it was written";
     assert_eq!(message, format!("`{}` {what}", step(&run, 40).display()));
+}
+
+/// What a state says is not believed before the tensors say it too: memory would be taken for it.
+#[test]
+fn a_state_that_says_otherwise_than_the_tensors() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_with(folder.path(), &[40]);
+    let (compiled, _, mut state) = sample(2, 40);
+    let path = step(&run, 40);
+    let sizes = |state: &State| sizes_of(&path, &compiled.model, state, 5);
+    assert_eq!(sizes(&state).unwrap(), sizes_at(&compiled.model, 5, &[2]));
+    state.tokens.insert("layer.tokens".into(), 1_000_000_000);
+    let failure = sizes(&state).unwrap_err();
+    let what = "has a state that does not fit `layer.keys`, which is [2, 3] and not [1000000000, 3]; one of them was changed, copy it again";
+    assert_eq!((failure.kind, failure.message), (Kind::Broken, format!("`{}` {what}", path.display())));
 }
 
 #[test]
