@@ -4,10 +4,11 @@ use crate::arguments::Data;
 use crate::console::Console;
 use crate::stop::Outcome;
 use std::path::Path;
-use tfc_runtime::data::{Texts, Tokenizer, prepare};
+use tfc_runtime::data::{Texts, Tokenizer, prepare, refuse_prepared};
 use tfc_runtime::{Failure, Result};
 
 pub fn run(command: &Data, console: &Console) -> Outcome {
+    refuse_prepared(&command.out)?;
     let tokenizer = tokenizer(command, console)?;
     std::fs::create_dir_all(&command.out).map_err(|e| Failure::io("create", &command.out, &e))?;
     let corpus = prepare(&command.texts, &tokenizer, &command.out)?;

@@ -108,6 +108,10 @@ fn text_becomes_token_files_with_a_trained_tokenizer() {
         .replace("tokenizer = bytes", "tokenizer = \"tokens/tokenizer.json\"");
     workplace.write("bpe.tfm", spec.replace("let vocab = 256", "let vocab = 300").as_bytes());
     workplace.succeed(&["train", "bpe.tfm", "--steps", "3", "--out", "run"]);
+
+    let again = workplace.fail(1, &["data", "text", "--tokenizer", "bpe:400", "-o", "tokens"]);
+    let message = "error: cannot create `tokens/data.tokens`: it already exists; remove it or choose another name\n";
+    assert_eq!(again, message);
 }
 
 #[test]

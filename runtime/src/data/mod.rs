@@ -22,4 +22,4 @@ pub use images::{Augment, ImageBatch, ImageSet, Images, Preparation};
 pub use order::Order;
 pub use text::Texts;
 pub use tokenizer::{Detokenizer, Tokenizer};
-pub use tokens::{Corpus, Documents, HeldOut, Part, Sequences, TokenBatch, hold_out, prepare};
+pub use tokens::{Corpus, Documents, HeldOut, Part, Sequences, TokenBatch, hold_out, prepare, refuse_prepared};

@@ -10,7 +10,7 @@ mod sequences;
 pub use corpus::Corpus;
 pub use hold_out::{HeldOut, hold_out};
 pub use part::{Documents, Part};
-pub use prepare::prepare;
+pub use prepare::{prepare, refuse_prepared};
 pub use sequences::{Sequences, TokenBatch};
 
 #[cfg(test)]

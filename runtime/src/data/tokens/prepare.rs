@@ -3,7 +3,7 @@
 use super::Corpus;
 use super::format::{TokenWriter, is_token_file};
 use crate::data::{Texts, Tokenizer};
-use crate::storage::{Bytes, NewFile};
+use crate::storage::{Bytes, NewFile, read_text};
 use crate::{Failure, Result};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, Write};
@@ -17,12 +17,29 @@ const TOKENIZER: &str = "tokenizer.json";
 /// Texts are tokenised this many bytes at a time: enough for all threads, small beside any model.
 const CHUNK: usize = 8 << 20;
 
-/// `tfc data`: tokenises texts into `folder`, which gets the token file and the tokenizer.
+/// `tfc data`: tokenises texts into `folder`, which gets the token file and the tokenizer. Neither takes the place of another: there may be models
+/// that know no other.
 pub fn prepare(texts: &[PathBuf], tokenizer: &Tokenizer, folder: &Path) -> Result<Corpus> {
-    let path = folder.join(TOKENS);
+    refuse_prepared(folder)?;
+    let (path, kept) = (folder.join(TOKENS), folder.join(TOKENIZER));
+    let json = tokenizer.json();
+    // A folder may have the tokenizer that its texts are to be tokenised with.
+    if kept.exists() && read_text(&kept)? != json {
+        return Err(exists(&kept));
+    }
     write_file(texts, tokenizer, &path)?;
-    NewFile::write(&folder.join(TOKENIZER), tokenizer.json().as_bytes())?;
+    NewFile::write(&kept, json.as_bytes())?;
     Corpus::open(&path)
+}
+
+/// What [`prepare`] would say of a folder with a token file, before a tokenizer is trained for it.
+pub fn refuse_prepared(folder: &Path) -> Result<()> {
+    let path = folder.join(TOKENS);
+    if path.exists() { Err(exists(&path)) } else { Ok(()) }
+}
+
+fn exists(path: &Path) -> Failure {
+    Failure::io("create", path, &io::ErrorKind::AlreadyExists.into())
 }
 
 impl Corpus {

@@ -230,6 +230,29 @@ fn tokens_of_another_tokenizer_and_missing_data_are_refused() {
     assert_eq!((failure.kind, failure.message), (Kind::Missing, message));
 }
 
+/// A run that was trained on them would not go on, and a model would talk nonsense.
+#[test]
+fn tokens_and_tokenizers_are_not_replaced() {
+    let folder = folder(&[("a.txt", "one two")]);
+    let [text, made, tokenizer] = ["a.txt", "made", "made/tokenizer.json"].map(|name| folder.path().join(name));
+    let trained = Tokenizer::train(260, [Ok("one two".to_string())].into_iter()).unwrap();
+    let prepare = |tokenizer: &Tokenizer| prepare(&[text.clone()], tokenizer, &made);
+    let refused = |path: &Path| {
+        let path = path.display();
+        format!("cannot create `{path}`: it already exists; remove it or choose another name")
+    };
+    let first = prepare(&trained).unwrap().hash();
+    assert_eq!(prepare(&trained).err().unwrap().message, refused(&made.join("data.tokens")));
+
+    fs::remove_file(made.join("data.tokens")).unwrap();
+    let kept = fs::read(&tokenizer).unwrap();
+    assert_eq!(prepare(&Tokenizer::bytes()).err().unwrap().message, refused(&tokenizer));
+    assert_eq!(fs::read(&tokenizer).unwrap(), kept);
+    let own = Tokenizer::open(&tokenizer).unwrap();
+    assert_eq!(prepare(&own).unwrap().hash(), first);
+    assert_eq!(fs::read(&tokenizer).unwrap(), kept);
+}
+
 #[test]
 fn text_that_cannot_be_read_leaves_no_token_file() {
     let folder = folder(&[("a.txt", "fine")]);
