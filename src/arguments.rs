@@ -445,6 +445,9 @@ pub enum What {
     Decode,
 }
 
+/// What a spec's `batch` can be, too.
+const MOST_SEQUENCES: u64 = 1 << 53;
+
 /// Work that is timed, on random inputs.
 #[derive(Args)]
 pub struct WorkArguments {
@@ -453,7 +456,7 @@ pub struct WorkArguments {
     #[arg(long, value_enum, default_value_t = What::Train)]
     pub what: What,
     /// Sequences in a batch; default as the spec says
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_SEQUENCES))]
     pub batch: Option<u64>,
     /// The stage whose sizes the model has; default the first
     #[arg(long)]

@@ -1,11 +1,12 @@
 //! How much memory a run needs, and how much it may take.
 
-use tfc_compiler::budget::{self, TooLittle};
+use tfc_compiler::budget::{self, TooLittle, call_bytes};
 use tfc_compiler::compile::compile_recomputing;
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::model::Model;
 use tfc_compiler::optimization::Disabled;
 use tfc_compiler::quantity::bytes;
+use tfc_compiler::size::Symbol;
 use tfc_runtime::checkpoint::PlanState;
 use tfc_runtime::{Failure, Kind, Result};
 
@@ -41,6 +42,22 @@ fn too_little(TooLittle { least, given }: TooLittle) -> Failure {
         Kind::Machine,
         format!("{needed}; make the model or its `context` smaller, or let `--memory` allow it"),
     )
+}
+
+/// # Errors
+/// The budget is too small for a forward pass of so many sequences, in one stage.
+pub fn check_forward(compiled: &Compiled, stage: usize, batch: u64, budget: u64) -> Result<()> {
+    let (model, program) = (&compiled.model, &compiled.program);
+    let positions = model.context.unwrap_or(1);
+    let sizes = model.stage_sizes(stage).with(Symbol::BATCH, batch as i64).with(Symbol::SEQUENCE, positions);
+    let precision = model.stage_precision(stage);
+    let needed = program.plans.iter().filter(|plan| plan.precision == precision).map(|plan| call_bytes(plan, &sizes));
+    let needed = needed.max().unwrap_or(0);
+    if needed <= budget {
+        return Ok(());
+    }
+    let what = format!("a forward pass of {batch} sequences takes {} of memory", mebibytes(needed));
+    Err(Failure::new(Kind::Machine, format!("{what}, but there are {}; use a smaller `--batch`", bytes(budget))))
 }
 
 /// Rounded up: so much is enough.

@@ -12,6 +12,7 @@ use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
 use tfc_compiler::precision::Precision;
+use tfc_compiler::quantity::duration;
 use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::stages::{flops, flops_for};
 use tfc_runtime::bench::{Decoding, Forward, Training, Work};
@@ -19,6 +20,10 @@ use tfc_runtime::checkpoint::PlanState;
 use tfc_runtime::device::{Profiled, Session};
 use tfc_runtime::grow::logits_binding;
 use tfc_runtime::{Failure, Result};
+
+/// In seconds: what is worth a word, and what nobody has waited for who wanted to know how fast something is.
+const MINUTE: f64 = 60.0;
+const DAY: f64 = 86_400.0;
 
 pub struct Workload {
     pub compiled: Arc<Compiled>,
@@ -63,7 +68,12 @@ impl Workload {
                 let (compiled, plan) = memory::compile_training(model, &entries, &disabled, budget, None)?;
                 (compiled, Some(plan))
             }
-            What::Forward | What::Decode => (session::compile(model, &entries, device, &disabled), None),
+            What::Forward => {
+                let compiled = session::compile(model, &entries, device, &disabled);
+                memory::check_forward(&compiled, stage, batch, budget)?;
+                (compiled, None)
+            }
+            What::Decode => (session::compile(model, &entries, device, &disabled), None),
         };
         Ok(Workload { compiled: Arc::new(compiled), entries, what: arguments.what, stage, batch, plan })
     }
@@ -106,6 +116,21 @@ impl Workload {
         }
     }
 
+    /// Says what takes long before anybody waits for it.
+    ///
+    /// # Errors
+    /// Nobody would.
+    pub fn announce(&self, work: &Work<'_>, peak_flops: f64, console: &Console) -> Result<()> {
+        let seconds = self.flops(work) / peak_flops;
+        let least = format!("a repetition takes at least {}, at all that the device can do", duration(seconds));
+        match seconds {
+            DAY.. => return Err(Failure::mistake(format!("{least}; use a smaller `--batch`"))),
+            MINUTE.. => console.say(&least),
+            _ => {}
+        }
+        Ok(())
+    }
+
     pub fn precision(&self) -> Precision {
         let stage = &self.compiled.model.experiment.stages[self.stage];
         stage.train.as_ref().map_or(Precision::F32, |train| train.precision)
@@ -114,9 +139,6 @@ impl Workload {
 
 /// What `--batch` says, put into the model; otherwise what the spec says.
 fn set_batch(model: &mut Model, stage: usize, arguments: &WorkArguments) -> Result<u64> {
-    if arguments.batch == Some(0) {
-        return Err(Failure::mistake("a batch of 0 is no work; use --batch 1 or more"));
-    }
     if arguments.what == What::Decode {
         return match arguments.batch {
             None | Some(1) => Ok(1),

@@ -10,7 +10,7 @@ mod bytes;
 #[cfg(test)]
 mod tests;
 
-pub use bytes::{arena_bytes, bytes, stage_bytes};
+pub use bytes::{arena_bytes, bytes, call_bytes, stage_bytes};
 
 use crate::compile::{compile_recomputing, compile_without};
 use crate::compiled::{Compiled, Entry};

@@ -26,6 +26,13 @@ pub fn flops(flops: f64) -> String {
     scaled(flops, &UNITS, 1e3, " ")
 }
 
+/// `2.5 hours`
+pub fn duration(seconds: f64) -> String {
+    const UNITS: [(f64, &str); 4] = [(86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes"), (1.0, "seconds")];
+    let (unit, name) = UNITS.into_iter().find(|(unit, _)| seconds >= *unit).unwrap_or(UNITS[3]);
+    format!("{:.1} {name}", seconds / unit)
+}
+
 /// Three digits in the largest unit that leaves at least one before the point.
 fn scaled(mut number: f64, units: &[&str], step: f64, between: &str) -> String {
     let mut unit = 0;
@@ -46,6 +53,12 @@ fn scaled(mut number: f64, units: &[&str], step: f64, between: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_duration_is_in_the_largest_unit_that_it_fills() {
+        let pairs = [(0.25, "0.2 seconds"), (90.0, "1.5 minutes"), (9_000.0, "2.5 hours"), (4e6, "46.3 days")];
+        pairs.into_iter().for_each(|(seconds, text)| assert_eq!(duration(seconds), text));
+    }
 
     #[test]
     fn three_digits_and_a_unit() {

@@ -174,6 +174,25 @@ fn all_work_is_timed_without_data() {
     assert!(message.contains("one text"), "{message}");
 }
 
+/// Nobody waits for what cannot be done before it is said.
+#[test]
+fn too_large_a_batch_is_said_at_once() {
+    let workplace = Workplace::new();
+    let said = |code, what, batch| workplace.fail(code, &["bench", "tiny.tfm", "--what", what, "--batch", batch]);
+    for batch in ["0", "9007199254740993", "18446744073709551615"] {
+        let usage = said(2, "forward", batch);
+        assert!(usage.contains("is not in 1..=9007199254740992"), "{usage}");
+    }
+    let memory = said(3, "forward", "9007199254740992");
+    let [start, end] = ["error: a forward pass of 9007199254740992 sequences takes ", "; use a smaller `--batch`\n"];
+    assert!(memory.starts_with(start) && memory.ends_with(end), "{memory}");
+    // Micro-batches fit always; time does not.
+    let time = said(1, "train", "9007199254740992");
+    let [start, end] =
+        ["error: a repetition takes at least ", " days, at all that the device can do; use a smaller `--batch`\n"];
+    assert!(time.starts_with(start) && time.ends_with(end), "{time}");
+}
+
 #[test]
 fn kernels_and_memory_are_explained() {
     let workplace = Workplace::new();

@@ -2,7 +2,7 @@
 
 use crate::compiled::{Compiled, Entry};
 use crate::model::Model;
-use crate::plan::{Plan, layout};
+use crate::plan::{Place, Plan, layout};
 use crate::size::{SizeValues, Symbol};
 
 /// Bytes that training takes with so many sequences at once, in its largest stage. The machine code, what kernels pack their operands into and the
@@ -46,6 +46,12 @@ fn storages(compiled: &Compiled, sizes: &SizeValues) -> u64 {
 /// Bytes of the largest arena that an entry takes at these sizes; None where nothing was compiled.
 pub fn arena_bytes(compiled: &Compiled, sizes: &SizeValues) -> Option<u64> {
     largest_arena(compiled.program.plans.iter(), sizes)
+}
+
+/// Bytes that a call of one entry takes at these sizes: its arena, and all else that it reads and writes.
+pub fn call_bytes(plan: &Plan, sizes: &SizeValues) -> u64 {
+    let storages = plan.buffers.iter().filter(|buffer| matches!(buffer.place, Place::Storage(_)));
+    storages.fold(layout(plan, sizes).arena_bytes, |sum, buffer| sum.saturating_add(buffer.bytes(sizes)))
 }
 
 fn largest_arena<'a>(plans: impl Iterator<Item = &'a Plan>, sizes: &SizeValues) -> Option<u64> {

@@ -48,6 +48,7 @@ pub fn run(command: &Bench, console: &Console) -> Outcome {
     let resident = || if matches!(device, Device::Cpu { .. }) { memory::resident() } else { None };
     let before = resident();
     let mut work = workload.work(session)?;
+    workload.announce(&work, peak_flops, console)?;
     let times = repeat(&mut work, session, command.repetitions)?;
     let report = Report {
         spec: command.work.spec.spec.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),

@@ -42,6 +42,7 @@ fn here(command: &Explain, console: &Console) -> Outcome {
     let meter = Meter::of(&device, workload.precision())?;
     let limits = Limits { device: device.name(), flops: meter.flops()?, bytes: meter.bytes(BUFFER)? };
     let mut work = workload.work(session)?;
+    workload.announce(&work, limits.flops, console)?;
     let measured = measure::measure(&workload.compiled, &mut work, session, command.repetitions, &limits)?;
     let memory = memory::of(&workload.compiled, &measured.sizes, &session.memory(), workload.plan.clone());
     let kernels = &workload.compiled.program.kernels;
