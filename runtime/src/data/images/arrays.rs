@@ -17,6 +17,7 @@ impl Arrays {
     ///
     /// Images of three axes are [count, height, width] with one channel, of four [count, channels, height, width].
     pub fn open(path: &Path) -> Result<Self> {
+        let images = Idx::open(path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let labels_path =
             path.with_file_name(name.replace("images", "labels").replace("idx3", "idx1").replace("idx4", "idx1"));
@@ -24,7 +25,6 @@ impl Arrays {
             let what = "has no `images` in its name, so its labels cannot be found; rename it to `…-images-idx3-ubyte`";
             return Err(Failure::broken(path, what));
         }
-        let images = Idx::open(path)?;
         let labels = Idx::open(&labels_path)?;
         if !matches!(images.shape.len(), 3 | 4) || images.shape.contains(&0) {
             let what = format!("has the shape {:?}, which is not that of images: [count, height, width]", images.shape);

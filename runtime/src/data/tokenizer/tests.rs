@@ -161,6 +161,11 @@ fn errors_say_what_to_do() {
         small.message,
         "a byte-level BPE of 100 entries is too small: 256 bytes and `<|endoftext|>` come first; ask for 257 or more"
     );
+    let large = Tokenizer::train(u32::MAX, std::iter::empty()).err().unwrap();
+    assert_eq!(
+        large.message,
+        "a byte-level BPE of 4294967295 entries is larger than any model has use for; ask for 1048576 or fewer"
+    );
     let missing = || Failure::new(FailureKind::Missing, "cannot read `x`");
     let documents = [Ok("a".to_string()), Err(missing())];
     assert_eq!(Tokenizer::train(300, documents.into_iter()).err().unwrap(), missing());

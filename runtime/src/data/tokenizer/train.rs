@@ -12,6 +12,8 @@ use tokenizers::{AddedToken, Tokenizer as HuggingFace};
 const END: &str = "<|endoftext|>";
 /// What no merge is needed for: the bytes and the end mark.
 const LEAST: u32 = 256 + 1;
+/// Four times the largest vocabularies in use. The library takes memory for so many before it has seen a text.
+const MOST: u32 = 1 << 20;
 
 impl Tokenizer {
     /// Trains GPT-2's kind of tokenizer on documents: byte-level BPE with `entries` ids, fewer if the text has fewer
@@ -20,6 +22,10 @@ impl Tokenizer {
         if entries < LEAST {
             let why = format!("a byte-level BPE of {entries} entries is too small: 256 bytes and `{END}` come first");
             return Err(Failure::mistake(format!("{why}; ask for {LEAST} or more")));
+        }
+        if entries > MOST {
+            let why = format!("a byte-level BPE of {entries} entries is larger than any model has use for");
+            return Err(Failure::mistake(format!("{why}; ask for {MOST} or fewer")));
         }
         let bytes = ByteLevel::new(false, true, true);
         let mut trainer: TrainerWrapper = BpeTrainerBuilder::new()

@@ -155,6 +155,9 @@ fn a_folder_must_make_clear_which_images() {
         format!("cannot read `{place}/train-labels-idx1-ubyte`: there is no such file or folder; check the path");
     assert_eq!((missing.kind, missing.message), (Kind::Missing, message));
 
+    let nowhere = Images::open(&folder.path().join("digits"), PLANE).err().unwrap();
+    let message = format!("cannot read `{place}/digits`: there is no such file or folder; check the path");
+    assert_eq!((nowhere.kind, nowhere.message), (Kind::Missing, message));
     write(&folder, "digits", &idx(&[1, 1, 1], &[0]));
     let failure = Images::open(&folder.path().join("digits"), PLANE).err().unwrap();
     let what = "has no `images` in its name, so its labels cannot be found; rename it to `…-images-idx3-ubyte`";
