@@ -4,7 +4,6 @@ use crate::arguments::What;
 use crate::workload::Workload;
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::size::{SizeValues, Symbol};
-use tfc_runtime::train::micro_batches;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
@@ -51,12 +50,32 @@ pub fn calls(workload: &Workload, stage: usize) -> Vec<Call> {
 
 /// The first micro-batch writes gradients, the others add to them: all are equally large but perhaps the last.
 fn update(workload: &Workload, stage: usize, call: &dyn Fn(Entry, u64, u64) -> Call) -> Vec<Call> {
-    let batch = workload.batch_of(stage);
-    let parts: Vec<u64> = micro_batches(batch, workload.micro_batch(stage)).map(|(_, rows)| rows).collect();
-    let mut calls = vec![call(Entry::Gradient, parts[0], 1)];
-    for part in parts[1..].chunk_by(|a, b| a == b) {
-        calls.push(call(Entry::AddGradient, part[0], part.len() as u64));
-    }
+    let [whole, rest] = parts(workload.batch_of(stage), workload.micro_batch(stage));
+    let add = [(whole.0, whole.1 - 1), rest].into_iter().filter(|(_, times)| *times > 0);
+    let mut calls = vec![call(Entry::Gradient, whole.0, 1)];
+    calls.extend(add.map(|(rows, times)| call(Entry::AddGradient, rows, times)));
     calls.push(call(Entry::Update, 1, 1));
     calls
+}
+
+/// The micro-batches of a batch: how many sequences, how often. Of a large batch there are more than anybody wants to list.
+fn parts(batch: u64, micro_batch: u64) -> [(u64, u64); 2] {
+    let rest = batch % micro_batch;
+    [(micro_batch, batch / micro_batch), (rest, u64::from(rest > 0))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+    use tfc_runtime::train::micro_batches;
+
+    #[test]
+    fn micro_batches_are_counted_as_a_training_makes_them() {
+        for (batch, micro_batch) in [(1, 1), (7, 7), (8, 4), (8, 3), (5, 2), (100, 34)] {
+            let counted = parts(batch, micro_batch).into_iter().flat_map(|(rows, times)| (0..times).map(move |_| rows));
+            let made = micro_batches(batch, micro_batch).map(|(_, rows)| rows);
+            assert!(counted.eq(made), "{batch} in parts of {micro_batch}");
+        }
+        assert_eq!(parts(1 << 53, 1 << 10), [(1 << 10, 1 << 43), (0, 0)]);
+    }
 }
