@@ -155,6 +155,9 @@ fn documents_are_kept_apart() {
     workplace.succeed(&["train", "tiny.tfm", "--out", "cpu", "--resume"]);
     workplace.succeed(&["eval", "cpu"]);
     workplace.succeed(&["generate", "cpu", "--prompt", "The quick", "--tokens", "30"]);
+    for what in ["train", "forward"] {
+        workplace.succeed(&["bench", "tiny.tfm", "--what", what, "--repetitions", "1"]);
+    }
 }
 
 #[test]

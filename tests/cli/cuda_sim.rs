@@ -29,9 +29,12 @@ fn training_grows() {
 
 #[test]
 fn kernels_are_checked() {
-    let done = workplace().run(&["check", "tiny.tfm", "--kernels"]);
-    assert_eq!(done.code, Some(0), "{}", done.stderr);
-    assert!(done.stderr.contains("kernels ran on the simulated GPU, and nothing was found"), "{}", done.stderr);
+    for documents in ["join", "separate"] {
+        let documents = format!("data.documents={documents}");
+        let done = workplace().run(&["check", "tiny.tfm", "--kernels", "--set", &documents]);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        assert!(done.stderr.contains("kernels ran on the simulated GPU, and nothing was found"), "{}", done.stderr);
+    }
 }
 
 /// What `make demo` trains, narrower and shorter: two steps, growth, a step, growth, a step.

@@ -13,6 +13,8 @@ pub struct RandomInputs {
     vocabulary: u64,
     /// In a sequence; 1 where there is none.
     positions: u64,
+    /// Whether ids are of documents that are kept apart.
+    documents: bool,
 }
 
 impl RandomInputs {
@@ -21,6 +23,7 @@ impl RandomInputs {
             inputs: model.inputs.clone(),
             vocabulary: model.vocabulary(sizes).map_or(1, |vocabulary| vocabulary.size.max(1) as u64),
             positions: model.context.map_or(1, |context| context as u64),
+            documents: model.separates_documents() && model.inputs.iter().any(is_of_ids),
         }
     }
 
@@ -46,7 +49,26 @@ impl RandomInputs {
             }
         }
     }
+
+    /// As [`crate::source`] offers them: where in its document each id stands. Four documents fit a sequence, on average.
+    fn document_positions(&self, cursor: u64, rows: usize) -> Named {
+        let stream = Stream::new(0, Purpose::DataOrder, POSITIONS, cursor);
+        let length = self.positions as usize + 1;
+        let mut data = vec![0; rows * length];
+        for place in 0..data.len() {
+            let begins = place % length == 0 || stream.below(place as u64, self.positions.div_ceil(4)) == 0;
+            data[place] = if begins { 0 } else { data[place - 1] + 1 };
+        }
+        (POSITIONS.to_string(), HostTensor::I32 { shape: vec![rows, length], data })
+    }
 }
+
+fn is_of_ids(input: &ModelInput) -> bool {
+    matches!(input.kind, InputKind::TokenIds { .. })
+}
+
+/// What entries call the places of ids in their documents.
+const POSITIONS: &str = "positions";
 
 impl Batches for RandomInputs {
     fn per_epoch(&self) -> u64 {
@@ -59,7 +81,8 @@ impl Batches for RandomInputs {
 
     fn inputs(&self, cursor: u64, rows: u64) -> Result<Vec<Named>> {
         let draw = |input: &ModelInput| (input.name.clone(), self.draw(input, cursor, rows as usize));
-        Ok(self.inputs.iter().map(draw).collect())
+        let positions = self.documents.then(|| self.document_positions(cursor, rows as usize));
+        Ok(self.inputs.iter().map(draw).chain(positions).collect())
     }
 
     fn targets(&self, _: u64, rows: u64) -> Result<u64> {

@@ -5,6 +5,7 @@ use super::*;
 use crate::device::HostTensor;
 use crate::fake::{self, FakeSession};
 use crate::train::Batches;
+use tfc_compiler::model::InputKind;
 
 #[test]
 fn a_model_is_trained() {
@@ -44,6 +45,20 @@ fn inputs_have_their_shapes_and_differ_from_batch_to_batch() {
     assert_eq!(first, again);
     assert_ne!(first, second);
     assert!(first.iter().all(|(_, tensor)| matches!(tensor, HostTensor::F32 { .. })));
+}
+
+/// As the data of a training has them: one more than the entry takes, from 0 on in each row and in each document.
+#[test]
+fn documents_begin_with_each_row_and_within() {
+    let mut model = fake::compiled(vec![fake::stage("a", 2, fake::steps(1))], false).model;
+    model.context = Some(16);
+    model.inputs[0].kind = InputKind::TokenIds { context: 16 };
+    let inputs = RandomInputs::new(&model, &model.stage_sizes(0)).inputs(0, 3).unwrap();
+    let (name, HostTensor::I32 { shape, data }) = inputs.last().unwrap() else { panic!("no whole numbers") };
+    assert_eq!((name.as_str(), &shape[..]), ("positions", &[3, 17][..]));
+    let begins: Vec<usize> = (0..data.len()).filter(|place| data[*place] == 0).collect();
+    assert!([0, 17, 34].iter().all(|row| begins.contains(row)) && begins.len() > 6, "{data:?}");
+    assert!(data.windows(2).all(|two| two[1] == 0 || two[1] == two[0] + 1), "{data:?}");
 }
 
 #[test]
