@@ -27,8 +27,11 @@ pub fn prepare(texts: &[PathBuf], tokenizer: &Tokenizer, folder: &Path) -> Resul
     if kept.exists() && read_text(&kept)? != json {
         return Err(exists(&kept));
     }
+    // It has its place on the disk first, so that no token file is left without it.
+    let mut file = NewFile::create(&kept)?;
+    file.write_all(json.as_bytes()).and_then(|()| file.flush()).map_err(|error| file.failure(&error))?;
     write_file(texts, tokenizer, &path)?;
-    NewFile::write(&kept, json.as_bytes())?;
+    file.commit()?;
     Corpus::open(&path)
 }
 

@@ -236,7 +236,7 @@ fn tokens_and_tokenizers_are_not_replaced() {
     let folder = folder(&[("a.txt", "one two")]);
     let [text, made, tokenizer] = ["a.txt", "made", "made/tokenizer.json"].map(|name| folder.path().join(name));
     let trained = Tokenizer::train(260, [Ok("one two".to_string())].into_iter()).unwrap();
-    let prepare = |tokenizer: &Tokenizer| prepare(&[text.clone()], tokenizer, &made);
+    let prepare = |tokenizer: &Tokenizer| prepare(std::slice::from_ref(&text), tokenizer, &made);
     let refused = |path: &Path| {
         let path = path.display();
         format!("cannot create `{path}`: it already exists; remove it or choose another name")
@@ -245,6 +245,12 @@ fn tokens_and_tokenizers_are_not_replaced() {
     assert_eq!(prepare(&trained).err().unwrap().message, refused(&made.join("data.tokens")));
 
     fs::remove_file(made.join("data.tokens")).unwrap();
+    // Where the tokenizer cannot be written, the next attempt does not find half of what it is to make.
+    let in_the_way = made.join(".tokenizer.json.partial");
+    fs::create_dir(&in_the_way).unwrap();
+    fs::write(in_the_way.join("x"), "").unwrap();
+    assert!(prepare(&trained).is_err());
+    assert!(!made.join("data.tokens").exists());
     let kept = fs::read(&tokenizer).unwrap();
     assert_eq!(prepare(&Tokenizer::bytes()).err().unwrap().message, refused(&tokenizer));
     assert_eq!(fs::read(&tokenizer).unwrap(), kept);
