@@ -229,16 +229,28 @@ mod tests {
     }
 
     #[test]
+    fn pieces_become_smaller_and_leave_nothing_out() {
+        let pieces = |items: Range<i64>, pieces: usize| -> Vec<Range<i64>> {
+            let piece = |i| piece_of((items.start, items.end), i, pieces);
+            (0..pieces).map(piece).map(|(begin, end)| begin..end).collect()
+        };
+        assert_eq!(pieces(-64..0, PIECES), [-64..-32, -32..-16, -16..-8, -8..-4, -4..-2, -2..0]);
+        assert_eq!(pieces(0..11, PIECES), [0..6, 6..9, 9..10, 10..11, 11..11, 11..11]);
+        assert_eq!(pieces(3..7, 1), [3..7]);
+    }
+
+    #[test]
     fn every_item_is_done_once_whatever_the_number_of_threads() {
         for threads in [1, 2, 3, 7] {
             let pool = Pool::new(threads).expect("there are threads");
             for extent in [0, 1, 2, 5, 100] {
                 let count = Arc::new(Count((0..extent).map(|_| AtomicI64::new(0)).collect()));
-                for _ in 0..100 {
-                    pool.run(Arc::clone(&count) as Arc<dyn Work + Send>, 0..extent, true);
+                // In many pieces and in few, one after the other: who is late must not take the next job for the last.
+                for turn in 0..200 {
+                    pool.run(Arc::clone(&count) as Arc<dyn Work + Send>, 0..extent, turn % 2 == 0);
                 }
                 let done: Vec<i64> = count.0.iter().map(|c| c.load(Ordering::Relaxed)).collect();
-                assert_eq!(done, vec![100; extent as usize]);
+                assert_eq!(done, vec![200; extent as usize]);
             }
         }
     }
