@@ -4,9 +4,7 @@
 use std::time::{Duration, Instant};
 use tfc_codegen::{CpuBackend, Peak};
 use tfc_compiler::executable::{Backend, BackendError, Code, Loaded};
-use tfc_compiler::kernel::{
-    Body, Contraction, ContractionAccess, Division, Kernel, Operand, Program, ProgramOp, Register,
-};
+use tfc_compiler::kernel::{Body, Contraction, Division, Kernel, Operand, Program, ProgramOp, Register};
 use tfc_compiler::precision::Precision;
 use tfc_compiler::scalar::{Binary, Unary};
 
@@ -78,23 +76,12 @@ fn accumulate() -> Program {
     program
 }
 
-/// C = program(A · B).
-fn kernel(precision: Precision, transposed: [bool; 2], mut epilogue: Program, update: bool) -> Kernel {
-    if epilogue.ops.is_empty() {
-        epilogue.push(ProgramOp::Given);
+/// C = program(A · B); of an empty program C = A · B.
+fn kernel(precision: Precision, [transpose_a, transpose_b]: [bool; 2], epilogue: Program, update: bool) -> Kernel {
+    let mut body = Contraction::product(precision, transpose_a, transpose_b);
+    if let Some(last) = epilogue.ops.len().checked_sub(1) {
+        (body.epilogue, body.stores) = (epilogue, vec![(2, Register(last as u16))]);
     }
-    let result = Register(epilogue.ops.len() as u16 - 1);
-    let body = Contraction {
-        precision,
-        transpose_a: transposed[0],
-        transpose_b: transposed[1],
-        few_rows: false,
-        prologue_a: None,
-        prologue_b: None,
-        epilogue,
-        stores: vec![(2, result)],
-        access: vec![ContractionAccess::Matrix],
-    };
     let c = if update { Operand::UPDATE } else { Operand::WRITE };
     Kernel { body: Body::Contraction(body), operands: vec![Operand::READ, Operand::READ, c] }
 }

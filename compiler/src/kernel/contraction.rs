@@ -1,7 +1,7 @@
 //! A loop nest around one matrix product: C[o, m, n] = epilogue(Σₖ prologue_a(A[o, m, k]) · prologue_b(B[o, k, n])).
 
 use super::division::Division;
-use super::program::{Program, Register};
+use super::program::{Program, ProgramOp, Register};
 use crate::precision::Precision;
 
 /// Operands: A, B, then those that the programs load and store; each belongs to one of the three programs. The result goes where the epilogue
@@ -63,6 +63,23 @@ impl Contraction {
     /// The most rows of C for which B is read as it is stored, for packing it would cost more than it gains, and the columns of a work item then.
     pub const FEW_ROWS: i64 = 64;
     pub const FEW_COLUMNS: i64 = 64;
+
+    /// The bare product of two matrices, stored as the third operand: nothing is computed of what is loaded, nor of the sum.
+    pub fn product(precision: Precision, transpose_a: bool, transpose_b: bool) -> Contraction {
+        let mut epilogue = Program::default();
+        let sum = epilogue.push(ProgramOp::Given);
+        Contraction {
+            precision,
+            transpose_a,
+            transpose_b,
+            few_rows: false,
+            prologue_a: None,
+            prologue_b: None,
+            epilogue,
+            stores: vec![(2, sum)],
+            access: vec![ContractionAccess::Matrix],
+        }
+    }
 
     pub fn extent(&self, sizes: &[i64]) -> i64 {
         let blocks = |size: i64, block: i64| (size + block - 1) / block;

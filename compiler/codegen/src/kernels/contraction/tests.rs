@@ -11,19 +11,7 @@ use tfc_compiler::scalar::{Binary, Unary};
 
 /// C = A · B.
 fn plain(precision: Precision, transpose_a: bool, transpose_b: bool) -> Kernel {
-    let mut epilogue = Program::default();
-    let sum = epilogue.push(ProgramOp::Given);
-    let body = Contraction {
-        precision,
-        transpose_a,
-        transpose_b,
-        few_rows: false,
-        prologue_a: None,
-        prologue_b: None,
-        epilogue,
-        stores: vec![(2, sum)],
-        access: vec![ContractionAccess::Matrix],
-    };
+    let body = Contraction::product(precision, transpose_a, transpose_b);
     Kernel { body: Body::Contraction(body), operands: vec![Operand::READ, Operand::READ, Operand::WRITE] }
 }
 

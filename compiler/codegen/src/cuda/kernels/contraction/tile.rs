@@ -178,7 +178,7 @@ pub fn slices(copied: bool) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tfc_compiler::kernel::{Body, Contraction, ContractionAccess, Kernel, Operand, Program, ProgramOp};
+    use tfc_compiler::kernel::{Body, Contraction, Kernel, Operand, Program, ProgramOp};
     use tfc_compiler::precision::Precision;
     use tfc_compiler::scalar::Unary;
 
@@ -192,19 +192,7 @@ mod tests {
                 (program, result)
             })
         });
-        let mut epilogue = Program::default();
-        let sum = epilogue.push(ProgramOp::Given);
-        let body = Contraction {
-            precision,
-            transpose_a: false,
-            transpose_b: false,
-            few_rows: false,
-            prologue_a,
-            prologue_b,
-            epilogue,
-            stores: vec![(2, sum)],
-            access: vec![ContractionAccess::Matrix],
-        };
+        let body = Contraction { prologue_a, prologue_b, ..Contraction::product(precision, false, false) };
         Kernel { body: Body::Contraction(body), operands: vec![Operand::READ, Operand::READ, Operand::WRITE] }
     }
 
