@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both install what is missing first.
 
-.PHONY: demo test check setup build bench verify-cuda snapshots
+.PHONY: demo test check setup build bench verify-cuda verify-cuda-changes snapshots
 
 # Fetch real text, train a byte-level model that grows twice, draw its loss, generate text.
 demo: build
@@ -20,9 +20,14 @@ check: setup
 bench: build
 	scripts/bench.py
 
-# Assemble every kernel of every spec for every GPU, in both precisions, and hold each to what the cost model says of it; prints a table (docs/cuda.md).
+# Assemble every kernel of every spec for every GPU, in both precisions, and hold each to what the cost model says of it; writes what becomes of them to
+# tests/cuda/ledger (docs/cuda.md), from which CI knows what it need not assemble.
 verify-cuda: setup
-	TFC_VERIFY_CUDA=all cargo test --locked --test main -- --nocapture cuda::ptx
+	TFC_VERIFY_CUDA=all cargo test --workspace --locked --test main -- --nocapture cuda::ptx
+
+# The same of what has changed since; what has not is as the ledger says.
+verify-cuda-changes: setup
+	TFC_VERIFY_CUDA=changed cargo test --workspace --locked --test main -- --nocapture cuda::ptx
 
 build: setup
 	cargo build --release --locked

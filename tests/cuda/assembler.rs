@@ -1,19 +1,19 @@
-//! NVIDIA's own assembler as a judge of PTX. What it has said of a text is kept by the digest of the text, so that what has not changed is not assembled again.
+//! NVIDIA's own assembler and disassembler as judges of PTX.
 
+use super::sass::{self, Loops};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use xxhash_rust::xxh3::xxh3_128;
 
 /// As in scripts/fetch-ptxas.sh.
-const VERSION: &str = "13.5.37";
+pub const VERSION: &str = "13.5.37";
 
 pub struct Assembler {
     folder: PathBuf,
 }
 
-/// What the assembler has to say of one kernel.
-#[derive(Debug)]
+/// What becomes of one kernel.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Assembled {
     pub registers: u32,
     /// Bytes of registers that did not fit and went to memory.
@@ -24,6 +24,10 @@ pub struct Assembled {
     pub copies: usize,
     /// Instructions that load fragments of matrices, `ldmatrix`.
     pub fragments: usize,
+    /// Instructions that move sixteen bytes from or to global memory.
+    pub wide: usize,
+    /// Of those that multiply on tensor cores, if any does, else of all.
+    pub loops: Loops,
 }
 
 impl Assembler {
@@ -43,34 +47,21 @@ impl Assembler {
     }
 
     pub fn assemble(&self, architecture: &str, ptx: &str) -> Assembled {
-        let kept = self.folder.join("said");
-        fs::create_dir_all(&kept).expect("target can be written");
-        let digest = xxh3_128(format!("{architecture}\n{ptx}").as_bytes());
-        let entry = kept.join(format!("{digest:032x}"));
-        if let Some(assembled) = fs::read_to_string(&entry).ok().as_deref().and_then(parse) {
-            return assembled;
-        }
-        let assembled = self.assemble_anew(architecture, ptx);
-        let Assembled { registers, spilled, tensor_products, copies, fragments } = assembled;
-        let partial = entry.with_extension(std::process::id().to_string());
-        fs::write(&partial, format!("{registers} {spilled} {tensor_products} {copies} {fragments}"))
-            .expect("target can be written");
-        fs::rename(&partial, &entry).expect("target can be written");
-        assembled
-    }
-
-    fn assemble_anew(&self, architecture: &str, ptx: &str) -> Assembled {
         let work = tempfile::tempdir().expect("a folder for a test");
         let (source, binary) = (work.path().join("kernel.ptx"), work.path().join("kernel.cubin"));
         fs::write(&source, ptx).expect("a file for a test");
         let said = self.run("ptxas", &["-v", &format!("--gpu-name={architecture}"), "-o"], &[&binary, &source]);
         let assembly = self.run("nvdisasm", &["-c"], &[&binary]);
+        let code = sass::parse(&assembly);
+        let count = |is: fn(&str) -> bool| code.operations().filter(|operation| is(operation)).count();
         Assembled {
             registers: number_after(&said, "Used "),
             spilled: number_before(&said, " bytes spill stores") + number_before(&said, " bytes spill loads"),
-            tensor_products: assembly.matches("HMMA.").count(),
-            copies: assembly.matches("LDGSTS").count(),
-            fragments: assembly.matches("LDSM").count(),
+            tensor_products: count(sass::is_tensor_product),
+            copies: count(|operation| operation.starts_with("LDGSTS")),
+            fragments: count(|operation| operation.starts_with("LDSM")),
+            wide: count(sass::is_wide),
+            loops: code.loops(),
         }
     }
 
@@ -81,13 +72,6 @@ impl Assembler {
         assert!(output.status.success(), "{program}: {said}");
         said
     }
-}
-
-fn parse(text: &str) -> Option<Assembled> {
-    let mut words = text.split(' ');
-    let (registers, spilled) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-    let mut count = || words.next()?.parse().ok();
-    Some(Assembled { registers, spilled, tensor_products: count()?, copies: count()?, fragments: count()? })
 }
 
 fn number_after(text: &str, words: &str) -> u32 {

@@ -2,10 +2,16 @@
 
 mod assembler;
 mod bars;
+mod demands;
+mod kernels;
+mod ledger;
 mod ptx;
 mod refused;
 #[cfg(target_os = "linux")]
 mod runtime;
+mod sass;
+mod side_by_side;
+mod verdict;
 
 /// NVIDIA's assembler.
 pub fn assembler() -> std::path::PathBuf {

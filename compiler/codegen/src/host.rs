@@ -16,11 +16,16 @@ pub struct Host {
 impl Host {
     pub fn detect() -> Host {
         let vectors = Vectors::host();
-        let (major, minor, patch) = inkwell::support::get_llvm_version();
         Host {
             processor: TargetMachine::get_host_cpu_name().to_string_lossy().into_owned(),
             vectors: format!("{} × f32, micro-tile {} × {}", vectors.width, vectors.rows, vectors.columns()),
-            llvm: format!("{major}.{minor}.{patch}"),
+            llvm: llvm_version(),
         }
     }
+}
+
+/// That tfc is linked with: `22.1.0`.
+pub fn llvm_version() -> String {
+    let (major, minor, patch) = inkwell::support::get_llvm_version();
+    format!("{major}.{minor}.{patch}")
 }

@@ -9,7 +9,7 @@ use melior::utility::parse_pass_pipeline;
 use tfc_compiler::executable::BackendError;
 
 /// What the emitters leave to MLIR: structured control flow, and the dialects that LLVM does not know.
-const LOWERING: &str =
+pub const LOWERING: &str =
     "builtin.module(cse,convert-scf-to-cf,convert-vector-to-llvm,convert-to-llvm,reconcile-unrealized-casts)";
 
 /// What the emitters leave to LLVM on a CPU. The loops are written as they shall be, so nothing here unrolls, vectorizes or interleaves: a twentieth of

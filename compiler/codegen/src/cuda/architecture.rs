@@ -98,6 +98,11 @@ impl Architecture {
         }
     }
 
+    /// What the code generator is told of it.
+    pub fn target(self) -> String {
+        format!("{TRIPLE} {} {}", self.name, self.ptx)
+    }
+
     /// A code generator. One per thread.
     pub fn machine(self) -> Result<TargetMachine, BackendError> {
         Target::initialize_nvptx(&InitializationConfig::default());

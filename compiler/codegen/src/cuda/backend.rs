@@ -3,7 +3,7 @@
 use super::architecture::Architecture;
 use super::kernels;
 use super::kernels::contraction::{self, Tile};
-use super::lower::Compiler;
+use super::lower::{self, Compiler};
 use super::resources::Resources;
 use super::tiling::Tiling;
 use crate::container;
@@ -55,6 +55,11 @@ impl CudaBackend {
     pub fn modules(&self, kernels: &[Kernel]) -> Result<Vec<String>, BackendError> {
         kernels.iter().try_for_each(|kernel| kernels::check(&self.tiling, kernel))?;
         in_parts(kernels.len(), THREADS, |part, parts| self.share(kernels, EmitStage::Ptx, part, parts))
+    }
+
+    /// What stands between the MLIR of a kernel and its PTX: the version of LLVM, and what it is asked for. The same of both, the same PTX.
+    pub fn pipeline(&self) -> String {
+        lower::pipeline(self.architecture())
     }
 
     /// What a kernel is expected to take of a multiprocessor.

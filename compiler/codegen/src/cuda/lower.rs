@@ -2,6 +2,7 @@
 
 use super::architecture::Architecture;
 use super::intrinsics;
+use crate::host::llvm_version;
 use crate::lower;
 use crate::mlir::{Emission, MlirContext};
 use inkwell::attributes::{Attribute, AttributeLoc};
@@ -10,6 +11,11 @@ use tfc_compiler::executable::{BackendError, EmitStage};
 
 /// Unlike on a CPU, LLVM has work to do: short loops are to be unrolled, and address arithmetic is to be shared among many accesses.
 const PASSES: &str = "default<O3>";
+
+/// All that the PTX of an emitted module follows from, in words.
+pub fn pipeline(architecture: Architecture) -> String {
+    format!("LLVM {}, {}, {PASSES}, {}", llvm_version(), lower::LOWERING, architecture.target())
+}
 
 /// One thread's compiler.
 pub struct Compiler {
