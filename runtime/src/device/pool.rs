@@ -236,7 +236,7 @@ mod tests {
         };
         assert_eq!(pieces(-64..0, PIECES), [-64..-32, -32..-16, -16..-8, -8..-4, -4..-2, -2..0]);
         assert_eq!(pieces(0..11, PIECES), [0..6, 6..9, 9..10, 10..11, 11..11, 11..11]);
-        assert_eq!(pieces(3..7, 1), [3..7]);
+        assert_eq!(piece_of((3, 7), 0, 1), (3, 7));
     }
 
     #[test]
