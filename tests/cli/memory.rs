@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use tfc_compiler::budget;
 use tfc_compiler::compile::compile;
 use tfc_compiler::compiled::Entry;
+use tfc_compiler::kernel::Contraction;
+use tfc_compiler::precision::Precision;
 
 /// One sequence at a time, so that only computing again makes a training smaller.
 fn spec() -> String {
@@ -66,8 +68,34 @@ fn a_use_of_memory_that_is_switched_off_changes_no_bit() {
         checkpoint_bytes(&workplace.path(&format!("{out}/checkpoints/step-4")))
     };
     let whole = checkpoint("whole", &[]);
-    for name in ["written_gradients", "lending", "large_pages", "shared_packing"] {
+    for name in ["written_gradients", "lending", "large_pages"] {
         assert!(checkpoint(name, &["--disable", name]) == whole, "without {name} the run is another");
+    }
+}
+
+/// Whoever packs and multiplies what, also across a growth.
+#[test]
+fn threads_that_share_what_they_pack_change_no_bit() {
+    let larger = [
+        ("context = 16", "context = 64"),
+        ("width = 16", "width = 64"),
+        ("qkv = 8", "qkv = 64"),
+        ("qkv = 12", "qkv = 96"),
+    ];
+    let spec = larger.iter().fold(SPEC.to_string(), |spec, (small, large)| spec.replace(small, large));
+    let product = Contraction::product(Precision::F32, false, false);
+    assert!(product.shares_b(&[1, 4 * 64, 64, 64]), "a batch has too few rows to share");
+    let workplace = Workplace::with_spec(&spec);
+    let stages = [r#"grow."small".steps=2"#, r#"grow."large".steps=2"#].map(|set| ["--set", set]).concat();
+    let checkpoint = |threads: &str, disable: &[&str]| {
+        let out = ["run", threads, &disable.concat()].concat();
+        let run = ["train", "tiny.tfm", "--out", &out, "--threads", threads];
+        workplace.succeed(&[&run[..], &stages, disable].concat());
+        checkpoint_bytes(&workplace.path(&format!("{out}/checkpoints/step-4")))
+    };
+    let alone = checkpoint("1", &["--disable", "shared_packing"]);
+    for (threads, disable) in [("2", &["--disable", "shared_packing"][..]), ("1", &[]), ("2", &[]), ("5", &[])] {
+        assert!(checkpoint(threads, disable) == alone, "with {threads} threads and {disable:?} the run is another");
     }
 }
 
