@@ -116,8 +116,9 @@ impl Contraction {
     pub const SHARED: i64 = 4 << 20;
     /// The fewest columns and k of a B that is shared, for panels are padded.
     pub const SHARED_SIDE: i64 = 64;
-    /// The fewest rows of C then, of a fourth of its columns at least: rows alone are divided among threads.
+    /// The fewest rows of C then, and the most columns for each of them: rows alone are divided among threads.
     pub const SHARED_ROWS: i64 = 256;
+    pub const COLUMNS_PER_ROW: i64 = 4;
     /// Rows of C in one item then.
     pub const ROW_TILE: i64 = 12;
     /// Rows of B, as it is stored, in one item of the preparation: whole panels and whole steps of k on every processor.
@@ -129,7 +130,7 @@ impl Contraction {
     pub fn shares_b(&self, sizes: &[i64]) -> bool {
         let [outer, m, n, k] = [0, 1, 2, 3].map(|i| sizes[i]);
         let fits = n.min(k) >= Self::SHARED_SIDE && n * k <= Self::SHARED;
-        outer == 1 && m >= Self::SHARED_ROWS && n <= 4 * m && fits
+        outer == 1 && m >= Self::SHARED_ROWS && n <= Self::COLUMNS_PER_ROW * m && fits
     }
 
     pub(super) fn division(&self, sizes: &[i64], shared_memory: bool) -> Division {

@@ -45,7 +45,7 @@ impl<'f> Shared<'_, 'f> {
         let size = |size| self.f.index(size);
         let side = size(Contraction::SHARED_SIDE);
         let fits = side.at_most(n) & side.at_most(k) & (n * k).at_most(size(Contraction::SHARED));
-        let divides = size(Contraction::SHARED_ROWS).at_most(m) & n.at_most(m * 4);
+        let divides = size(Contraction::SHARED_ROWS).at_most(m) & n.at_most(m * Contraction::COLUMNS_PER_ROW);
         size(0).less(shared.address()) & outer.equals(size(1)) & divides & fits
     }
 

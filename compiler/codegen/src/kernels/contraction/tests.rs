@@ -67,6 +67,7 @@ fn blocks_are_whole_tiles() {
     for vectors in [Vectors::AVX512, Vectors::AVX2, Vectors::NEON, Vectors::SSE2] {
         assert_eq!(Contraction::ROW_BLOCK % vectors.rows as i64, 0, "{vectors:?}");
         assert_eq!(super::nest::COLUMNS % vectors.columns() as i64, 0, "{vectors:?}");
+        assert_eq!(Contraction::PACKED_ROWS % vectors.columns() as i64, 0, "{vectors:?}");
     }
 }
 
