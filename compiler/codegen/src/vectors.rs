@@ -38,6 +38,11 @@ impl Vectors {
         self.bf16 || self == Vectors::GPU_THREAD
     }
 
+    /// Whether there are AVX-512's own instructions.
+    pub fn avx512(self) -> bool {
+        self.width == Vectors::AVX512.width
+    }
+
     /// What this machine offers.
     pub fn host() -> Vectors {
         let features = TargetMachine::get_host_cpu_features();

@@ -1,7 +1,7 @@
 //! exp.
 
 use super::polynomial;
-use crate::mlir::{Bits, Float, Value};
+use crate::mlir::{Bits, Float, Value, Vector};
 use std::f32::consts::LOG2_E;
 
 /// ln 2 in two parts; the first has few bits, so its product with an exponent is exact.
@@ -19,6 +19,9 @@ const EXP2: [f32; 7] =
 /// eˣ: 0 and infinity where it leaves f32, denormal before that.
 pub fn exp<K: Float>(x: Value<K>) -> Value<K> {
     let x = x.or_at_least(x.constant(-105.0)).or_at_most(x.constant(89.0));
+    if x.function().vectors().avx512() {
+        return K::in_register(x, scale);
+    }
     let reduced = reduce(x);
     // The exponent is applied in two steps: it may lie outside that of a normal number.
     let negative = reduced.rounded.less(x.constant(0.0));
@@ -38,8 +41,17 @@ pub fn exp2_of_softmax<K: Float>(x: Value<K>) -> Value<K> {
 
 /// eˣ for x in [−105, 0].
 pub fn exp_of_negative<K: Float>(x: Value<K>) -> Value<K> {
+    if x.function().vectors().avx512() {
+        return K::in_register(x, scale);
+    }
     let reduced = reduce(x);
     reduced.mantissa * power_of_two(reduced.exponent + 64) * 2f32.powi(-64)
+}
+
+/// eˣ where an instruction applies exponents.
+fn scale(x: Vector<'_>) -> Vector<'_> {
+    let reduced = reduce(x);
+    reduced.mantissa.scaled(reduced.rounded)
 }
 
 /// eˣ = mantissa · 2^exponent, the mantissa in [√½, √2].

@@ -9,6 +9,7 @@ mod hyperbolic;
 mod logarithm;
 mod logistic;
 mod normal;
+mod pieces;
 mod power;
 
 #[cfg(test)]

@@ -3,13 +3,10 @@
 //! A pair of bf16 takes the place of an f32 in a register, so that pairs are moved, transposed and broadcast like f32; the first of a pair is the lower
 //! half. What makes and multiplies pairs exists only where [`crate::vectors::Vectors::bf16`] says so.
 
-use super::function::Function;
 use super::memory::Lanes;
 use super::value::{
-    BF16s, Bf16, Bf16s, I64, Index, Int16, Int16s, Int32, Ints, Kind, PairMask, Pointer, RoundedBf16s, Scalar, Value,
-    Vector,
+    BF16s, Bf16, Bf16s, I64, Index, Int16, Int16s, Int32, Ints, PairMask, Pointer, RoundedBf16s, Scalar, Value, Vector,
 };
-use melior::ir::attribute::{DenseI32ArrayAttribute, StringAttribute};
 
 impl<'f> Vector<'f> {
     /// The nearest bf16, ties to even, as f32: with integers, for any machine.
@@ -157,19 +154,5 @@ impl<'f> Index<'f> {
 impl<'f> Value<'f, BF16s> {
     fn as_pairs(self) -> Vector<'f> {
         self.function.apply("vector.bitcast", &[self.raw], &[])
-    }
-}
-
-impl<'f> Function<'f> {
-    /// Calls one of LLVM's own functions.
-    fn intrinsic<K: Kind>(&'f self, name: &str, operands: &[melior::ir::Value<'f, 'f>]) -> Value<'f, K> {
-        let context = self.context();
-        let segments = DenseI32ArrayAttribute::new(context, &[operands.len() as i32, 0]).into();
-        let attributes = [
-            ("intrin", StringAttribute::new(context, name).into()),
-            ("operandSegmentSizes", segments),
-            ("op_bundle_sizes", DenseI32ArrayAttribute::new(context, &[]).into()),
-        ];
-        self.apply("llvm.call_intrinsic", operands, &attributes)
     }
 }

@@ -30,6 +30,12 @@ impl<'f> Function<'f> {
         self.dense::<F32s>(&[self.float(value)])
     }
 
+    /// A register of these numbers.
+    pub fn lanes(&'f self, values: &[f32]) -> Vector<'f> {
+        let values: Vec<_> = values.iter().map(|value| self.float(*value)).collect();
+        self.dense::<F32s>(&values)
+    }
+
     /// 0, 1, 2, …
     pub fn lane_numbers(&'f self) -> Ints<'f> {
         let numbers: Vec<_> = (0..self.vectors().width as i64).map(|i| self.integer(self.ty::<I32>(), i)).collect();
@@ -40,7 +46,7 @@ impl<'f> Function<'f> {
         FloatAttribute::new(self.context(), self.ty::<F32>(), value.into()).into()
     }
 
-    fn literal<K: Kind>(&'f self, value: Attribute<'f>) -> Value<'f, K> {
+    pub(super) fn literal<K: Kind>(&'f self, value: Attribute<'f>) -> Value<'f, K> {
         self.apply("arith.constant", &[], &[("value", value)])
     }
 

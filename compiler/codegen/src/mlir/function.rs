@@ -5,7 +5,8 @@ use super::value::{I64, Index, Kind, Pointer, Value};
 use crate::vectors::Vectors;
 use melior::Context;
 use melior::ir::attribute::{
-    ArrayAttribute, DenseI64ArrayAttribute, FlatSymbolRefAttribute, IntegerAttribute, StringAttribute, TypeAttribute,
+    ArrayAttribute, DenseI32ArrayAttribute, DenseI64ArrayAttribute, FlatSymbolRefAttribute, IntegerAttribute,
+    StringAttribute, TypeAttribute,
 };
 use melior::ir::operation::{OperationBuilder, OperationRef};
 use melior::ir::r#type::FunctionType;
@@ -201,6 +202,18 @@ impl<'f> Function<'f> {
     ) -> Value<'f, K> {
         let operation = self.append(name, operands, &[self.ty::<K>()], attributes);
         Value::new(self, operation.result(0).expect("one result").into())
+    }
+
+    /// Calls one of LLVM's own functions.
+    pub(super) fn intrinsic<K: Kind>(&'f self, name: &str, operands: &[Raw<'f>]) -> Value<'f, K> {
+        let context = self.context();
+        let segments = DenseI32ArrayAttribute::new(context, &[operands.len() as i32, 0]).into();
+        let attributes = [
+            ("intrin", StringAttribute::new(context, name).into()),
+            ("operandSegmentSizes", segments),
+            ("op_bundle_sizes", DenseI32ArrayAttribute::new(context, &[]).into()),
+        ];
+        self.apply("llvm.call_intrinsic", operands, &attributes)
     }
 
     /// Calls the helper `name` of the module, whose body is emitted at its first call.

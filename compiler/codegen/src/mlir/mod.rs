@@ -6,6 +6,7 @@
 //! Memory is raw pointers and element offsets; there are no memrefs and no strides to lower.
 
 mod arithmetic;
+mod avx512;
 mod bf16;
 mod constant;
 mod context;

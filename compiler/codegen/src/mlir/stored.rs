@@ -39,6 +39,11 @@ impl<'f> Stored<'f> {
         }
     }
 
+    /// How many words of four bytes some elements take, if not a half.
+    pub fn words(self, elements: Index<'f>) -> Index<'f> {
+        elements * self.dtype.bytes() as i64 / 4
+    }
+
     /// Asks for the elements of cache lines from here on, `count` elements.
     pub fn prefetch(self, count: i64, into: Cache, write: bool) {
         let line = LINE_BYTES / self.dtype.bytes() as i64;

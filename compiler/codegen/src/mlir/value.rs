@@ -57,6 +57,9 @@ pub trait Float: Number<Literal = f32> {
 
     /// The same number in every lane.
     fn splat<'f>(scalar: Scalar<'f>) -> Value<'f, Self>;
+
+    /// What is computed in registers, of one number in the first lane of one.
+    fn in_register<'f>(x: Value<'f, Self>, body: impl FnOnce(Vector<'f>) -> Vector<'f>) -> Value<'f, Self>;
 }
 
 /// Where loads and stores go.
@@ -164,11 +167,17 @@ impl Float for F32 {
     fn splat<'f>(scalar: Scalar<'f>) -> Scalar<'f> {
         scalar
     }
+    fn in_register<'f>(x: Scalar<'f>, body: impl FnOnce(Vector<'f>) -> Vector<'f>) -> Scalar<'f> {
+        body(x.splat()).first()
+    }
 }
 impl Float for F32s {
     type Bits = I32s;
     fn splat<'f>(scalar: Scalar<'f>) -> Vector<'f> {
         scalar.splat()
+    }
+    fn in_register<'f>(x: Vector<'f>, body: impl FnOnce(Vector<'f>) -> Vector<'f>) -> Vector<'f> {
+        body(x)
     }
 }
 impl Bits for I32 {
