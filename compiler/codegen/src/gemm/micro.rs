@@ -1,7 +1,8 @@
 //! The micro-kernel: a tile of C in registers.
 
 use super::{Layout, Numbers};
-use crate::mlir::{Bool, Function, Index, Pointer, Vector};
+use crate::mlir::{Bool, Cache, Function, Index, Pointer, Stored, Vector};
+use crate::vectors::Vectors;
 
 /// Steps of k in one turn of the loop.
 const UNROLL: i64 = 4;
@@ -13,27 +14,70 @@ pub struct Panels<'f> {
     pub b: Pointer<'f>,
     /// How many.
     pub k: Index<'f>,
-    /// `[rows, columns]`.
-    pub tile: Pointer<'f>,
-    /// Whether to add to the tile, else it is overwritten.
+    /// What there is already, `[rows, columns]`, and whether to add to it.
+    pub before: Pointer<'f>,
     pub accumulate: Bool<'f>,
+    /// May be where `before` is.
+    pub out: Rows<'f>,
 }
 
-/// tile (+)= A-panel · B-panel.
-pub fn multiply<'f>(f: &'f Function<'f>, numbers: Numbers, panels: Panels<'f>) {
-    let Panels { a, b, k, tile, accumulate } = panels;
+/// Where the rows of a tile are stored.
+#[derive(Clone, Copy)]
+pub struct Rows<'f> {
+    pub first: Pointer<'f>,
+    /// From one to the next.
+    pub distance: Index<'f>,
+}
+
+/// Memory that will be read or written soon: the beginnings of some rows.
+#[derive(Clone, Copy)]
+pub struct Wanted<'f> {
+    pub rows: Rows<'f>,
+    pub count: Index<'f>,
+}
+
+impl Wanted<'_> {
+    /// How much of a row: as a row of a tile has.
+    pub fn words(vectors: Vectors) -> i64 {
+        vectors.columns() as i64
+    }
+}
+
+/// out = (before +) A-panel · B-panel. Asks for what is wanted on the way, a row in each turn of the loop: a core waits for few lines at a time, and
+/// were it to ask for all of them at once, the panels would have to wait as well.
+pub fn multiply<'f>(f: &'f Function<'f>, numbers: Numbers, panels: Panels<'f>, wanted: &[Wanted<'f>]) {
+    let Panels { a, b, k, before, accumulate, out } = panels;
     let accumulate = accumulate.select(f.index(1), f.index(0));
-    let name = format!("multiply_{}", numbers.name());
-    f.call(&name, &[a, b, tile], &[numbers.steps(k), accumulate], |f, pointers, indices| {
-        let (&[a, b, tile], &[k, accumulate]) = (pointers, indices) else { return };
+    let name = format!("multiply_{}_asking_for_{}", numbers.name(), wanted.len());
+    let firsts = wanted.iter().map(|wanted| wanted.rows.first);
+    let counts = wanted.iter().flat_map(|wanted| [wanted.rows.distance, wanted.count]);
+    let pointers: Vec<Pointer> = [a, b, before, out.first].into_iter().chain(firsts).collect();
+    let indices: Vec<Index> = [numbers.steps(k), accumulate, out.distance].into_iter().chain(counts).collect();
+    f.call(&name, &pointers, &indices, |f, pointers, indices| {
+        let &[a, b, before, out, ref firsts @ ..] = pointers else { return };
+        let &[k, accumulate, distance, ref counts @ ..] = indices else { return };
         let zeros = || vec![f.vector(0.0); f.vectors().rows * f.vectors().registers];
-        let tile_of = |register: usize| f.index((register * f.vectors().width) as i64);
-        let loads = || (0..zeros().len()).map(|r| tile.load_vector(tile_of(r))).collect::<Vec<_>>();
+        let column = |register: usize| f.index((register * f.vectors().width) as i64);
+        let loads = || (0..zeros().len()).map(|r| before.load_vector(column(r))).collect::<Vec<_>>();
         let sums = f.either(accumulate.equals(f.index(0)), zeros, loads);
         let whole = k - k % UNROLL;
-        let sums = f.carry(f.index(0), whole, UNROLL, sums, |k, sums| steps(f, numbers, [a, b], k, UNROLL, sums));
+        let turn = |k, sums| steps(f, numbers, [a, b], k, UNROLL, sums);
+        let (mut done, mut sums) = (f.index(0), sums);
+        for (first, count) in firsts.iter().zip(counts.chunks_exact(2)) {
+            let (begin, end) = (done, (done + count[1] * UNROLL).or_at_most(whole));
+            sums = f.carry(begin, end, UNROLL, sums, |k, sums| {
+                let row = Stored::from(first.at((k - begin) / UNROLL * count[0]));
+                row.prefetch(Wanted::words(f.vectors()), Cache::First, false);
+                turn(k, sums)
+            });
+            done = end;
+        }
+        let sums = f.carry(done, whole, UNROLL, sums, turn);
         let sums = f.carry(whole, k, 1, sums, |k, sums| steps(f, numbers, [a, b], k, 1, sums));
-        sums.iter().enumerate().for_each(|(r, sum)| tile.store_vector(tile_of(r), *sum));
+        for (row, sums) in sums.chunks_exact(f.vectors().registers).enumerate() {
+            let row = out.at(distance * row as i64);
+            sums.iter().enumerate().for_each(|(register, sum)| row.store_vector(column(register), *sum));
+        }
     });
 }
 

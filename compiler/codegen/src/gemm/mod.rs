@@ -15,7 +15,7 @@ mod pack;
 
 pub use few::Few;
 pub use layout::{Layout, round_up};
-pub use micro::{Panels, multiply};
+pub use micro::{Panels, Rows, Wanted, multiply};
 pub use numbers::Numbers;
 pub use pack::{AHEAD, Block, pack_columns, pack_group, pack_rows};
 

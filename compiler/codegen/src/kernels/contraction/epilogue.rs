@@ -1,9 +1,11 @@
 //! From a finished tile to memory.
 
 use super::operand::{Arguments, Place};
+use crate::gemm::{Rows, Wanted};
 use crate::kernels::program::evaluate;
-use crate::mlir::{Cache, Function, Index, Lanes, Pointer, Vector};
-use tfc_compiler::kernel::{Contraction, Register};
+use crate::mlir::{Bool, Function, Index, Lanes, Pointer, Vector};
+use tfc_compiler::graph::DType;
+use tfc_compiler::kernel::{Contraction, ProgramOp, Register};
 
 /// Where a tile of C is, and how much of it: `rows` × `columns` at least 1, more than a tile being a tile.
 #[derive(Clone, Copy)]
@@ -14,6 +16,37 @@ pub struct Tile<'f> {
     pub column: Index<'f>,
     pub rows: Index<'f>,
     pub columns: Index<'f>,
+}
+
+/// What the sums of a tile leave their registers for.
+pub struct Destination<'f> {
+    pub rows: Rows<'f>,
+    /// Whether that is C itself, and nothing is left to [`store`].
+    pub is_c: Bool<'f>,
+}
+
+/// C, where finished sums are the result and all of the tile lies in it; else the tile's elements.
+pub fn destination<'f>(
+    f: &'f Function<'f>,
+    arguments: &Arguments<'f>,
+    body: &Contraction,
+    tile: Tile<'f>,
+    is_finished: Bool<'f>,
+) -> Destination<'f> {
+    let [rows, columns] = [f.vectors().rows, f.vectors().columns()].map(|size| f.index(size as i64));
+    let elements = Rows { first: tile.elements, distance: columns };
+    let Some(c) = bare(arguments, body, tile) else { return Destination { rows: elements, is_c: f.truth(false) } };
+    let is_c = is_finished & rows.at_most(tile.rows) & columns.at_most(tile.columns);
+    let first = is_c.select(c.first, elements.first);
+    Destination { rows: Rows { first, distance: is_c.select(c.distance, elements.distance) }, is_c }
+}
+
+/// The rows of C from a tile on, if the sums are stored there as they are.
+fn bare<'f>(arguments: &Arguments<'f>, body: &Contraction, tile: Tile<'f>) -> Option<Rows<'f>> {
+    let &[(operand, register)] = body.stores.as_slice() else { return None };
+    let is_sum = matches!(body.epilogue.ops[register.0 as usize], ProgramOp::Given);
+    let operand = arguments.operand(operand);
+    operand.rows(place(tile)).filter(|_| is_sum && operand.elements.dtype == DType::F32)
 }
 
 /// Computes and stores a tile, a row at a time.
@@ -53,18 +86,22 @@ pub fn store_register<'f>(
     }
 }
 
-/// Asks for the memory of a tile, what is read and what is stored, to be called before it is computed.
-pub fn prefetch<'f>(f: &'f Function<'f>, arguments: &Arguments<'f>, body: &Contraction, tile: Tile<'f>) {
-    let columns = f.vectors().columns() as i64;
-    let stored = body.stores.iter().map(|(operand, _)| (*operand, true));
-    let is_stored = |operand: &u16| body.stores.iter().any(|(stored, _)| stored == operand);
-    let read = body.epilogue.loads().into_iter().filter(|operand| !is_stored(operand)).map(|operand| (operand, false));
-    let matrices = stored.chain(read).filter(|(operand, _)| arguments.operand(*operand).is_matrix());
-    for (operand, write) in matrices {
-        f.times(tile.rows.or_at_most(f.index(f.vectors().rows as i64)), |r| {
-            let place = Place { outer: tile.outer, row: tile.row + r, column: tile.column, lanes: Lanes::All };
-            let row = arguments.operand(operand).row(place).at(place.column);
-            row.prefetch(columns, Cache::First, write);
-        });
-    }
+/// The memory of a tile, what is stored and what is read, once its sums are finished.
+pub fn wanted<'f>(
+    f: &'f Function<'f>,
+    arguments: &Arguments<'f>,
+    body: &Contraction,
+    tile: Tile<'f>,
+    is_finished: Bool<'f>,
+) -> Vec<Wanted<'f>> {
+    let stored = || body.stores.iter().map(|(operand, _)| *operand);
+    let read = body.epilogue.loads().into_iter().filter(|read| stored().all(|stored| stored != *read));
+    let count = is_finished.select(tile.rows.or_at_most(f.index(f.vectors().rows as i64)), f.index(0));
+    let rows = stored().chain(read).filter_map(|operand| arguments.operand(operand).rows(place(tile)));
+    rows.map(|rows| Wanted { rows, count }).collect()
+}
+
+/// The first register of a tile.
+fn place(tile: Tile<'_>) -> Place<'_> {
+    Place { outer: tile.outer, row: tile.row, column: tile.column, lanes: Lanes::All }
 }

@@ -3,6 +3,7 @@
 //! The programs cost a pass over data that is in the first cache anyway: prologues run as a block is packed, the epilogue as a tile leaves the
 //! registers. The hot loops are helpers, one copy a module (see [`crate::gemm`]); what is emitted here for each kernel is small.
 
+mod ahead;
 mod epilogue;
 mod few;
 mod nest;

@@ -1,5 +1,6 @@
 //! The loops of a contraction, from work items to tiles.
 
+use super::ahead::Ahead;
 use super::epilogue::{self, Tile};
 use super::operand::Arguments;
 use super::pack::{Block, Side};
@@ -13,6 +14,8 @@ use tfc_compiler::kernel::Contraction;
 
 /// Rows of A that are packed and used up before the next are: they stay in the second cache.
 const A_ROWS: i64 = 48;
+/// The same where they lie across the rows of memory, which are read the faster the longer the runs along them.
+const TRANSPOSED_A_ROWS: i64 = 192;
 /// Blocks of columns that share the packing of A while k is done in several passes: their tiles are kept from pass to pass.
 const RUN: i64 = 4;
 const ROWS: i64 = Contraction::ROW_BLOCK;
@@ -166,34 +169,59 @@ impl<'f> Nest<'_, 'f> {
     }
 
     fn block(&self, pass: Pass<'f>) {
-        let (f, arguments, body) = (self.f, self.arguments, self.body);
-        let Part { outer, row, rows, column, columns } = pass.part;
-        let (layout_a, layout_b) = (self.a.layout, self.shared.side.layout);
+        let (f, Part { outer, row, rows, .. }) = (self.f, pass.part);
         let (k, depth) = self.passes.of(pass.number);
+        let packed_b = self.block_of_b(pass);
+        let a_rows = if self.body.transpose_a { TRANSPOSED_A_ROWS } else { A_ROWS };
+        f.each(f.index(0), rows, a_rows, |i| {
+            let there = (rows - i).or_at_most(f.index(a_rows));
+            let distance = self.a.layout.distance(depth);
+            let kept = i / self.a.layout.lanes * distance;
+            let packed_a = self.packed_a.at(pass.keeps_a.select(kept, f.index(0)));
+            let block = Block { outer, lane: row + i, lanes: there, k, depth, distance };
+            f.when(pass.packs_a, || self.a.pack(block, packed_a));
+            let next = Block { lane: block.lane + a_rows, ..block };
+            let is_next = pass.packs_a & (i + a_rows).less(rows);
+            self.tiles(pass, (i, there), [packed_a, packed_b], |tiles| Ahead::new(&self.a, next, tiles, is_next));
+        });
+    }
+
+    /// The tiles of a block of A: `rows` from one on.
+    fn tiles(
+        &self,
+        pass: Pass<'f>,
+        (first, rows): (Index<'f>, Index<'f>),
+        [packed_a, packed_b]: [Pointer<'f>; 2],
+        ahead: impl Fn(Index<'f>) -> Ahead<'f>,
+    ) {
+        let (f, arguments, body) = (self.f, self.arguments, self.body);
+        let Part { outer, row, column, columns, .. } = pass.part;
+        let (a, b) = (self.a.layout, self.shared.side.layout);
+        let (_, k) = self.passes.of(pass.number);
         let is_first = pass.number.equals(f.index(0));
         let is_last = pass.number.equals(self.passes.count - 1);
-        let packed_b = self.block_of_b(pass);
-        f.each(f.index(0), rows, A_ROWS, |i| {
-            let block_rows = (rows - i).or_at_most(f.index(A_ROWS));
-            let distance = layout_a.distance(depth);
-            let kept = i / layout_a.lanes * distance;
-            let packed_a = self.packed_a.at(pass.keeps_a.select(kept, f.index(0)));
-            let block = Block { outer, lane: row + i, lanes: block_rows, k, depth, distance };
-            f.when(pass.packs_a, || self.a.pack(block, packed_a));
-            f.each(f.index(0), columns, layout_b.lanes, |c| {
-                let b = packed_b.at(c / layout_b.lanes * layout_b.distance(depth));
-                f.each(f.index(0), block_rows, layout_a.lanes, |r| {
-                    let a = packed_a.at(r / layout_a.lanes * distance);
-                    let kept = pass.tiles.at((i + r) * COLUMNS + c * layout_a.lanes);
-                    let elements = self.one_pass.select(self.tile, kept);
-                    let (row, column) = (row + i + r, column + c);
-                    let (rows, columns) = (block_rows - r, columns - c);
-                    let tile = Tile { elements, outer, row, column, rows, columns };
-                    f.when(is_last, || epilogue::prefetch(f, arguments, body, tile));
-                    let accumulate = !is_first;
-                    multiply(f, layout_a.numbers, Panels { a, b, k: depth, tile: elements, accumulate });
-                    f.when(is_last, || epilogue::store(f, arguments, body, tile));
-                });
+        let [row_tiles, column_tiles] = [(rows, a), (columns, b)].map(|(size, side)| size.ceiling_division(side.lanes));
+        let ahead = ahead(row_tiles * column_tiles);
+        f.times(column_tiles, |column_tile| {
+            f.times(row_tiles, |row_tile| {
+                let (r, c) = (row_tile * a.lanes, column_tile * b.lanes);
+                let kept = pass.tiles.at((first + r) * COLUMNS + c * a.lanes);
+                let elements = self.one_pass.select(self.tile, kept);
+                let (rows, columns) = (rows - r, columns - c);
+                let tile = Tile { elements, outer, row: row + first + r, column: column + c, rows, columns };
+                let mut wanted = epilogue::wanted(f, arguments, body, tile, is_last);
+                wanted.push(ahead.of(column_tile * row_tiles + row_tile));
+                let out = epilogue::destination(f, arguments, body, tile, is_last);
+                let panels = Panels {
+                    a: packed_a.at(row_tile * a.distance(k)),
+                    b: packed_b.at(column_tile * b.distance(k)),
+                    k,
+                    before: elements,
+                    accumulate: !is_first,
+                    out: out.rows,
+                };
+                multiply(f, a.numbers, panels, &wanted);
+                f.when(is_last & !out.is_c, || epilogue::store(f, arguments, body, tile));
             });
         });
     }

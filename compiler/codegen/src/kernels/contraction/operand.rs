@@ -1,5 +1,6 @@
 //! What a contraction reads beside its matrices, and the matrices as they are stored.
 
+use crate::gemm::Rows;
 use crate::kernels::sizes::Sizes;
 use crate::math::Accuracy;
 use crate::mlir::{Index, Lanes, Launch, Pointer, Stored, Vector};
@@ -116,9 +117,13 @@ impl<'f> Operand<'f> {
         }
     }
 
-    /// Whether each place has a number of its own.
-    pub fn is_matrix(&self) -> bool {
-        matches!(self.at, At::Matrix { .. })
+    /// The rows from a place on, in words of four bytes, if each place has a number of its own.
+    pub fn rows(&self, place: Place<'f>) -> Option<Rows<'f>> {
+        let first = self.row(place).at(place.column);
+        match self.at {
+            At::Matrix { row, .. } => Some(Rows { first: first.pointer, distance: first.words(row) }),
+            At::PerRow { .. } | At::PerColumn | At::Scalar(_) => None,
+        }
     }
 
     /// Where the row of a place begins.

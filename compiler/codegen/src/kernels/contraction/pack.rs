@@ -4,12 +4,16 @@ use super::operand::{Arguments, Matrix, Place};
 use crate::gemm::{self, AHEAD, Layout, pack_columns, pack_group, pack_rows};
 use crate::kernels::program::evaluate;
 use crate::mlir::{Cache, Function, Index, Pointer, Stored, Vector};
-use tfc_compiler::kernel::{Program, Register};
+use tfc_compiler::kernel::{Contraction, Program, Register};
 
 /// Columns that a prologue computes before they are transposed.
 const STAGED: i64 = 128;
 /// The distance of staged rows: not a multiple of the cache's page, so that rows do not fall on each other.
 const STAGED_LEADING: i64 = STAGED + 16;
+
+/// Steps of k and lanes that are computed before they are spread: whole panels, and whole steps of every number.
+const STAGED_STEPS: i64 = 16;
+const STAGED_LANES: i64 = Contraction::PACKED_ROWS;
 
 /// A or B, to be packed.
 pub struct Side<'a, 'f> {
@@ -37,19 +41,23 @@ pub struct Block<'f> {
 impl<'f> Side<'_, 'f> {
     /// Writes the panels of a block, one after the other.
     pub fn pack(&self, block: Block<'f>, destination: Pointer<'f>) {
-        let Block { outer, lane, lanes, k, depth, distance } = block;
-        let leading = self.matrix.leading;
+        let Block { lanes, depth, distance, .. } = block;
+        let (source, _) = self.stored(block);
+        let as_it_is = gemm::Block { source, leading: self.matrix.leading, lanes, depth, distance };
         match (self.k_along_rows, self.prologue) {
-            (true, None) => {
-                let source = self.row(outer, lane).at(k);
-                pack_rows(self.f, self.layout, gemm::Block { source, leading, lanes, depth, distance }, destination);
-            }
-            (false, None) => {
-                let source = self.row(outer, k).at(lane);
-                pack_columns(self.f, self.layout, gemm::Block { source, leading, lanes, depth, distance }, destination);
-            }
+            (true, None) => pack_rows(self.f, self.layout, as_it_is, destination),
+            (false, None) => pack_columns(self.f, self.layout, as_it_is, destination),
             (true, Some(prologue)) => self.pack_computed_rows(prologue, block, destination),
             (false, Some(prologue)) => self.pack_computed_columns(prologue, block, destination),
+        }
+    }
+
+    /// Where a block begins, and its rows and columns as they are stored.
+    pub fn stored(&self, block: Block<'f>) -> (Stored<'f>, [Index<'f>; 2]) {
+        let Block { outer, lane, lanes, k, depth, .. } = block;
+        match self.k_along_rows {
+            true => (self.row(outer, lane).at(k), [lanes, depth]),
+            false => (self.row(outer, k).at(lane), [depth, lanes]),
         }
     }
 
@@ -61,7 +69,8 @@ impl<'f> Side<'_, 'f> {
             let destination = destination.at(panel / layout.lanes * block.distance);
             f.each(f.index(0), (block.lanes - panel).or_at_most(f.index(layout.lanes)), width, |group| {
                 let first = panel + group;
-                let lanes = (block.lanes - first).or_at_most(f.index(width));
+                let lanes =
+                    (block.lanes - first).or_at_most((f.index(layout.lanes) - group).or_at_most(f.index(width)));
                 f.each(f.index(0), block.depth, STAGED, |k| {
                     let depth = (block.depth - k).or_at_most(f.index(STAGED));
                     f.times(lanes, |r| {
@@ -88,43 +97,32 @@ impl<'f> Side<'_, 'f> {
         });
     }
 
-    /// The rows of a step are computed and spread over the panels.
+    /// Whole registers of a few rows are computed before they are spread over the panels.
     fn pack_computed_columns(&self, prologue: &(Program, Register), block: Block<'f>, destination: Pointer<'f>) {
         let (f, layout) = (self.f, self.layout);
-        let staged = f.stack(layout.numbers.step() * layout.pitch);
-        let registers = || (0..layout.pitch).step_by(f.vectors().width);
-        f.each(f.index(0), block.depth, layout.numbers.step(), |k| {
-            f.each(f.index(0), block.lanes, layout.lanes, |panel| {
-                let to = destination.at(panel / layout.lanes * block.distance + layout.step(k));
-                let columns = (block.lanes - panel).or_at_most(f.index(layout.lanes));
-                for row in 0..layout.numbers.step() {
-                    let later = self.row(block.outer, block.k + k + (row + AHEAD)).at(block.lane + panel);
-                    later.prefetch(layout.pitch, Cache::First, false);
-                }
-                let row = |row: Index<'f>, store: &dyn Fn(Index<'f>, Vector<'f>)| {
-                    f.strips(f.index(0), columns, |column, lanes| {
-                        let column_of_matrix = block.lane + panel + column;
-                        let place = Place { outer: block.outer, row: block.k + row, column: column_of_matrix, lanes };
-                        store(column, self.computed(prologue, place));
+        let staged = f.stack(STAGED_STEPS * STAGED_LANES);
+        f.each(f.index(0), block.depth, STAGED_STEPS, |k| {
+            let depth = (block.depth - k).or_at_most(f.index(STAGED_STEPS));
+            f.each(f.index(0), block.lanes, STAGED_LANES, |first| {
+                let lanes = (block.lanes - first).or_at_most(f.index(STAGED_LANES));
+                let (row, column) = (block.k + k, block.lane + first);
+                f.times(depth, |r| {
+                    let later = self.row(block.outer, row + r + AHEAD).at(column);
+                    later.prefetch(STAGED_LANES, Cache::First, false);
+                    f.strips(f.index(0), lanes, |lane, edge| {
+                        let place = Place { outer: block.outer, row: row + r, column: column + lane, lanes: edge };
+                        staged.store_vector(r * STAGED_LANES + lane, self.computed(prologue, place));
                     });
+                });
+                let staged_block = gemm::Block {
+                    source: staged.into(),
+                    leading: f.index(STAGED_LANES),
+                    lanes,
+                    depth,
+                    distance: block.distance,
                 };
-                match layout.numbers.step() {
-                    1 => row(k, &|column, value| to.store_vector(column, layout.numbers.across(|_| value))),
-                    step => {
-                        let there = (block.depth - k).or_at_most(f.index(step));
-                        f.times(there, |i| {
-                            row(k + i, &|column, value| staged.store_vector(i * layout.pitch + column, value));
-                        });
-                        f.each(there, f.index(step), 1, |i| {
-                            let zero = |first| staged.store_vector(i * layout.pitch + first, f.vector(0.0));
-                            registers().for_each(zero);
-                        });
-                        registers().for_each(|first| {
-                            let row = |i: i64| staged.load_vector(f.index(i * layout.pitch + first));
-                            to.store_vector(f.index(first), layout.numbers.across(row));
-                        });
-                    }
-                }
+                let to = destination.at(first / layout.lanes * block.distance + layout.step(k));
+                pack_columns(f, layout, staged_block, to);
             });
         });
     }
