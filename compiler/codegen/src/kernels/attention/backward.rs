@@ -155,7 +155,11 @@ impl<'f> Backward<'f> {
                     shape.copy_across(f, head.k.from(key), keys, self.k_rows);
                 }
                 f.each(f.index(0), count, shape.panel, |query| {
-                    self.panel(head.d_q.from(first + query), query, count - query, (first + query, key, keys));
+                    let number = (first + query) / shape.panel;
+                    let of_keys = [head.k.from(key), head.q.from(first)];
+                    let of_values = [head.v.from(key), head.d_out.from(first)];
+                    let wanted = [of_keys, of_values].map(|tensors| shape.of_next_head(number, tensors));
+                    self.panel(head.d_q.from(first + query), query, count - query, (first + query, key, keys), wanted);
                 });
                 f.each(f.index(0), keys, shape.keys, |tile| {
                     let queries = scoring.seen_by(shape, key + tile, first, count);
@@ -197,14 +201,15 @@ impl<'f> Backward<'f> {
         query: Index<'f>,
         count: Index<'f>,
         (position, key, keys): (Index<'f>, Index<'f>, Index<'f>),
+        [wanted_of_keys, wanted_of_values]: [Rows<'f>; 2],
     ) {
         let (f, shape, scoring) = (self.f, self.shape, self.scoring);
         let seen = scoring.seen(shape, position, key, keys);
         let [weights, d_scores] = [self.weights, self.d_scores].map(|scores| scores.from(query));
         let steps = [self.weights, self.d_steps].map(|scores| scores.from(query / shape.numbers.step()));
         let [q, d_out] = [self.q_lanes, self.d_out_lanes].map(|lanes| shape.panel_of(lanes, query));
-        shape.scores(f, self.k, (seen.begin, seen.end), q, weights);
-        shape.scores(f, self.v, (seen.begin, seen.end), d_out, d_scores);
+        shape.scores(f, self.k, (seen.begin, seen.end), q, weights, wanted_of_keys);
+        shape.scores(f, self.v, (seen.begin, seen.end), d_out, d_scores, wanted_of_values);
         let lanes = shape.panel_registers(f);
         let queries: Vec<Queries> = lanes.iter().map(|lane| scoring.queries(position + *lane)).collect();
         let of_queries =

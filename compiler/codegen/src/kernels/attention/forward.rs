@@ -142,7 +142,8 @@ impl<'f> Forward<'f> {
             f.each(f.index(0), count, shape.panel, |query| {
                 let position = position + query;
                 let seen = self.scoring.seen(shape, position, key, block);
-                let take = || self.panel(out.from(query), query, count - query, (position, key, seen));
+                let wanted = shape.of_next_head(position / shape.panel, [head.k.from(key), head.v.from(key)]);
+                let take = || self.panel(out.from(query), query, count - query, (position, key, seen), wanted);
                 f.when(seen.begin.less(seen.end), take);
             });
         });
@@ -174,9 +175,10 @@ impl<'f> Forward<'f> {
         query: Index<'f>,
         count: Index<'f>,
         (position, key, seen): (Index<'f>, Index<'f>, Seen<'f>),
+        wanted: Rows<'f>,
     ) {
         let (f, shape, scoring, scores, fade) = (self.f, self.shape, self.scoring, self.scores, self.fade);
-        shape.scores(f, self.keys, (seen.begin, seen.end), shape.panel_of(self.queries, query), scores);
+        shape.scores(f, self.keys, (seen.begin, seen.end), shape.panel_of(self.queries, query), scores, wanted);
         let (largest, sum) = (self.largest.at(query), self.sum.at(query));
         Panel { shape, scoring, position, scores, largest, sum, fade }.take(f, key, seen);
         shape.steps_of_keys(f, scores, (seen.begin, seen.end));

@@ -1,6 +1,6 @@
 //! One head: its rows, how blocks of them are copied, and the three products between them.
 
-use super::tile::{Form, Onto, Operands, multiply};
+use super::tile::{Form, Onto, Operands, UNROLL, multiply};
 use crate::gemm::{Block, Layout, Numbers, pack_rows, round_up};
 use crate::mlir::{Function, Index, Lanes, Pointer, Vector};
 use crate::vectors::Vectors;
@@ -190,7 +190,17 @@ impl Shape {
         }
     }
 
-    /// scores = keys · queries, for the keys `[begin, end)`, copied in steps, and a panel of queries.
+    /// Rows of the next head, which lies beside, to be asked for: with each panel another part of those of two tensors.
+    pub fn of_next_head<'f>(self, panel: Index<'f>, [a, b]: [Rows<'f>; 2]) -> Rows<'f> {
+        let parts = (self.channels + self.panel - 1) / self.panel;
+        let part = panel % (2 * parts);
+        let is_a = part.less(panel.constant(parts));
+        let pointer = is_a.select(a.pointer, b.pointer).at(part % parts * self.panel + self.channels);
+        Rows { pointer, stride: is_a.select(a.stride, b.stride) }
+    }
+
+    /// scores = keys · queries, for the keys `[begin, end)`, copied in steps, and a panel of queries. What will be read soon is `wanted`: a row
+    /// for each key.
     pub fn scores<'f>(
         self,
         f: &'f Function<'f>,
@@ -198,8 +208,11 @@ impl Shape {
         (begin, end): (Index<'f>, Index<'f>),
         queries: Pointer<'f>,
         out: Scores<'f>,
+        wanted: Rows<'f>,
     ) {
         let width = self.vectors.width as i64;
+        let steps = round_up(self.channels, self.numbers.step()) / self.numbers.step();
+        let turns = (steps / UNROLL).max(1);
         let form = Form {
             numbers: self.numbers,
             rows: self.keys,
@@ -209,11 +222,13 @@ impl Shape {
             a_step: 1,
             b_step: self.panel,
             onto: Onto::Overwrite,
+            asks: (self.keys + turns - 1) / turns,
         };
         f.each(begin, end, self.keys, |key| {
             let tile = Rows { pointer: out.at(key, f.index(0)), stride: f.index(out.pitch) };
             let (a, k) = (keys.at(key * self.step_pitch), self.numbers.steps(f.index(self.channels)));
-            multiply(f, form, Operands { a, b: queries, k, out: tile, last_row: f.index(self.keys), fade: queries });
+            let (last_row, wanted) = (f.index(self.keys), wanted.from(key));
+            multiply(f, form, Operands { a, b: queries, k, out: tile, last_row, fade: queries, wanted });
         });
     }
 
@@ -266,10 +281,12 @@ impl Shape {
                 a_step: a.step,
                 b_step: self.pitch,
                 onto: if sum.fade.is_some() { Onto::Fade } else { Onto::Add },
+                asks: 0,
             };
             let (at, k, fade) = (f.index(first * width), k.or_at_least(f.index(0)), sum.fade.unwrap_or(a.first));
             let out = Rows { pointer: sum.out.pointer.at(at), ..sum.out };
-            multiply(f, form, Operands { a: a.first, b: b.at(at), k, out, last_row: sum.last_row, fade });
+            let last_row = sum.last_row;
+            multiply(f, form, Operands { a: a.first, b: b.at(at), k, out, last_row, fade, wanted: out });
         }
     }
 }

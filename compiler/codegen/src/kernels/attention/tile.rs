@@ -5,10 +5,10 @@
 
 use super::head::Rows;
 use crate::gemm::Numbers;
-use crate::mlir::{Function, Index, Lanes, Pointer, Vector};
+use crate::mlir::{Cache, Function, Index, Lanes, Pointer, Stored, Vector};
 
 /// Steps of k in one turn of the loop.
-const UNROLL: i64 = 4;
+pub const UNROLL: i64 = 4;
 
 /// The structure of a product.
 #[derive(Clone, Copy)]
@@ -25,6 +25,8 @@ pub struct Form {
     pub a_step: i64,
     pub b_step: i64,
     pub onto: Onto,
+    /// Rows that are wanted soon, of which so many are asked for in each turn of the loop: see [`crate::gemm::multiply`].
+    pub asks: i64,
 }
 
 /// What becomes of the numbers that the product meets.
@@ -48,25 +50,28 @@ pub struct Operands<'f> {
     pub last_row: Index<'f>,
     /// For [`Onto::Fade`], a factor for each row.
     pub fade: Pointer<'f>,
+    /// As much of each row as a row of the tile has.
+    pub wanted: Rows<'f>,
 }
 
 impl Form {
     fn name(self) -> String {
-        let Form { numbers, rows, registers, last_lanes, a_row, a_step, b_step, onto } = self;
+        let Form { numbers, rows, registers, last_lanes, a_row, a_step, b_step, onto, asks } = self;
         let onto = match onto {
             Onto::Overwrite => "overwrite",
             Onto::Add => "add",
             Onto::Fade => "fade",
         };
-        format!("tile_{}_{rows}x{registers}_{last_lanes}_{a_row}_{a_step}_{b_step}_{onto}", numbers.name())
+        format!("tile_{}_{rows}x{registers}_{last_lanes}_{a_row}_{a_step}_{b_step}_{onto}_{asks}", numbers.name())
     }
 }
 
 /// out ← A · B, added to what is there as `form` says.
 pub fn multiply<'f>(f: &'f Function<'f>, form: Form, operands: Operands<'f>) {
-    let Operands { a, b, k, out, last_row, fade } = operands;
-    f.call(&form.name(), &[a, b, out.pointer, fade], &[k, out.stride, last_row], |f, pointers, indices| {
-        let (&[a, b, out, fade], &[k, stride, last_row]) = (pointers, indices) else { return };
+    let Operands { a, b, k, out, last_row, fade, wanted } = operands;
+    let (pointers, sizes) = ([a, b, out.pointer, fade, wanted.pointer], [k, out.stride, last_row, wanted.stride]);
+    f.call(&form.name(), &pointers, &sizes, |f, pointers, indices| {
+        let (&[a, b, out, fade, wanted], &[k, stride, last_row, wanted_stride]) = (pointers, indices) else { return };
         let row = |r: i64| out.at(f.index(r).or_at_most(last_row) * stride);
         let lanes = |register: i64| match register == form.registers - 1 && form.last_lanes < width(f) {
             true => Lanes::Some(f.index(form.last_lanes).lanes()),
@@ -83,7 +88,13 @@ pub fn multiply<'f>(f: &'f Function<'f>, form: Form, operands: Operands<'f>) {
         let tile = || (0..form.rows).flat_map(|r| (0..form.registers).map(move |register| (r, register)));
         let sums: Vec<Vector> = tile().map(|(r, register)| before(r, register)).collect();
         let whole = k - k % UNROLL;
-        let sums = f.carry(f.index(0), whole, UNROLL, sums, |k, sums| steps(f, form, (a, b), k, UNROLL, sums));
+        let sums = f.carry(f.index(0), whole, UNROLL, sums, |k, sums| {
+            for i in 0..form.asks {
+                let row = Stored::from(wanted.at((k / UNROLL * form.asks + i) * wanted_stride));
+                row.prefetch(form.registers * width(f), Cache::Second, false);
+            }
+            steps(f, form, (a, b), k, UNROLL, sums)
+        });
         let sums = f.carry(whole, k, 1, sums, |k, sums| steps(f, form, (a, b), k, 1, sums));
         // From the last row to the first: that which exists is written last.
         for ((r, register), sum) in tile().zip(&sums).collect::<Vec<_>>().into_iter().rev() {
