@@ -7,6 +7,18 @@ use tfc_grammar::{Code, Span};
 /// The largest whole number that sizes and counts reach: every whole number up to it is exact in f64.
 pub(super) const LARGEST: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
 
+/// What becomes of a number that is computed with and that 32-bit floating point does not hold.
+pub(super) fn lost(number: f64) -> Option<&'static str> {
+    let size = number.abs();
+    if size > f64::from(f32::MAX) {
+        Some("too large for 32-bit floating point, where it would be infinite")
+    } else if size > 0.0 && size < f64::from(f32::MIN_POSITIVE) {
+        Some("too small for 32-bit floating point, where it is as good as zero")
+    } else {
+        None
+    }
+}
+
 /// A constant and where it was said.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Value {

@@ -120,6 +120,9 @@ impl<'a> Elaborator<'a> {
 
     /// A number as a scalar tensor.
     pub fn number(&mut self, number: f64, span: Span) -> Tensor {
+        if let Some(why) = value::lost(number) {
+            self.fail(Code::ValueOutOfRange, span, format!("the number {number:e} is out of range"), why);
+        }
         self.emit(Primitive::Number(number), &[], DType::F32, Vec::new(), span)
     }
 

@@ -38,6 +38,9 @@ impl<'a> Elaborator<'a> {
             (Value::Error, _) | (_, Value::Error) => Value::Error,
             (Value::Amount(a), Value::Amount(b)) => self.combine(op, a, b, span),
             (Value::Tensor(a), Value::Tensor(b)) => self.pointwise(op, a, b, span),
+            (Value::Tensor(_), Value::Amount(b)) if op == BinaryOp::Divide && b.as_constant() == Some(0.0) => {
+                self.fail(Code::DivisionByZero, span, "division by zero", "")
+            }
             (Value::Tensor(a), Value::Amount(b)) => {
                 let is_factor = matches!(op, BinaryOp::Multiply | BinaryOp::Divide);
                 let b = self.scalar(b, scale_name(right), is_factor, span);

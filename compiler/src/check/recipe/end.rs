@@ -24,7 +24,7 @@ impl Recipe<'_> {
         End {
             steps: length(FieldName::Steps).and_then(|value| self.count(&value)),
             tokens: length(FieldName::Tokens).and_then(|value| self.count(&value)),
-            flops: length(FieldName::Flops).and_then(|value| self.positive(&value)),
+            flops: length(FieldName::Flops).and_then(|value| self.above_zero(&value)),
             until: layers.value(self, FieldName::Until).and_then(|value| self.until(&value)),
         }
     }

@@ -21,6 +21,7 @@ mod overrides;
 mod patterns;
 mod read;
 mod rules;
+mod scales;
 mod schedule;
 mod stage_name;
 mod stages;

@@ -1,7 +1,7 @@
 //! Reads values as what a field takes; what does not fit is reported where it stands.
 
 use super::Recipe;
-use crate::check::value::{LARGEST, Value, ValueKind};
+use crate::check::value::{LARGEST, Value, ValueKind, lost};
 use tfc_grammar::{Code, Diagnostic, did_you_mean};
 
 impl Recipe<'_> {
@@ -15,16 +15,29 @@ impl Recipe<'_> {
         Some(number)
     }
 
-    /// A number greater than zero.
-    pub fn positive(&self, value: &Value) -> Option<f64> {
+    /// A number greater than zero, which is counted to.
+    pub fn above_zero(&self, value: &Value) -> Option<f64> {
         let number = self.number(value)?;
         if number > 0.0 { Some(number) } else { self.out_of_range(value, "greater than zero") }
     }
 
-    /// A number of at least zero.
+    /// A number greater than zero, which is computed with.
+    pub fn positive(&self, value: &Value) -> Option<f64> {
+        self.held(value, self.above_zero(value)?)
+    }
+
+    /// A number of at least zero, which is computed with.
     pub fn not_negative(&self, value: &Value) -> Option<f64> {
         let number = self.number(value)?;
-        if number >= 0.0 { Some(number) } else { self.out_of_range(value, "at least zero") }
+        if number >= 0.0 { self.held(value, number) } else { self.out_of_range(value, "at least zero") }
+    }
+
+    /// The number, if 32-bit floating point holds it.
+    fn held(&self, value: &Value, number: f64) -> Option<f64> {
+        match lost(number) {
+            None => Some(number),
+            Some(why) => self.refuse(Code::ValueOutOfRange, value, "the value is out of range", why),
+        }
     }
 
     /// A percentage, or the number it stands for: 0 to 1.

@@ -50,6 +50,7 @@ impl Recipe<'_> {
         let model = self.names.experiment.model.map(|(model, _)| model.name.span);
         let place = block.or(model)?;
         let tokens = self.axis_tokens(&self.declared_tokens())?;
+        self.scales_are_numbers(ONLY_STAGE, place, &tokens);
         Some(self.stage(ONLY_STAGE, place, &shared.layers(None), tokens, None))
     }
 
@@ -95,6 +96,9 @@ impl Recipe<'_> {
         let before = if is_first { tokens.clone() } else { before };
         self.chooses_what_stays(block, &before, &tokens);
         let growth = self.growth_into(&layers, block, &before, &tokens).filter(|_| !is_first);
+        if is_first || growth.as_ref().is_some_and(|growth| growth.scale != ScalePolicy::Keep) {
+            self.scales_are_numbers(&ast.name.value, ast.name.span, &tokens);
+        }
         if let Some(Growth { init: GrowthInit::Split { .. }, .. }) = &growth {
             self.splits_evenly(block, &layers, &before, &tokens);
         }

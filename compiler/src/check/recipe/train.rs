@@ -4,7 +4,7 @@ use super::Recipe;
 use super::arguments::{Signature, as_call};
 use super::block::Layers;
 use super::field::FieldName;
-use crate::check::value::{Value, ValueKind};
+use crate::check::value::{LARGEST, Value, ValueKind};
 use crate::model::{Cadence, Optimizer, Rule, Schedule, ScheduleKind, TrainRecipe};
 use crate::model::{Horizon, ScheduleSpan};
 use crate::precision::Precision;
@@ -21,7 +21,7 @@ impl Recipe<'_> {
         let value = |name| layers.value(self, name);
         let needed = [(FieldName::Batch, "batch = 512"), (FieldName::Optimizer, "optimizer = adamw(lr = 6e-4)")];
         self.needs(layers, place, "train", &needed);
-        let batch = value(FieldName::Batch).and_then(|value| self.count(&value));
+        let batch = value(FieldName::Batch).and_then(|value| self.batch(&value));
         let precisions = [Precision::F32, Precision::Bf16].map(|precision| (precision.name(), precision));
         let precision = value(FieldName::Precision).map_or(Some(Precision::F32), |v| self.choice(&v, &precisions));
         let optimizer = value(FieldName::Optimizer).and_then(|value| self.optimizer(&value));
@@ -42,6 +42,17 @@ impl Recipe<'_> {
             rules,
             span: place,
         })
+    }
+
+    /// Sequences, or images, whose tokens can be counted.
+    fn batch(&self, value: &Value) -> Option<u64> {
+        let batch = self.count(value)?;
+        let context = self.model.and_then(|model| model.context).unwrap_or(1);
+        if batch as f64 * context as f64 <= LARGEST {
+            return Some(batch);
+        }
+        let label = format!("{batch} sequences of {context} tokens are more than 2^53");
+        self.refuse(Code::SizeOverflow, value, "the batch is too large", &label)
     }
 
     /// `every(STEPS, SECOND)`, where the second argument is one of its signature's.

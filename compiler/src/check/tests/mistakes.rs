@@ -53,6 +53,52 @@ fn classes() {
     assert!(!wider.contains("error"), "{wider}");
 }
 
+/// What is computed with is 32-bit floating point: what that does not hold would be zero, or infinite, and the loss NaN.
+#[test]
+fn numbers_that_tensors_do_not_hold() {
+    for (line, said) in [
+        ("y = x * 1e39", "error[E0408]: the number 1e39 is out of range\n"),
+        ("y = x / 1e-45", "too small for 32-bit floating point, where it is as good as zero"),
+        ("y = x / 0", "error[E0407]: division by zero\n"),
+        ("y = layernorm(x, eps = 1e-60)", "too small for 32-bit floating point"),
+        ("y = linear(x, 4, init = normal(1e300))", "error[E0408]: the spread is out of range\n"),
+        ("y = x * first(x, uniform(1e-300, 1e-299))", "error[E0408]: the spread is out of range\n"),
+        (
+            "n = split_heads(embed(ids, 4, 4), 1)\ny = attention(n, n, n, window(1e10))",
+            "at most 1073741824 positions: `causal` has no end",
+        ),
+        ("n = split_heads(embed(ids, 4, 4), 1)\ny = rope(n, base = 1e-50)", "too small for 32-bit floating point"),
+    ] {
+        let answers = answers(&[("", line)]);
+        assert!(answers.contains(said), "{answers}");
+    }
+    let fine = answers(&[("", "a = x * 2e-38 + x * 3e38 - x * 0\ny = layernorm(a, eps = 0)")]);
+    assert!(!fine.contains("error"), "{fine}");
+}
+
+/// A scale is a number in the first stage, and in those that retune it; one that is kept is not looked at.
+#[test]
+fn scales_that_are_no_numbers() {
+    let model = |growth: &str| {
+        let layer = "linear(pattention(x, n, theta = l2_gelu(scale = sqrt(12 - n))), 3)";
+        let stages =
+            format!("grow {{\n  stage \"a\" {{ steps = 1 }}\n  stage \"b\" {{ n = 16  steps = 1  {growth} }}\n}}");
+        let train = "train { batch = 1  optimizer = adamw(lr = 1) }";
+        let forward = format!("forward(x: [4], label: class[3]) {{\n    logits = {layer}\n  }}");
+        answered(&format!(
+            "model tiny {{\n  tokens n = 8\n  {forward}\n  loss = cross_entropy(logits, label)\n}}\n{train}\n{stages}\n"
+        ))
+    };
+    let retuned = model("scale = retune");
+    assert_eq!(
+        retuned.matches("error[E0408]: the scale `n.scale` would be NaN in stage \"b\"\n").count(),
+        1,
+        "{retuned}"
+    );
+    let kept = model("scale = keep");
+    assert!(!kept.contains("error"), "{kept}");
+}
+
 /// A layer of the user's that the library calls is no part of the library.
 #[test]
 fn layers_that_the_library_calls() {

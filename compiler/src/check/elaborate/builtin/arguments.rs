@@ -2,6 +2,7 @@
 
 use crate::check::elaborate::Elaborator;
 use crate::check::elaborate::value::{Callable, Tensor, Value};
+use crate::check::value::lost;
 use crate::graph::DType;
 use tfc_grammar::{Code, Diagnostic, Span, did_you_mean};
 
@@ -35,7 +36,13 @@ impl<'a> Elaborator<'a> {
         let Some((value, span)) = self.given(args, index) else { return Some(default) };
         match value {
             Value::Amount(quantity) => match quantity.as_constant() {
-                Some(number) => Some(number),
+                Some(number) => match lost(number) {
+                    None => Some(number),
+                    Some(why) => {
+                        self.fail(Code::ValueOutOfRange, *span, format!("the number {number:e} is out of range"), why);
+                        None
+                    }
+                },
                 None => {
                     let message = format!("`{}` follows sizes that vary", self.amount_text(&quantity.amount));
                     self.fail(Code::NotConstant, *span, message, "a constant number is needed here");

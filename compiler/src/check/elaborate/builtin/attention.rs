@@ -9,6 +9,9 @@ use crate::model::Primitive;
 use crate::size::Size;
 use tfc_grammar::Code;
 
+/// The widest window: kernels add it to positions, and both are whole numbers of 32 bits.
+const WIDEST: u32 = 1 << 30;
+
 impl<'a> Elaborator<'a> {
     /// (q `[batch, positions, heads, channels]`, k, v of as many or fewer heads) → as q.
     pub fn attention(&mut self, args: &Arguments<'a>) -> Option<Tensor> {
@@ -59,9 +62,10 @@ impl<'a> Elaborator<'a> {
     pub fn window(&mut self, args: &Arguments<'a>) -> Option<Value<'a>> {
         let positions = self.whole(args, 0)?;
         match u32::try_from(positions) {
-            Ok(positions) => Some(Value::Window(positions)),
-            Err(_) => {
-                self.fail(Code::ValueOutOfRange, args.span, "the window is too large", "at most 4294967295 positions");
+            Ok(positions) if positions <= WIDEST => Some(Value::Window(positions)),
+            Ok(_) | Err(_) => {
+                let label = format!("at most {WIDEST} positions: `causal` has no end");
+                self.fail(Code::ValueOutOfRange, args.span, "the window is too large", label);
                 None
             }
         }

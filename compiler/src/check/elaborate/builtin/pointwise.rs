@@ -3,6 +3,7 @@
 use super::Arguments;
 use crate::check::elaborate::Elaborator;
 use crate::check::elaborate::value::{Axis, Distribution, Quantity, Tensor, Value};
+use crate::check::value::lost;
 use crate::graph::DType;
 use crate::model::{Amount, Primitive};
 use crate::scalar::Unary;
@@ -136,6 +137,10 @@ impl<'a> Elaborator<'a> {
         };
         if quantity.as_constant().is_some_and(|number| number < 0.0) {
             self.fail(Code::ValueOutOfRange, *span, "a spread is not negative", "negative");
+            return None;
+        }
+        if let Some(why) = quantity.as_constant().and_then(lost) {
+            self.fail(Code::ValueOutOfRange, *span, "the spread is out of range", why);
             return None;
         }
         Some(quantity.amount.clone())

@@ -71,6 +71,28 @@ train { batch = 8  optimizer = adamw(lr = 1)  steps = 10  evaluate = every(5) }"
     assert_snapshot!(answers);
 }
 
+/// The optimizer computes in 32-bit floating point: an `eps` of zero there makes NaN of rows that have no gradient yet.
+#[test]
+fn numbers_that_the_optimizer_does_not_hold() {
+    let optimizer = "adamw(lr = 1e39, eps = 1e-50, decay = 1e39, clip = 1e-60)";
+    let wrong = format!("train {{ batch = 8  optimizer = {optimizer}  steps = 1\n  on * {{ lr *= 1e-200 }}\n}}");
+    let codes = |recipe: &str| resolve(recipe, &[]).diagnostics.iter().map(|d| d.code).collect::<Vec<_>>();
+    assert_eq!(codes(&wrong), [Code::ValueOutOfRange; 5]);
+    // A number of operations is only counted.
+    assert_eq!(codes("train { batch = 8  optimizer = adamw(lr = 0, decay = 0)  flops = 1e40 }"), []);
+}
+
+/// 32 tokens a sequence.
+#[test]
+fn a_step_has_tokens_that_can_be_counted() {
+    let train = |batch: &str| said_of(&[&format!("train {{ batch = {batch}  optimizer = adamw(lr = 1)  steps = 1 }}")]);
+    let largest = (1u64 << 53) / 32;
+    assert!(!train(&largest.to_string()).contains("error"));
+    let said = train(&(largest + 1).to_string());
+    assert!(said.contains("error[E0406]: the batch is too large\n"), "{said}");
+    assert!(said.contains("281474976710657 sequences of 32 tokens are more than 2^53"), "{said}");
+}
+
 #[test]
 fn schedules_and_ends() {
     let rest = "batch = 8  optimizer = adamw(lr = 1)";
