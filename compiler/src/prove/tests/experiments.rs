@@ -194,3 +194,13 @@ fn the_examples_of_proofs_cause_their_codes() {
         assert_eq!(diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), [code]);
     }
 }
+
+/// Not because of how they are drawn.
+#[test]
+fn new_tokens_that_the_loss_does_not_follow_from() {
+    let f = "  layer f(x: [.., d]) {\n    g = pattention(x, n)\n    x\n  }\n";
+    let (_, _, diagnostics) = proven(&source(f, "", "n = 12"));
+    let [diagnostic] = diagnostics.as_slice() else { panic!("{diagnostics:?}") };
+    assert_eq!(diagnostic.code, Code::NeverLearns);
+    assert_eq!(diagnostic.message, "new tokens can never learn: the loss does not follow from them");
+}
