@@ -4,6 +4,7 @@
 mod bf16;
 mod checkpointing;
 mod cuda_sim;
+mod decoding;
 mod documents;
 mod growth;
 mod language_model;

@@ -1,5 +1,6 @@
 //! Decoding: the forward pass on key/value caches, from the input `position` on, to the logits of the last position.
 
+use super::by_position::needs_other_positions;
 use super::forward::{Forward, origin};
 use super::{Mode, primitive};
 use crate::compiled::Entry;
@@ -10,26 +11,25 @@ use crate::storage::Storage;
 use std::collections::BTreeMap;
 use tfc_grammar::span::Span;
 
-/// The logits that predict `next(ids)`, or why the model generates nothing and where that is written.
+/// The logits that predict `next(ids)`, or why the model generates nothing and where that is written. What decoding computes is what the
+/// forward pass on the whole text does at its last position.
 pub fn can_decode(model: &Model) -> Result<ValueId, (String, Option<Span>)> {
     let tokens = model.inputs.iter().find(|input| matches!(input.kind, InputKind::TokenIds { .. }));
     if tokens.is_none() {
         return Err(("the model takes no token ids".into(), model.inputs.first().map(|input| input.span)));
-    }
-    for application in &model.program.values {
-        if application.primitive == (Primitive::Attention { mask: AttentionMask::Full }) {
-            let why = "this attention sees later positions, which are not there yet when a text is continued".into();
-            return Err((why, Some(application.span)));
-        }
     }
     let value = |id: ValueId| &model.program.values[id.0 as usize];
     let predicts_next = |application: &&Application| {
         application.primitive == Primitive::CrossEntropy
             && matches!(value(application.operands[1]).primitive, Primitive::Next(_))
     };
-    match model.program.values.iter().find(predicts_next) {
-        Some(loss) => Ok(loss.operands[0]),
-        None => Err(("no loss of the model predicts `next` of its token ids".into(), None)),
+    let Some(loss) = model.program.values.iter().find(predicts_next) else {
+        return Err(("no loss of the model predicts `next` of its token ids".into(), None));
+    };
+    let logits = loss.operands[0];
+    match needs_other_positions(&model.program, logits) {
+        Some((why, span)) => Err((why.into(), Some(span))),
+        None => Ok(logits),
     }
 }
 

@@ -155,7 +155,7 @@ impl<'a> Forward<'a> {
 
 /// The values that `wanted` are computed from, themselves included, ascending; not those that are `done`, nor what only they need.
 /// Without recursion: programs are deep.
-fn reachable(program: &Program, wanted: &[ValueId], done: &dyn Fn(ValueId) -> bool) -> Vec<ValueId> {
+pub(super) fn reachable(program: &Program, wanted: &[ValueId], done: &dyn Fn(ValueId) -> bool) -> Vec<ValueId> {
     let mut needed = vec![false; program.values.len()];
     for id in wanted {
         needed[id.0 as usize] = !done(*id);
