@@ -39,7 +39,7 @@ impl RunFolder {
     /// There is a run in that folder that has begun, or another process is about to start one.
     pub fn create(path: &Path, spec: &str) -> Result<RunFolder> {
         if path.join(SPEC).exists() && has_begun(path)? {
-            let what = "holds a run already; add `--resume` to go on with it, or choose another `--out`";
+            let what = "holds a run already; `tfc train --resume` goes on with it; or choose another `--out`";
             return Err(Failure::new(Kind::Mistake, format!("`{}` {what}", path.display())));
         }
         fs::create_dir_all(path).map_err(|error| Failure::io("create", path, &error))?;

@@ -1,9 +1,9 @@
 //! From text to text.
 
 use super::{Request, Stop, generate};
+use crate::Result;
 use crate::data::{Detokenizer, Tokenizer};
 use crate::device::Session;
-use crate::{Failure, Result};
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::model::{DataRecipe, Documents};
 
@@ -15,13 +15,9 @@ pub type Writer<'a> = dyn FnMut(&str) -> Result<()> + 'a;
 /// # Errors
 /// It is more than one token.
 pub fn end_of_document(data: &DataRecipe, tokenizer: &Tokenizer) -> Result<Option<u32>> {
-    let Documents::Join { end: Some(end) } = &data.documents else { return Ok(None) };
-    match tokenizer.encode(end)?[..] {
-        [id] => Ok(Some(id)),
-        ref ids => {
-            let what = format!("the end of documents `{end}` is {} tokens of the tokenizer", ids.len());
-            Err(Failure::mistake(format!("{what}; name a single one")))
-        }
+    match &data.documents {
+        Documents::Join { end: Some(end) } => tokenizer.end_of_document(end).map(Some),
+        Documents::Join { end: None } | Documents::Separate => Ok(None),
     }
 }
 

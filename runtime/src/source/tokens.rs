@@ -40,7 +40,7 @@ fn documents(recipe: &model::Documents, tokenizer: &Tokenizer) -> Result<Documen
     match recipe {
         model::Documents::Separate => Ok(Documents::Separate),
         model::Documents::Join { end: None } => Ok(Documents::Join { end: Vec::new() }),
-        model::Documents::Join { end: Some(end) } => Ok(Documents::Join { end: tokenizer.encode(end)? }),
+        model::Documents::Join { end: Some(end) } => Ok(Documents::Join { end: vec![tokenizer.end_of_document(end)?] }),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::storage::NewFile;
 use crate::{Failure, Result};
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
@@ -25,7 +26,9 @@ pub fn write_torch<'a>(
     mut bytes: impl FnMut(usize) -> Result<Cow<'a, [u8]>>,
 ) -> Result<()> {
     let failure = |error: io::Error| Failure::io("write", path, &error);
-    let mut zip = ZipWriter::new(NewFile::create(path)?);
+    let mut file = NewFile::create(path)?;
+    // An archive that is dropped unfinished writes its end, and says on the standard error that this fails as well.
+    let mut zip = ManuallyDrop::new(ZipWriter::new(&mut file));
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         // The same tensors give the same bytes, whenever they are written.
@@ -43,7 +46,8 @@ pub fn write_torch<'a>(
         member(&format!("data/{i}"), &bytes).map_err(failure)?;
     }
     member("version", b"3\n").map_err(failure)?;
-    zip.finish().map_err(|error| failure(error.into()))?.commit()
+    ManuallyDrop::into_inner(zip).finish().map_err(|error| failure(error.into()))?;
+    file.commit()
 }
 
 /// The dictionary, in protocol 2: `{name: _rebuild_tensor_v2(storage, offset, shape, stride, requires_grad, hooks)}`.

@@ -140,7 +140,7 @@ fn a_run_is_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let run = run_with(folder.path(), &[9]);
     let refused = RunFolder::create(run.path(), "another spec").err().unwrap();
-    let what = "holds a run already; add `--resume` to go on with it, or choose another `--out`";
+    let what = "holds a run already; `tfc train --resume` goes on with it; or choose another `--out`";
     assert_eq!(refused.message, format!("`{}` {what}", run.path().display()));
     assert_eq!(run.spec().unwrap(), "model fake {}");
     assert_eq!(spec_of(&step(&run, 9)).unwrap(), "model fake {}");

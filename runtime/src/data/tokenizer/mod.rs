@@ -85,6 +85,20 @@ impl Tokenizer {
         Ok(self.encode_all(&[text])?.concat())
     }
 
+    /// The id of the text that stands for the end of a document.
+    ///
+    /// # Errors
+    /// It is another number of tokens than one: no model could be seen to end a document by them.
+    pub fn end_of_document(&self, end: &str) -> Result<u32> {
+        match self.encode(end)?[..] {
+            [id] => Ok(id),
+            ref ids => {
+                let what = format!("the end of documents `{end}` is {} tokens of the tokenizer", ids.len());
+                Err(Failure::mistake(format!("{what}; name a single one")))
+            }
+        }
+    }
+
     /// The ids of several texts, on all threads.
     pub fn encode_all(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Vec<u32>>> {
         self.encode_in_pieces(texts, PIECE)

@@ -27,11 +27,13 @@ pub fn prepare(texts: &[PathBuf], tokenizer: &Tokenizer, folder: &Path) -> Resul
     if kept.exists() && read_text(&kept)? != json {
         return Err(exists(&kept));
     }
-    // It has its place on the disk first, so that no token file is left without it.
+    // Both have their place on the disk before either has its name, and the tokenizer has its first: whenever this ends, no token file is left
+    // without it, and one that is left alone is taken up by the next attempt.
     let mut file = NewFile::create(&kept)?;
     file.write_all(json.as_bytes()).and_then(|()| file.flush()).map_err(|error| file.failure(&error))?;
-    write_file(texts, tokenizer, &path)?;
+    let tokens = written(texts, tokenizer, &path)?;
     file.commit()?;
+    tokens.commit()?;
     Corpus::open(&path)
 }
 
@@ -65,7 +67,7 @@ impl Corpus {
             (None, Some(cache)) => {
                 let tokens = cache.join(format!("{:016x}.tokens", content_hash(paths, tokenizer)?));
                 if !tokens.exists() {
-                    write_file(paths, tokenizer, &tokens)?;
+                    written(paths, tokenizer, &tokens)?.commit()?;
                 }
                 Corpus::open(&tokens)?.named(path)
             }
@@ -94,10 +96,12 @@ fn token_file(path: &Path) -> Result<Option<PathBuf>> {
     Ok((is_called_so || is_token_file(&start)).then_some(path))
 }
 
-fn write_file(texts: &[PathBuf], tokenizer: &Tokenizer, path: &Path) -> Result<()> {
+/// A token file with all of its contents, and not yet its name.
+fn written(texts: &[PathBuf], tokenizer: &Tokenizer, path: &Path) -> Result<NewFile> {
     let texts = Texts::open(texts)?;
-    let file = NewFile::create(path)?;
-    tokenise(texts, tokenizer, file, |error| Failure::io("write", path, error))?.commit()
+    let mut file = tokenise(texts, tokenizer, NewFile::create(path)?, |error| Failure::io("write", path, error))?;
+    file.flush().map_err(|error| file.failure(&error))?;
+    Ok(file)
 }
 
 /// Depends on every byte of the texts, on their borders, and on the tokenizer.
