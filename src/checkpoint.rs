@@ -2,6 +2,7 @@
 
 use crate::arguments::DeviceArguments;
 use crate::console::Console;
+use crate::spec::Spec;
 use crate::stop::Stop;
 use crate::{session, spec};
 use std::path::{Path, PathBuf};
@@ -43,11 +44,10 @@ impl Opened {
     ) -> std::result::Result<Opened, Stop> {
         let path = checkpoint::locate(path)?;
         let text = checkpoint::spec_of(&path)?;
-        let mut model = spec::check_text(&path.join("model.tfm"), &text, console)?.model;
+        let Spec { mut model, sources, .. } = spec::check_text(&path.join("model.tfm"), &text, console)?;
         let entries = entries(&mut model)?;
         if entries.contains(&Entry::Decode) {
-            tfc_compiler::lower::can_decode(&model)
-                .map_err(|(why, _)| Failure::mistake(format!("this model generates nothing: {why}")))?;
+            spec::can_generate(&model, &sources)?;
         }
         let compiled = Arc::new(session::compile(model, &entries, device.device, disabled));
         let mut session = session::open(&compiled, device)?;

@@ -69,6 +69,14 @@ impl Device {
         }
     }
 
+    /// Whether it is hardware, of which a time says something.
+    pub fn is_timed(&self) -> bool {
+        match self {
+            Device::Cpu { .. } | Device::Cuda { .. } => true,
+            Device::CudaSim | Device::Reference => false,
+        }
+    }
+
     /// What results were measured on.
     pub fn name(&self) -> String {
         match self {

@@ -3,27 +3,45 @@
 use crate::console::Console;
 use crate::stop::Stop;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use tfc_compiler::check::{self, Checked, Loader, Options};
 use tfc_compiler::compile::lowered;
 use tfc_compiler::compiled::Entry;
 use tfc_compiler::graph::Graph;
+use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
 use tfc_compiler::prove::{GrowthProof, prove};
+use tfc_grammar::span::LineColumn;
 use tfc_grammar::{Diagnostic, Sources, parse_bytes};
 use tfc_runtime::data::Tokenizer;
 use tfc_runtime::{Failure, Result};
 
 /// The checker's view of the disk, where the text of the root may be another one than the file's.
 struct Disk<'a> {
-    root: Option<(&'a str, &'a str)>,
+    root: &'a Path,
+    text: Option<&'a str>,
+}
+
+impl Disk<'_> {
+    /// Where the checker's `path` lies. Its paths are texts, which begin as the root's does; what of that is no UTF-8 is put back.
+    fn place(&self, path: &str) -> PathBuf {
+        let parts = |path| Path::components(path).filter(|part| *part != Component::CurDir);
+        let mut known = parts(self.root);
+        let original = |part: Component<'_>| match known.next() {
+            Some(known) if known.as_os_str().to_string_lossy() == part.as_os_str().to_string_lossy() => {
+                known.as_os_str().to_owned()
+            }
+            Some(_) | None => part.as_os_str().to_owned(),
+        };
+        parts(Path::new(path)).map(original).collect()
+    }
 }
 
 impl Loader for Disk<'_> {
     fn read(&self, path: &str) -> std::result::Result<Vec<u8>, String> {
-        match self.root {
-            Some((root, text)) if root == path => Ok(text.as_bytes().to_vec()),
-            Some(_) | None => read(path),
+        match self.text {
+            Some(text) if self.root.to_string_lossy() == path => Ok(text.as_bytes().to_vec()),
+            Some(_) | None => read(&self.place(path)),
         }
     }
 
@@ -37,7 +55,7 @@ impl Loader for Disk<'_> {
 const LONGEST: u64 = 16 << 20;
 
 /// The bytes of a file, or why there are none.
-fn read(path: &str) -> std::result::Result<Vec<u8>, String> {
+fn read(path: &Path) -> std::result::Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(|error| Failure::reason(&error))?;
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| Failure::reason(&error))?;
@@ -57,20 +75,19 @@ pub struct Spec {
 
 /// Checks the spec at `path`; prints its errors and warnings.
 pub fn load(path: &Path, sets: &[String], console: &Console) -> std::result::Result<Spec, Stop> {
-    let root = path.to_string_lossy();
-    check_with(&root, &Disk { root: None }, sets, console)
+    check_with(&Disk { root: path, text: None }, sets, console)
 }
 
 /// Checks a text as if it stood in the file `path`.
 pub fn check_text(path: &Path, text: &str, console: &Console) -> std::result::Result<Spec, Stop> {
-    let root = path.to_string_lossy();
-    check_with(&root, &Disk { root: Some((&root, text)) }, &[], console)
+    check_with(&Disk { root: path, text: Some(text) }, &[], console)
 }
 
-fn check_with(root: &str, disk: &Disk, sets: &[String], console: &Console) -> std::result::Result<Spec, Stop> {
+fn check_with(disk: &Disk, sets: &[String], console: &Console) -> std::result::Result<Spec, Stop> {
+    let root = disk.root.to_string_lossy();
     let mut sources = Sources::default();
     let Checked { model, resolved, diagnostics } =
-        check::check(&mut sources, root, disk, &Options { set: sets.to_vec() });
+        check::check(&mut sources, &root, disk, &Options { set: sets.to_vec() });
     console.diagnostics(&sources, &diagnostics);
     match model {
         Some(model) => Ok(Spec { model, sources, resolved }),
@@ -80,6 +97,19 @@ fn check_with(root: &str, disk: &Disk, sets: &[String], console: &Console) -> st
             Err(Failure::mistake(format!("`{root}` describes no model; {way_out}")).into())
         }
     }
+}
+
+/// # Errors
+/// The model continues no text: why, and where that is written.
+pub fn can_generate(model: &Model, sources: &Sources) -> Result<()> {
+    can_decode(model).map(|_| ()).map_err(|(why, span)| {
+        let place = span.map_or(String::new(), |span| {
+            let LineColumn { line, .. } = sources.line_column(span);
+            let text = sources.snippet(span).lines().next().unwrap_or_default();
+            format!(": `{text}`, in line {line} of the spec")
+        });
+        Failure::mistake(format!("this model generates nothing: {why}{place}"))
+    })
 }
 
 /// The file laid out, for `--emit ast`: the formatter prints the tree.

@@ -3,27 +3,23 @@
 use crate::arguments::{DeviceName, What, WorkArguments};
 use crate::console::Console;
 use crate::session::Device;
+use crate::spec::Spec;
 use crate::stop::Stop;
-use crate::{memory, session, spec, stage};
+use crate::{memory, patience, session, spec, stage};
 use std::sync::Arc;
 use std::time::Instant;
 use tfc_compiler::compile::lowered;
 use tfc_compiler::compiled::{Compiled, Entry};
-use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
 use tfc_compiler::precision::Precision;
-use tfc_compiler::quantity::duration;
 use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::stages::{flops, flops_for};
+use tfc_grammar::Sources;
 use tfc_runtime::bench::{Decoding, Forward, Training, Work};
 use tfc_runtime::checkpoint::PlanState;
 use tfc_runtime::device::{Profiled, Session};
 use tfc_runtime::grow::logits_binding;
 use tfc_runtime::{Failure, Result};
-
-/// In seconds: what is worth a word, and what nobody has waited for who wanted to know how fast something is.
-const MINUTE: f64 = 60.0;
-const DAY: f64 = 86_400.0;
 
 pub struct Workload {
     pub compiled: Arc<Compiled>,
@@ -59,10 +55,10 @@ impl Workload {
     ) -> std::result::Result<Workload, Stop> {
         let budget = memory::budget(arguments.memory.as_deref(), bytes)?;
         let disabled = session::disabled(&arguments.compiler)?;
-        let mut model = spec::load(&arguments.spec.spec, &arguments.spec.sets, console)?.model;
+        let Spec { mut model, sources, .. } = spec::load(&arguments.spec.spec, &arguments.spec.sets, console)?;
         let stage = stage::find(&model, arguments.stage.as_deref())?;
         let batch = set_batch(&mut model, stage, arguments)?;
-        let entries = entries(&model, arguments.what)?;
+        let entries = entries(&model, &sources, arguments.what)?;
         let (compiled, plan) = match arguments.what {
             What::Train => {
                 let (compiled, plan) = memory::compile_training(model, &entries, &disabled, budget, None)?;
@@ -121,14 +117,7 @@ impl Workload {
     /// # Errors
     /// Nobody would.
     pub fn announce(&self, work: &Work<'_>, peak_flops: f64, console: &Console) -> Result<()> {
-        let seconds = self.flops(work) / peak_flops;
-        let least = format!("a repetition takes at least {}, at all that the device can do", duration(seconds));
-        match seconds {
-            DAY.. => return Err(Failure::mistake(format!("{least}; use a smaller `--batch`"))),
-            MINUTE.. => console.say(&least),
-            _ => {}
-        }
-        Ok(())
+        patience::announce("a repetition", self.flops(work) / peak_flops, "use a smaller `--batch`", console)
     }
 
     pub fn precision(&self) -> Precision {
@@ -156,7 +145,7 @@ fn set_batch(model: &mut Model, stage: usize, arguments: &WorkArguments) -> Resu
     }
 }
 
-fn entries(model: &Model, what: What) -> Result<Vec<Entry>> {
+fn entries(model: &Model, sources: &Sources, what: What) -> Result<Vec<Entry>> {
     match what {
         What::Train if model.program.loss.is_none() => {
             Err(Failure::mistake("the model has no `loss`, so it cannot be trained; bind one"))
@@ -166,9 +155,9 @@ fn entries(model: &Model, what: What) -> Result<Vec<Entry>> {
             let none = || Failure::mistake("the model has no logits; bind a loss on them, or use --what train");
             Ok(vec![Entry::Named(vec![logits_binding(model).ok_or_else(none)?.to_string()])])
         }
-        What::Decode => match can_decode(model) {
-            Ok(_) => Ok(vec![Entry::Decode]),
-            Err((why, _)) => Err(Failure::mistake(format!("this model generates nothing: {why}"))),
-        },
+        What::Decode => {
+            spec::can_generate(model, sources)?;
+            Ok(vec![Entry::Decode])
+        }
     }
 }

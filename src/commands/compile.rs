@@ -3,6 +3,7 @@
 use crate::arguments::{Compile, EntryKind, Stage};
 use crate::assembler::Assembler;
 use crate::console::Console;
+use crate::spec::Spec;
 use crate::stop::{Outcome, Stop};
 use crate::target::Target;
 use crate::{session, spec, stage};
@@ -21,7 +22,7 @@ pub fn run(command: &Compile, console: &Console) -> Outcome {
     let disabled = session::disabled(&command.compiler)?;
     let spec = spec::load(&command.spec.spec, &command.spec.sets, console)?;
     stage::find(&spec.model, command.stage.as_deref())?;
-    let entries = entries(&spec.model, command.entry)?;
+    let entries = entries(&spec, command.entry)?;
     let compile = match (command.entry, &target) {
         (EntryKind::Train, _) | (_, Target::Cuda(..)) => compile_without,
         (EntryKind::Eval | EntryKind::Generate, Target::Cpu(_)) => compile_for_inference,
@@ -48,17 +49,17 @@ pub fn run(command: &Compile, console: &Console) -> Outcome {
     Ok(())
 }
 
-fn entries(model: &Model, kind: EntryKind) -> Result<Vec<Entry>, Failure> {
+fn entries(Spec { model, sources, .. }: &Spec, kind: EntryKind) -> Result<Vec<Entry>, Failure> {
     match kind {
         EntryKind::Train | EntryKind::Eval if model.program.loss.is_none() => {
             Err(Failure::mistake("the model has no `loss`, so there is nothing to train or evaluate; bind one"))
         }
         EntryKind::Train => Ok(vec![Entry::Gradient, Entry::Update]),
         EntryKind::Eval => Ok(vec![Entry::Evaluate]),
-        EntryKind::Generate => match tfc_compiler::lower::can_decode(model) {
-            Ok(_) => Ok(vec![Entry::Decode]),
-            Err((why, _)) => Err(Failure::mistake(format!("this model generates nothing: {why}"))),
-        },
+        EntryKind::Generate => {
+            spec::can_generate(model, sources)?;
+            Ok(vec![Entry::Decode])
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use crate::arguments::Train;
 use crate::console::Console;
+use crate::meter::Meter;
+use crate::patience::{self, MINUTE};
 use crate::progress::Progress;
 use crate::session::Device;
 use crate::spec::Proven;
@@ -51,15 +53,16 @@ fn train_one(
 ) -> Outcome {
     let sets = [command.spec.sets.as_slice(), sweep].concat();
     let Proven { spec, evaluate, .. } = Proven::load(&command.spec.spec, &sets, console)?;
+    let known = Known { evaluate: evaluate.as_ref(), proofs: &[], activations: &|_, _| None };
+    let rows = stages::table(&spec.model, &known).rows;
+    let flops: Vec<f64> = rows.iter().map(|row| row.flops.map_or(0.0, |flops| flops.training)).collect();
+    announce(&spec.model, &flops, device, console)?;
     let text = spec.resolved;
     let path = run_folder::path(command.out.as_deref(), &command.spec.spec, &sets, sweep, spec.model.experiment.seed);
     let folder = if command.resume { RunFolder::open(&path)? } else { RunFolder::create(&path, &text)? };
     let before =
         if command.resume { Some(spec::check_text(&path.join("model.tfm"), &folder.spec()?, console)?) } else { None };
 
-    let known = Known { evaluate: evaluate.as_ref(), proofs: &[], activations: &|_, _| None };
-    let rows = stages::table(&spec.model, &known).rows;
-    let flops: Vec<f64> = rows.iter().map(|row| row.flops.map_or(0.0, |flops| flops.training)).collect();
     let entries = entries(&spec.model)?;
     let disabled = session::disabled(&command.compiler)?;
     let budget = memory::budget(command.memory.as_deref(), device.free_memory()?)?;
@@ -93,6 +96,25 @@ fn train_one(
     let reported = observers.record.finish(&text);
     say_end(&outcome?, &path, can_decode(&compiled.model).is_ok(), console);
     Ok(reported?)
+}
+
+/// Says where a step takes long. A device is measured only where one that does no more than the slowest processor would take a minute.
+///
+/// # Errors
+/// Nobody would wait for it.
+fn announce(model: &Model, flops_per_token: &[f64], device: &Device, console: &Console) -> Result<()> {
+    const SLOWEST: f64 = 1e10;
+    for (stage, flops) in model.experiment.stages.iter().zip(flops_per_token) {
+        let Some(recipe) = &stage.train else { continue };
+        let step = flops * recipe.batch as f64 * model.context.unwrap_or(1) as f64;
+        if step < SLOWEST * MINUTE || !device.is_timed() {
+            continue;
+        }
+        let peak = Meter::of(device, recipe.precision)?.flops()?;
+        let what = format!("a step of stage \"{}\"", stage.name);
+        patience::announce(&what, step / peak, "use a smaller `batch`", console)?;
+    }
+    Ok(())
 }
 
 /// What training runs: with the logits where a growth is expected to preserve them, or where they are classes.

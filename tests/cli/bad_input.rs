@@ -131,6 +131,30 @@ fn a_disk_that_is_full_loses_nothing() {
     workplace.succeed(&["train", "tiny.tfm", "--out", "run", "--resume"]);
 }
 
+/// One sentence, whoever writes the file.
+#[test]
+fn an_export_to_a_full_disk_says_so_once() {
+    let spec =
+        SPEC.replace("pattention(qkv)", "pattention(proj)").replace("tokens ffn", "tokens proj = qkv\n  tokens ffn");
+    let workplace = Workplace::with_spec(&spec);
+    workplace.succeed(&["train", "tiny.tfm", "--steps", "5", "--out", "run"]);
+    for like in ["neox", "hf"] {
+        let script =
+            format!("trap '' XFSZ; ulimit -f 8; exec {} export run --like {like} -o out", env!("CARGO_BIN_EXE_tfc"));
+        let output =
+            std::process::Command::new("sh").args(["-c", &script]).current_dir(workplace.folder.path()).output();
+        let done = super::Done::of(output.expect("the shell starts"));
+        assert_eq!(done.code, Some(3), "{}", done.stderr);
+        assert!(
+            done.stderr.starts_with("error: cannot write `out`: ") && done.stderr.lines().count() == 1,
+            "{}",
+            done.stderr
+        );
+        let left = |name: &str| workplace.path(name).exists();
+        assert!(!left("out") && !left(".out.partial"));
+    }
+}
+
 #[test]
 fn inputs_of_run_that_do_not_fit() {
     let workplace = Workplace::new();
@@ -171,4 +195,66 @@ fn labels_without_logits() {
         let said = workplace.fail(1, &[&["run", "classes.tfm", "--entry", "loss"], &arguments[..]].concat());
         assert_eq!(said, format!("error: `label` holds the label {label}; labels are 0 to 2\n"));
     }
+}
+
+/// A file system may hold names that are no text, and so may the folder that a spec's own paths begin with.
+#[test]
+#[cfg(target_os = "linux")]
+fn names_of_specs_that_are_not_utf_8() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let workplace = Workplace::new();
+    let folder = workplace.folder.path().join(OsStr::from_bytes(b"caf\xe9"));
+    std::fs::create_dir_all(folder.join("lib")).expect("the folder can be made");
+    std::fs::write(folder.join("lib/sizes.tfm"), "let width = 16\n").expect("the file can be written");
+    let spec = SPEC.replace("  let width = 16\n", "");
+    let name = OsStr::from_bytes(b"na\xefve.tfm");
+    std::fs::write(folder.join(name), format!("use \"./lib/sizes.tfm\"\n\n{spec}")).expect("the file can be written");
+    let path = std::path::Path::new(".").join(folder.file_name().expect("it has one")).join(name);
+    let run = |arguments: &[&OsStr]| {
+        let output = workplace.command(&[]).args(arguments).output().expect("the command starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let arguments = ["train", "--out", "run", "--steps", "1", "-q"].map(OsStr::new);
+    assert_eq!(run(&[&arguments[..], &[path.as_os_str()]].concat()), (Some(0), String::new()));
+    assert!(workplace.path("run/checkpoints/step-1").exists());
+    let missing = folder.join("none.tfm");
+    let (code, said) = run(&[OsStr::new("check"), missing.as_os_str()]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("caf\u{fffd}/none.tfm`: there is no such file or folder"), "{said}");
+}
+
+/// Nobody waits for a step that ends after years.
+#[test]
+fn a_step_that_takes_years_is_refused() {
+    let workplace = Workplace::new();
+    let said = workplace.fail(1, &["train", "tiny.tfm", "--out", "run", "--set", "train.batch=1e12"]);
+    let start = "error: a step of stage \"small\" takes at least ";
+    let end = " days, at all that the device can do; use a smaller `batch`\n";
+    assert!(said.starts_with(start) && said.ends_with(end), "{said}");
+    assert!(!workplace.path("run").exists());
+    let said = workplace.fail(1, &["check", "tiny.tfm", "--set", "train.batch=9007199254740992"]);
+    assert!(said.contains("9007199254740992 sequences of 16 tokens are more than 2^53"), "{said}");
+}
+
+/// Said before the training, not when it is to generate.
+#[test]
+fn an_end_of_documents_is_one_token() {
+    let joined = "tokenizer = bytes\n  documents = join(end = \"<|endoftext|>\")";
+    let workplace = Workplace::with_spec(&SPEC.replace("tokenizer = bytes", joined));
+    let said = workplace.fail(1, &["train", "tiny.tfm", "--out", "run"]);
+    let what = "the end of documents `<|endoftext|>` is 13 tokens of the tokenizer; name a single one";
+    assert_eq!(said, format!("error: {what}\n"));
+}
+
+/// What a loss may see of a text is not there when it is continued.
+#[test]
+fn a_model_that_looks_ahead_is_trained_and_does_not_generate() {
+    let workplace =
+        Workplace::with_spec(&SPEC.replace("repeat(2, block, e)", "repeat(2, block, e + mean(e, axis = 1, keep))"));
+    workplace.succeed(&["train", "tiny.tfm", "--out", "run", "--steps", "1"]);
+    let said = workplace.fail(1, &["generate", "run", "--prompt", "The"]);
+    let why = "positions meet outside of causal attention, and when a text is continued only the new ones are there";
+    let place = "`mean(e, axis = 1, keep)`, in line 24 of the spec";
+    assert_eq!(said, format!("error: this model generates nothing: {why}: {place}\n"));
 }
