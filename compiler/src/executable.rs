@@ -1,6 +1,7 @@
 //! What a back end produces, and the border to it.
 
 use crate::kernel::Kernel;
+use serde::{Deserialize, Serialize};
 use std::any::Any;
 
 /// Machine code of a set of kernels. Plain data: written by `tfc compile -o`, loaded without compiling.
@@ -13,13 +14,13 @@ pub struct Code {
     pub functions: Vec<Function>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Function {
     pub symbol: String,
     /// What each thread must hand to it.
     pub scratch_bytes: usize,
-    /// The most that threads share while they run it.
-    pub shared_bytes: usize,
+    /// What threads share in a launch whose [`crate::kernel::Division`] has them share.
+    pub shared_bytes: Extent,
 }
 
 /// The stages inside a back end that `--emit` can print.
@@ -56,8 +57,9 @@ pub struct GpuProgram {
 }
 
 /// A number of things as a function of the sizes that a launch hands over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Extent {
+    Constant(i64),
     /// Size, by its place in the kernel's sizes.
     Size(u16),
     Sum(Vec<Extent>),
@@ -73,8 +75,13 @@ impl Extent {
         Extent::Units(Box::new(self), unit)
     }
 
+    pub fn times(self, factor: i64) -> Extent {
+        Extent::Product(vec![self, Extent::Constant(factor)])
+    }
+
     pub fn evaluate(&self, sizes: &[i64]) -> i64 {
         match self {
+            Extent::Constant(value) => *value,
             Extent::Size(i) => sizes[usize::from(*i)],
             Extent::Sum(terms) => terms.iter().map(|term| term.evaluate(sizes)).sum(),
             Extent::Product(factors) => factors.iter().map(|factor| factor.evaluate(sizes)).product(),

@@ -31,8 +31,7 @@ pub struct CodeCache {
 #[derive(Serialize, Deserialize)]
 struct Header {
     target: String,
-    /// The symbol and the scratch bytes of each kernel.
-    functions: Vec<(String, usize, usize)>,
+    functions: Vec<Function>,
 }
 
 impl CodeCache {
@@ -103,8 +102,7 @@ fn build() -> Option<String> {
 
 /// The magic, a digest of the rest, the length of the header, the header, the code.
 fn print(code: &Code) -> Vec<u8> {
-    let functions = code.functions.iter().map(|f| (f.symbol.clone(), f.scratch_bytes, f.shared_bytes)).collect();
-    let header = Header { target: code.target.clone(), functions };
+    let header = Header { target: code.target.clone(), functions: code.functions.clone() };
     let header = serde_json::to_vec(&header).expect("bug in tfc: strings and numbers are JSON");
     let rest = [&(header.len() as u64).to_le_bytes()[..], &header, &code.bytes].concat();
     [&MAGIC[..], &xxh3_64(&rest).to_le_bytes(), &rest].concat()
@@ -118,10 +116,8 @@ fn parse(bytes: &[u8]) -> Option<Code> {
     }
     let (length, rest) = rest.split_first_chunk::<8>()?;
     let (header, code) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-    let header: Header = serde_json::from_slice(header).ok()?;
-    let function = |(symbol, scratch_bytes, shared_bytes)| Function { symbol, scratch_bytes, shared_bytes };
-    let functions = header.functions.into_iter().map(function).collect();
-    Some(Code { target: header.target, bytes: code.to_vec(), functions })
+    let Header { target, functions } = serde_json::from_slice(header).ok()?;
+    Some(Code { target, bytes: code.to_vec(), functions })
 }
 
 fn keep(path: &Path, code: &Code) -> std::io::Result<()> {

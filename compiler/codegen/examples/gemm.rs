@@ -108,9 +108,10 @@ fn measure(
     let (mut a, mut b, mut c) = (fill(m * k), fill(k * n), vec![0f32; m * n]);
     let (lda, ldb) = (if body.transpose_a { m } else { k }, if body.transpose_b { k } else { n });
     let sizes = [1, m, n, k, 0, lda, 0, ldb, 0, n].map(|s| s as i64);
-    let shared = vec![0u64; code.functions[index].shared_bytes / 8 + 8];
-    let shared = shared[shared.as_ptr().align_offset(64)..].as_ptr();
-    let addresses = [a.as_mut_ptr() as usize, b.as_mut_ptr() as usize, c.as_mut_ptr() as usize, shared as usize];
+    let Division { preparation, items: count, .. } = kernel.division(&sizes, true);
+    let shared = vec![0u64; code.functions[index].shared_bytes.evaluate(&sizes) as usize / 8 + 8];
+    let shared = if preparation > 0 { shared[shared.as_ptr().align_offset(64)..].as_ptr() as usize } else { 0 };
+    let addresses = [a.as_mut_ptr() as usize, b.as_mut_ptr() as usize, c.as_mut_ptr() as usize, shared];
     let scratch_words = code.functions[index].scratch_bytes / 8 + 8;
     // SAFETY: the address is that of this kernel, the buffers are as large as the sizes say.
     let call: extern "C" fn(*const usize, *const i64, i64, i64, *mut u64) =
@@ -119,7 +120,6 @@ fn measure(
         let aligned = scratch.as_ptr().align_offset(64);
         call(addresses.as_ptr(), sizes.as_ptr(), begin, end, scratch[aligned..].as_mut_ptr());
     };
-    let Division { preparation, items: count, .. } = kernel.division(&sizes, true);
     let mut scratch = [vec![0u64; scratch_words], vec![0u64; scratch_words]];
     let (mut fractions, mut scalings) = (Vec::new(), Vec::new());
     let start = Instant::now();

@@ -21,7 +21,7 @@ impl Division {
 }
 
 impl Kernel {
-    /// For these sizes, where threads are given memory to share, or are not.
+    /// For these sizes, where threads can be given memory to share, or cannot. A launch is given some if it has a preparation, and else must not be.
     pub fn division(&self, sizes: &[i64], shared_memory: bool) -> Division {
         match &self.body {
             Body::Contraction(body) => body.division(sizes, shared_memory),

@@ -3,7 +3,7 @@
 use super::*;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tfc_compiler::executable::{BackendError, EmitStage, Loaded};
+use tfc_compiler::executable::{BackendError, EmitStage, Extent, Loaded};
 use tfc_compiler::kernel::{Body, Gather, Operand, ScatterAdd};
 
 /// "Code" that says what it was made of.
@@ -19,7 +19,9 @@ impl Backend for Counting {
 
     fn emit(&self, kernels: &[Kernel]) -> std::result::Result<Code, BackendError> {
         self.emitted.fetch_add(1, Ordering::Relaxed);
-        let function = |i| Function { symbol: format!("kernel_{i}"), scratch_bytes: 64 * i, shared_bytes: i };
+        let shared_bytes = Extent::Size(2).units(32).times(4);
+        let function =
+            |i| Function { symbol: format!("kernel_{i}"), scratch_bytes: 64 * i, shared_bytes: shared_bytes.clone() };
         Ok(Code {
             target: self.target(),
             bytes: format!("{kernels:?}").into_bytes(),

@@ -9,8 +9,8 @@ use super::pool::Pool;
 use crate::{Failure, Result};
 use std::sync::Arc;
 use tfc_compiler::compiled::Compiled;
-use tfc_compiler::executable::{Backend, Code, Loaded};
-use tfc_compiler::kernel::Division;
+use tfc_compiler::executable::{Backend, Code, Extent, Loaded};
+use tfc_compiler::kernel::{Contraction, Division};
 use tfc_compiler::optimization::Optimization;
 
 pub struct Cpu {
@@ -19,8 +19,10 @@ pub struct Cpu {
     pool: Pool,
     /// One per thread, as large as the greediest kernel asks.
     scratch: Vec<HostMemory>,
-    /// One for all threads, unless they are to share none.
+    /// One for all threads, as large as the greediest launch asks that was prepared; unless they are to share none.
     shared: Option<HostMemory>,
+    /// What each kernel asks.
+    shared_bytes: Vec<Extent>,
 }
 
 pub type CpuSession = PlanSession<Cpu>;
@@ -42,26 +44,41 @@ impl CpuSession {
         let scratch_bytes = code.functions.iter().map(|f| f.scratch_bytes).max().unwrap_or(0);
         let pages = Pages::of(&compiled);
         let scratch = (0..pool.threads()).map(|_| HostMemory::new(scratch_bytes, pages)).collect::<Result<_>>()?;
-        let shared_bytes = code.functions.iter().map(|f| f.shared_bytes).max().unwrap_or(0);
         let shares = !compiled.disabled.has(Optimization::SharedPacking);
-        let shared = shares.then(|| HostMemory::new(shared_bytes, pages)).transpose()?;
-        PlanSession::on(Cpu { compiled: Arc::clone(&compiled), code: loaded, pool, scratch, shared }, compiled)
+        let shared = shares.then(|| HostMemory::with_room(0, Contraction::SHARED_ROOM, pages)).transpose()?;
+        let shared_bytes = code.functions.iter().map(|f| f.shared_bytes.clone()).collect();
+        let engine = Cpu { compiled: Arc::clone(&compiled), code: loaded, pool, scratch, shared, shared_bytes };
+        PlanSession::on(engine, compiled)
+    }
+}
+
+impl Cpu {
+    /// Where threads share as many bytes: at the same place for all launches, whatever comes later.
+    fn shared(&mut self, bytes: usize) -> Result<*mut u8> {
+        let shared = self.shared.as_mut().expect("bug in tfc: a launch is divided as if threads shared memory");
+        if shared.len() < bytes {
+            shared.resize(bytes)?;
+        }
+        Ok(shared.address())
     }
 }
 
 impl HostEngine for Cpu {
     type Launch = CpuLaunch;
 
-    fn prepare(&self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> CpuLaunch {
+    fn prepare(&mut self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> Result<CpuLaunch> {
         let division = self.compiled.program.kernels[kernel].division(&sizes, self.shared.is_some());
-        let shared = self.shared.as_ref().map_or(std::ptr::null_mut(), HostMemory::address);
+        let shared = match division.preparation {
+            0 => std::ptr::null_mut(),
+            _ => self.shared(self.shared_bytes[kernel].evaluate(&sizes) as usize)?,
+        };
         let launch = Launch {
             address: self.code.addresses[kernel],
             buffers: arguments.iter().map(|argument| argument.start).chain([shared]).collect(),
             sizes,
             scratch: self.scratch.iter().map(HostMemory::address).collect(),
         };
-        CpuLaunch { launch: Arc::new(launch), division }
+        Ok(CpuLaunch { launch: Arc::new(launch), division })
     }
 
     unsafe fn run(&mut self, CpuLaunch { launch, division }: &CpuLaunch) -> Result<()> {

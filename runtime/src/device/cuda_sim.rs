@@ -43,7 +43,7 @@ impl CudaSimSession {
 impl HostEngine for CudaSim {
     type Launch = SimulatedLaunch;
 
-    fn prepare(&self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> SimulatedLaunch {
+    fn prepare(&mut self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> Result<SimulatedLaunch> {
         let operands = &self.compiled.program.kernels[kernel].operands;
         let buffers = arguments.iter().zip(operands).map(|(span, operand)| Argument::Buffer {
             address: span.start,
@@ -51,7 +51,8 @@ impl HostEngine for CudaSim {
             writable: operand.access != Access::Read,
         });
         let blocks = self.geometries[kernel].blocks.evaluate(&sizes);
-        SimulatedLaunch { kernel, arguments: buffers.chain(sizes.into_iter().map(Argument::Number)).collect(), blocks }
+        let arguments = buffers.chain(sizes.into_iter().map(Argument::Number)).collect();
+        Ok(SimulatedLaunch { kernel, arguments, blocks })
     }
 
     unsafe fn run(&mut self, launch: &SimulatedLaunch) -> Result<()> {

@@ -32,7 +32,10 @@ pub trait Engine {
     }
 
     /// Of the kernel of this number in the program; `label` says what is computed.
-    fn prepare(&self, kernel: usize, label: &str, arguments: &[Span], sizes: Vec<i64>) -> Self::Launch;
+    ///
+    /// # Errors
+    /// There is too little memory.
+    fn prepare(&mut self, kernel: usize, label: &str, arguments: &[Span], sizes: Vec<i64>) -> Result<Self::Launch>;
 
     /// Runs a launch, or lets it run after all that was asked for before.
     ///

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 pub trait HostEngine {
     type Launch;
 
-    fn prepare(&self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> Self::Launch;
+    /// # Errors
+    /// There is too little memory.
+    fn prepare(&mut self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> Result<Self::Launch>;
 
     /// # Errors
     /// The device gave up.
@@ -40,7 +42,7 @@ impl<E: HostEngine> Engine for E {
         host_memory::grow(growths, self.pages())
     }
 
-    fn prepare(&self, kernel: usize, _: &str, arguments: &[Span], sizes: Vec<i64>) -> E::Launch {
+    fn prepare(&mut self, kernel: usize, _: &str, arguments: &[Span], sizes: Vec<i64>) -> Result<E::Launch> {
         HostEngine::prepare(self, kernel, arguments, sizes)
     }
 

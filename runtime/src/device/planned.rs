@@ -78,14 +78,14 @@ impl<E: Engine> PlanSession<E> {
             self.arena = self.engine.allocate(0, 0)?;
             self.arena = self.engine.allocate(bytes, bytes)?;
         }
-        let ground = Ground {
+        let mut ground = Ground {
             kernels: &compiled.program.kernels,
-            engine: &self.engine,
+            engine: &mut self.engine,
             storages: &self.storages,
             arena: &self.arena,
         };
         let before = self.recordings[index].take();
-        self.prepared[index] = Some(Prepared::new(plan, &layout, sizes, &ground, before)?);
+        self.prepared[index] = Some(Prepared::new(plan, &layout, sizes, &mut ground, before)?);
         Ok(())
     }
 

@@ -42,7 +42,7 @@ pub struct Ready<L> {
 /// What plans run on.
 pub struct Ground<'a, E: Engine> {
     pub kernels: &'a [Kernel],
-    pub engine: &'a E,
+    pub engine: &'a mut E,
     pub storages: &'a Storages<E::Memory>,
     pub arena: &'a E::Memory,
 }
@@ -55,7 +55,7 @@ impl<E: Engine> Prepared<E> {
         plan: &Plan,
         layout: &Layout,
         sizes: &SizeValues,
-        ground: &Ground<E>,
+        ground: &mut Ground<E>,
         before: Option<E::Recording>,
     ) -> Result<Prepared<E>> {
         let memory = |shape| {
@@ -80,7 +80,7 @@ impl<E: Engine> Prepared<E> {
             before,
         };
         let buffers = (0..plan.buffers.len()).map(|buffer| prepared.place(plan, layout, buffer, ground)).collect();
-        Preparation { plan, ground, buffers, steps: &mut prepared.steps }.steps(&plan.steps, &mut sizes.clone());
+        Preparation { plan, ground, buffers, steps: &mut prepared.steps }.steps(&plan.steps, &mut sizes.clone())?;
         Ok(prepared)
     }
 
@@ -169,19 +169,19 @@ impl<E: Engine> Prepared<E> {
     }
 }
 
-struct Preparation<'a, E: Engine> {
+struct Preparation<'a, 'g, E: Engine> {
     plan: &'a Plan,
-    ground: &'a Ground<'a, E>,
+    ground: &'a mut Ground<'g, E>,
     buffers: Vec<*mut u8>,
     steps: &'a mut Vec<Step<E::Launch>>,
 }
 
-impl<E: Engine> Preparation<'_, E> {
-    fn steps(&mut self, steps: &[plan::Step], sizes: &mut SizeValues) {
+impl<E: Engine> Preparation<'_, '_, E> {
+    fn steps(&mut self, steps: &[plan::Step], sizes: &mut SizeValues) -> Result<()> {
         for step in steps {
             match step {
                 plan::Step::Launch(launch) => {
-                    let ready = self.launch(launch, sizes);
+                    let ready = self.launch(launch, sizes)?;
                     self.steps.push(Step::Launch(ready));
                 }
                 plan::Step::Zero(buffer) => {
@@ -192,25 +192,26 @@ impl<E: Engine> Preparation<'_, E> {
                     for (start, rows) in plan::chunks(rows.eval(sizes), *chunk) {
                         sizes.set(Symbol::CHUNK_START, start);
                         sizes.set(Symbol::CHUNK_ROWS, rows);
-                        self.steps(body, sizes);
+                        self.steps(body, sizes)?;
                     }
                 }
             }
         }
+        Ok(())
     }
 
-    fn launch(&self, launch: &plan::Launch, sizes: &SizeValues) -> Ready<E::Launch> {
+    fn launch(&mut self, launch: &plan::Launch, sizes: &SizeValues) -> Result<Ready<E::Launch>> {
         let kernel = &self.ground.kernels[launch.kernel as usize];
         let numbers: Vec<i64> = launch.sizes.iter().map(|s| s.eval(sizes)).collect();
         let arguments: Vec<Span> = launch.arguments.iter().map(|a| self.rest(a, sizes)).collect();
         let is_written =
             |operand: &Operand| operand.dtype != DType::I32 && matches!(operand.access, Access::Write | Access::Update);
         let written = arguments.iter().zip(&kernel.operands).filter(|(_, operand)| is_written(operand));
-        Ready {
+        Ok(Ready {
             label: launch.label.clone(),
             written: written.map(|(argument, _)| *argument).collect(),
-            launch: self.ground.engine.prepare(launch.kernel as usize, &launch.label, &arguments, numbers),
-        }
+            launch: self.ground.engine.prepare(launch.kernel as usize, &launch.label, &arguments, numbers)?,
+        })
     }
 
     fn rest(&self, argument: &Argument, sizes: &SizeValues) -> Span {

@@ -3,6 +3,7 @@
 use super::Numbers;
 use crate::mlir::Index;
 use crate::vectors::Vectors;
+use tfc_compiler::executable::Extent;
 
 /// f32 of a cache line. Panels begin a line further than where they would all fall into the same lines of the first cache.
 const LINE: i64 = 16;
@@ -42,10 +43,17 @@ impl Layout {
         self.numbers.steps(depth).round_up(self.width) * self.pitch + LINE
     }
 
-    /// Lanes of panels for `lanes` rows or columns of `depth` k.
+    /// f32 of panels for `lanes` rows or columns of `depth` k.
     pub fn elements(self, lanes: i64, depth: i64) -> i64 {
-        let steps = (depth + self.numbers.step() - 1) / self.numbers.step();
-        round_up(lanes, self.lanes) / self.lanes * (round_up(steps, self.width) * self.pitch + LINE)
+        let [lanes, depth, once] = [lanes, depth, 1].map(Extent::Constant);
+        self.elements_of_passes(lanes, depth, once).evaluate(&[])
+    }
+
+    /// The same for all of `k` in some passes, of which each but the last is as deep as whole registers of steps.
+    pub fn elements_of_passes(self, lanes: Extent, k: Extent, passes: Extent) -> Extent {
+        let registers = k.units(self.numbers.step()).units(self.width);
+        let of_panel = Extent::Sum(vec![registers.times(self.width * self.pitch), passes.times(LINE)]);
+        Extent::Product(vec![lanes.units(self.lanes), of_panel])
     }
 }
 

@@ -11,7 +11,7 @@ mod sizes;
 
 use crate::mlir::Emission;
 use crate::vectors::Vectors;
-use tfc_compiler::executable::BackendError;
+use tfc_compiler::executable::{BackendError, Extent};
 use tfc_compiler::kernel::{Body, Kernel};
 
 /// Refuses a kernel that is not well-formed: the emitters rely on it.
@@ -40,13 +40,14 @@ pub fn emit(emission: &Emission, name: &str, kernel: &Kernel) {
 }
 
 /// The memory that threads share if they share any.
-pub fn shared_bytes(kernel: &Kernel, vectors: Vectors) -> usize {
-    let elements = match &kernel.body {
-        Body::Contraction(body) => contraction::shared_elements(body, vectors),
-        Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => 0,
-        Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => 0,
-    };
-    4 * elements as usize
+pub fn shared_bytes(kernel: &Kernel, vectors: Vectors) -> Extent {
+    match &kernel.body {
+        Body::Contraction(body) => contraction::shared_elements(body, vectors).times(4),
+        Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => Extent::Constant(0),
+        Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => {
+            Extent::Constant(0)
+        }
+    }
 }
 
 /// The scratch that each thread must hand to a kernel.

@@ -34,8 +34,10 @@ pub enum Buffer<'a> {
 
 /// Memory full of NaN: nothing may be read before it is written.
 fn unwritten(bytes: usize) -> Vec<u8> {
-    vec![0xff; bytes + LINE]
+    vec![UNWRITTEN; bytes + LINE]
 }
+
+const UNWRITTEN: u8 = 0xff;
 
 /// From where it is aligned to a cache line, like the runtime's.
 fn of_a_line(memory: &mut [u8]) -> &mut [u8] {
@@ -116,8 +118,8 @@ impl Trial {
             gpu.check_against(truth, buffers, sizes, &allowed);
         }
         let items = self.kernel.extent(sizes);
-        let whole = self.run(buffers, false, sizes, std::iter::once(0..items));
-        let divided = self.run(buffers, false, sizes, (0..items).rev().map(|i| i..i + 1));
+        let whole = self.run(buffers, None, sizes, std::iter::once(0..items));
+        let divided = self.run(buffers, None, sizes, (0..items).rev().map(|i| i..i + 1));
         for (b, operand) in self.kernel.operands.iter().enumerate() {
             assert_eq!(bits(&whole[b]), bits(&divided[b]), "operand {b} depends on the division, sizes {sizes:?}");
             if operand.access == Access::Read {
@@ -141,21 +143,38 @@ impl Trial {
         let Division { preparation, items, .. } = self.kernel.division(sizes, true);
         assert!(preparation > 0, "nothing is shared, sizes {sizes:?}");
         let one_by_one = (-preparation..0).rev().chain((0..items).rev()).map(|i| i..i + 1);
-        let shared = self.run(buffers, true, sizes, one_by_one);
-        let alone = self.run(buffers, false, sizes, std::iter::once(0..self.kernel.extent(sizes)));
+        let mut memory = unwritten(self.room(sizes));
+        let shared = self.run(buffers, Some(of_a_line(&mut memory)), sizes, one_by_one);
+        let alone = self.run(buffers, None, sizes, std::iter::once(0..self.kernel.extent(sizes)));
         for (b, (shared, alone)) in shared.iter().zip(&alone).enumerate() {
             assert_eq!(bits(shared), bits(alone), "operand {b} depends on sharing, sizes {sizes:?}");
         }
     }
 
+    /// What threads make for each other fills the room that there is for it, up to a register of steps of the last panel and the line behind it.
+    pub fn check_room(&self, buffers: &[Vec<f64>], sizes: &[i64]) {
+        let preparation = self.kernel.division(sizes, true).preparation;
+        let room = self.room(sizes);
+        let mut memory = unwritten(room + (1 << 16));
+        let memory = of_a_line(&mut memory);
+        self.run(buffers, Some(memory), sizes, std::iter::once(-preparation..0));
+        let written = memory.iter().rposition(|byte| *byte != UNWRITTEN).map_or(0, |last| last + 1);
+        let padding = 4 * self.vectors.width * self.vectors.columns() + LINE;
+        assert!(written <= room && room <= written + padding, "{written} of {room} bytes, sizes {sizes:?}");
+    }
+
+    /// The bytes that threads share.
+    fn room(&self, sizes: &[i64]) -> usize {
+        kernels::shared_bytes(&self.kernel, self.vectors).evaluate(sizes) as usize
+    }
+
     fn run(
         &self,
         buffers: &[Vec<f64>],
-        shares: bool,
+        mut shared: Option<&mut [u8]>,
         sizes: &[i64],
         parts: impl Iterator<Item = Range<i64>>,
     ) -> Vec<Vec<f32>> {
-        let mut shared = unwritten(if shares { kernels::shared_bytes(&self.kernel, self.vectors) } else { 0 });
         let mut floats: Vec<Vec<f32>> = buffers.iter().map(|b| b.iter().map(|x| *x as f32).collect()).collect();
         let mut integers: Vec<Vec<i32>> = buffers.iter().map(|b| b.iter().map(|x| *x as i32).collect()).collect();
         let upper_half = |x: &f64| ((*x as f32).to_bits() >> 16) as u16;
@@ -169,7 +188,7 @@ impl Trial {
                     DType::BF16 => Buffer::BF16(h),
                     DType::I32 => Buffer::I32(i),
                 })
-                .chain(shares.then_some(Buffer::Shared(of_a_line(&mut shared))))
+                .chain(shared.as_deref_mut().map(Buffer::Shared))
                 .collect();
             self.jit.run("kernel", &mut arguments, sizes, part, kernels::scratch_bytes(&self.kernel, self.vectors));
         }

@@ -128,11 +128,11 @@ impl Engine for Cuda {
         CudaMemory::new(&self.access, bytes, room)
     }
 
-    fn prepare(&self, kernel: usize, label: &str, arguments: &[Span], sizes: Vec<i64>) -> CudaLaunch {
+    fn prepare(&mut self, kernel: usize, label: &str, arguments: &[Span], sizes: Vec<i64>) -> Result<CudaLaunch> {
         let blocks = self.geometries[kernel].blocks.evaluate(&sizes);
         let addresses = arguments.iter().map(|argument| argument.start as u64);
         let words = addresses.chain(sizes.into_iter().map(|size| size as u64)).collect();
-        CudaLaunch { kernel, label: label.to_string(), blocks, words }
+        Ok(CudaLaunch { kernel, label: label.to_string(), blocks, words })
     }
 
     unsafe fn run(&mut self, launch: &CudaLaunch) -> Result<()> {

@@ -16,6 +16,7 @@ use crate::gemm::Numbers;
 use crate::mlir::{Function, Launch};
 use crate::vectors::Vectors;
 use operand::Arguments;
+use tfc_compiler::executable::Extent;
 use tfc_compiler::kernel::{Contraction, Kernel};
 
 /// The kernel has two ways to go where few rows can do without packing: the rows are counted at run time.
@@ -32,8 +33,8 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: 
 }
 
 /// f32 that threads share.
-pub fn shared_elements(body: &Contraction, vectors: Vectors) -> i64 {
-    shared::elements(Numbers::new(body.precision, vectors))
+pub fn shared_elements(body: &Contraction, vectors: Vectors) -> Extent {
+    shared::elements(Numbers::new(body.precision, vectors), vectors)
 }
 
 /// f32 of scratch.

@@ -41,7 +41,6 @@ pub struct Place<'f> {
 
 /// All that is read at the start of the kernel.
 pub struct Arguments<'f> {
-    pub outer: Index<'f>,
     pub m: Index<'f>,
     pub n: Index<'f>,
     pub k: Index<'f>,
@@ -58,7 +57,7 @@ pub struct Arguments<'f> {
 impl<'f> Arguments<'f> {
     pub fn read(launch: Launch<'f>, kernel: &Kernel, body: &Contraction) -> Arguments<'f> {
         let sizes = Sizes::new(launch);
-        let [outer, m, n, k] = [0; 4].map(|_| sizes.next());
+        let [_, m, n, k] = [0; 4].map(|_| sizes.next());
         let [a, b] = [0, 1].map(|i| Matrix {
             elements: Stored { pointer: launch.buffers.load_pointer(i as i64), dtype: kernel.operands[i].dtype },
             outer: sizes.next(),
@@ -78,7 +77,7 @@ impl<'f> Arguments<'f> {
         let operands = body.access.iter().enumerate().map(operand).collect();
         let numbers = sizes.numbers(body.programs());
         let shared = launch.buffers.load_pointer(kernel.operands.len() as i64);
-        Arguments { outer, m, n, k, a, b, shared, accuracy: body.precision.into(), operands, numbers }
+        Arguments { m, n, k, a, b, shared, accuracy: body.precision.into(), operands, numbers }
     }
 
     /// What an operation of a program reads at a place.

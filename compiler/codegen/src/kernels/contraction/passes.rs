@@ -2,6 +2,7 @@
 
 use crate::gemm::{Numbers, STEPS};
 use crate::mlir::Index;
+use tfc_compiler::executable::Extent;
 use tfc_compiler::kernel::Contraction;
 
 /// Passes over k, all of one depth but for the last.
@@ -14,6 +15,11 @@ pub struct Passes<'f> {
 }
 
 impl<'f> Passes<'f> {
+    /// How many there are over k, of which there is some.
+    pub fn count(k: Extent, numbers: Numbers) -> Extent {
+        k.units(STEPS * numbers.step())
+    }
+
     /// Depths are whole items of a packing that threads share.
     pub fn new(k: Index<'f>, numbers: Numbers) -> Passes<'f> {
         const { assert!(STEPS % Contraction::PACKED_ROWS == 0) };

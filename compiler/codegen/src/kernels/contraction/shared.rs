@@ -5,14 +5,16 @@
 use super::operand::Arguments;
 use super::pack::{Block, Side};
 use super::passes::Passes;
-use crate::gemm::Numbers;
+use crate::gemm::{Layout, Numbers};
 use crate::mlir::{Bool, Function, Index, Launch, Pointer};
+use crate::vectors::Vectors;
+use tfc_compiler::executable::Extent;
 use tfc_compiler::kernel::Contraction;
 
-/// f32 of the panels of any B that is shared. What pads its columns, one panel at most, and its k, a register and a line of each panel, are two thirds
-/// together of a B of the fewest columns or k, and less of others.
-pub fn elements(numbers: Numbers) -> i64 {
-    Contraction::SHARED / numbers.step() * 5 / 3
+/// f32 of the panels of B, those of all passes.
+pub fn elements(numbers: Numbers, vectors: Vectors) -> Extent {
+    let [n, k] = [Extent::Size(2), Extent::Size(3)];
+    Layout::of_b(numbers, vectors).elements_of_passes(n, k.clone(), Passes::count(k, numbers))
 }
 
 pub struct Shared<'a, 'f> {
@@ -39,14 +41,9 @@ impl<'f> Panels<'f> {
 }
 
 impl<'f> Shared<'_, 'f> {
-    /// Whether it is, as [`Contraction::shares_b`] says where there is memory to share.
+    /// Whether it is: whoever divides the launch has found that [`Contraction::shares_b`], and given it memory.
     pub fn there(&self) -> Bool<'f> {
-        let Arguments { outer, m, n, k, shared, .. } = *self.arguments;
-        let size = |size| self.f.index(size);
-        let side = size(Contraction::SHARED_SIDE);
-        let fits = side.at_most(n) & side.at_most(k) & (n * k).at_most(size(Contraction::SHARED));
-        let divides = size(Contraction::SHARED_ROWS).at_most(m) & n.at_most(m * Contraction::COLUMNS_PER_ROW);
-        size(0).less(shared.address()) & outer.equals(size(1)) & divides & fits
+        self.f.index(0).less(self.arguments.shared.address())
     }
 
     pub fn panels(&self, pass: Index<'f>) -> Panels<'f> {

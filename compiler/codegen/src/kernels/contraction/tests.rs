@@ -1,7 +1,7 @@
 //! Contractions of all forms and odd sizes against their meaning.
 
 use crate::cuda::{Architecture, CudaBackend};
-use crate::gemm::{Layout, Numbers, STEPS, round_up};
+use crate::kernels;
 use crate::testing::{GpuTrial, Trial, all_vectors, noise, stored, truth};
 use crate::vectors::Vectors;
 use tfc_compiler::graph::DType;
@@ -118,19 +118,42 @@ fn what_threads_pack_together_is_what_each_would_pack() {
     }
 }
 
-/// Panels of every B that is shared have room.
+/// The panels of a B of any size take all of the room that there is for them, and nothing else.
+#[test]
+fn shared_panels_fill_their_room() {
+    let random = noise(24, 7);
+    let sizes = random.as_chunks::<2>().0.iter().map(|[n, k]| [150.0 + 80.0 * n, 1000.0 + 930.0 * k]);
+    let sizes: Vec<[i64; 2]> = sizes.map(|size| size.map(|side| side as i64)).collect();
+    // Of A nothing is packed, so there need not be as many rows.
+    let arguments_of = |kernel: &Kernel, arguments: Arguments, [n, k]: [i64; 2]| {
+        let (sizes, buffers) = arguments(kernel, [1, 1, n, k]);
+        ([&[1, Contraction::SHARED_ROWS], &sizes[2..]].concat(), buffers)
+    };
+    for precision in [Precision::F32, Precision::Bf16] {
+        for transpose_b in [false, true] {
+            let bare = (plain(precision, false, transpose_b), matrices as Arguments);
+            let computed = (with_programs(precision, false, transpose_b), programs_arguments as Arguments);
+            for (kernel, arguments) in [bare, computed] {
+                let all: Vec<_> = sizes.iter().map(|size| arguments_of(&kernel, arguments, *size)).collect();
+                for vectors in all_vectors() {
+                    let trial = Trial::on_this_processor(&kernel, vectors);
+                    all.iter().for_each(|(sizes, buffers)| trial.check_room(buffers, sizes));
+                }
+            }
+        }
+    }
+}
+
+/// A session has addresses for the panels of every B that is shared.
 #[test]
 fn shared_panels_fit() {
     for vectors in [Vectors::AVX512, Vectors::AVX512_BF16, Vectors::AVX2, Vectors::NEON, Vectors::SSE2] {
-        for numbers in [Precision::F32, Precision::Bf16].map(|precision| Numbers::new(precision, vectors)) {
-            let layout = Layout::of_b(numbers, vectors);
+        for precision in [Precision::F32, Precision::Bf16] {
+            let bytes = kernels::shared_bytes(&plain(precision, false, false), vectors);
             for n in (Contraction::SHARED_SIDE..=Contraction::SHARED / Contraction::SHARED_SIDE).step_by(13) {
                 let k = Contraction::SHARED / n;
-                // Passes as they are made at run time.
-                let passes = (k + STEPS * numbers.step() - 1) / (STEPS * numbers.step());
-                let depth = round_up((k + passes - 1) / passes, Contraction::PACKED_ROWS);
-                let elements: i64 = (0..passes).map(|pass| layout.elements(n, depth.min(k - pass * depth))).sum();
-                assert!(elements <= super::shared::elements(numbers), "{n} columns, {k} k, {vectors:?}");
+                let bytes = bytes.evaluate(&[1, n, n, k]) as usize;
+                assert!(bytes <= Contraction::SHARED_ROOM, "{n} columns, {k} k, {vectors:?}");
             }
         }
     }
