@@ -18,9 +18,30 @@ pub struct Code {
 pub struct Function {
     pub symbol: String,
     /// What each thread must hand to it.
-    pub scratch_bytes: usize,
+    pub scratch: Room,
     /// What threads share in a launch whose [`crate::kernel::Division`] has them share.
-    pub shared_bytes: Extent,
+    pub shared: Room,
+}
+
+/// Memory that the launches of a kernel work in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    pub bytes: Extent,
+    /// Whatever the sizes.
+    pub most: usize,
+}
+
+impl Room {
+    pub const NONE: Room = Room::always(0);
+
+    pub const fn always(bytes: usize) -> Room {
+        Room { bytes: Extent::Constant(bytes as i64), most: bytes }
+    }
+
+    /// Bytes of a launch of these sizes.
+    pub fn of(&self, sizes: &[i64]) -> usize {
+        self.bytes.evaluate(sizes) as usize
+    }
 }
 
 /// The stages inside a back end that `--emit` can print.
@@ -73,6 +94,16 @@ pub enum Extent {
 impl Extent {
     pub fn units(self, unit: i64) -> Extent {
         Extent::Units(Box::new(self), unit)
+    }
+
+    /// `then` where it is at most `limit`.
+    pub fn if_at_most(self, limit: i64, then: Extent, otherwise: Extent) -> Extent {
+        Extent::IfAtMost(Box::new(self), limit, Box::new((then, otherwise)))
+    }
+
+    /// The lesser of it and `limit`.
+    pub fn or_at_most(self, limit: i64) -> Extent {
+        self.clone().if_at_most(limit, self, Extent::Constant(limit))
     }
 
     pub fn times(self, factor: i64) -> Extent {
@@ -136,7 +167,7 @@ mod tests {
         let tiles = Extent::Product(vec![Extent::Sum(vec![rows.clone(), Extent::Size(2)]), columns.clone().units(128)]);
         assert_eq!(tiles.evaluate(&[3, 129, 4]), 7 * 2);
         assert_eq!(tiles.evaluate(&[3, 0, 4]), 0);
-        let short = Extent::IfAtMost(Box::new(columns), 1024, Box::new((rows.clone().units(8), rows)));
+        let short = columns.if_at_most(1024, rows.clone().units(8), rows);
         assert_eq!(short.evaluate(&[17, 1024]), 3);
         assert_eq!(short.evaluate(&[17, 1025]), 17);
     }

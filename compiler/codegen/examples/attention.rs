@@ -86,7 +86,7 @@ fn measure(kernel: &Kernel, code: &Code, loaded: &Loaded, index: usize, sizes: [
     tensors[4].fill((t as f32).ln());
     let tensors = tensors.iter_mut().map(|tensor| tensor.as_mut_ptr());
     let buffers: Vec<*mut f32> = tensors.chain([std::ptr::null_mut()]).collect();
-    let mut scratch = vec![0u64; code.functions[index].scratch_bytes / 8 + 8];
+    let mut scratch = vec![0u64; code.functions[index].scratch.of(&sizes) / 8 + 8];
     let aligned = scratch.as_ptr().align_offset(64);
     let scratch = scratch[aligned..].as_mut_ptr();
     // SAFETY: the address is that of this kernel, the buffers are as large as the sizes say.

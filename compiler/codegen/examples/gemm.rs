@@ -109,10 +109,10 @@ fn measure(
     let (lda, ldb) = (if body.transpose_a { m } else { k }, if body.transpose_b { k } else { n });
     let sizes = [1, m, n, k, 0, lda, 0, ldb, 0, n].map(|s| s as i64);
     let Division { preparation, items: count, .. } = kernel.division(&sizes, true);
-    let shared = vec![0u64; code.functions[index].shared_bytes.evaluate(&sizes) as usize / 8 + 8];
+    let shared = vec![0u64; code.functions[index].shared.of(&sizes) / 8 + 8];
     let shared = if preparation > 0 { shared[shared.as_ptr().align_offset(64)..].as_ptr() as usize } else { 0 };
     let addresses = [a.as_mut_ptr() as usize, b.as_mut_ptr() as usize, c.as_mut_ptr() as usize, shared];
-    let scratch_words = code.functions[index].scratch_bytes / 8 + 8;
+    let scratch_words = code.functions[index].scratch.of(&sizes) / 8 + 8;
     // SAFETY: the address is that of this kernel, the buffers are as large as the sizes say.
     let call: extern "C" fn(*const usize, *const i64, i64, i64, *mut u64) =
         unsafe { std::mem::transmute(loaded.addresses[index]) };

@@ -57,8 +57,8 @@ impl Backend for CpuBackend {
         self.compiled.fetch_add(kernels.len(), Ordering::Relaxed);
         let function = |(i, kernel)| Function {
             symbol: symbol(i),
-            scratch_bytes: kernels::scratch_bytes(kernel, self.processor.vectors),
-            shared_bytes: kernels::shared_bytes(kernel, self.processor.vectors),
+            scratch: kernels::scratch(kernel, self.processor.vectors),
+            shared: kernels::shared(kernel, self.processor.vectors),
         };
         Ok(Code {
             target: self.target(),

@@ -114,8 +114,6 @@ impl Contraction {
     /// The most elements of B whose panels threads share: these stay in the processor's last cache until all have been used. For a B that is larger, each
     /// thread packs what it reads, block by block.
     pub const SHARED: i64 = 4 << 20;
-    /// Bytes that are enough for the panels of any: f32, and less of what pads them than of B.
-    pub const SHARED_ROOM: usize = 8 * Self::SHARED as usize;
     /// The fewest columns and k of a B that is shared, for panels are padded.
     pub const SHARED_SIDE: i64 = 64;
     /// The fewest rows of C then, and the most columns for each of them: rows alone are divided among threads.

@@ -3,7 +3,7 @@
 use super::*;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tfc_compiler::executable::{BackendError, EmitStage, Extent, Loaded};
+use tfc_compiler::executable::{BackendError, EmitStage, Extent, Loaded, Room};
 use tfc_compiler::kernel::{Body, Gather, Operand, ScatterAdd};
 
 /// "Code" that says what it was made of.
@@ -19,9 +19,9 @@ impl Backend for Counting {
 
     fn emit(&self, kernels: &[Kernel]) -> std::result::Result<Code, BackendError> {
         self.emitted.fetch_add(1, Ordering::Relaxed);
-        let shared_bytes = Extent::Size(2).units(32).times(4);
+        let shared = Room { bytes: Extent::Size(2).units(32).times(4), most: 1 << 20 };
         let function =
-            |i| Function { symbol: format!("kernel_{i}"), scratch_bytes: 64 * i, shared_bytes: shared_bytes.clone() };
+            |i| Function { symbol: format!("kernel_{i}"), scratch: Room::always(64 * i), shared: shared.clone() };
         Ok(Code {
             target: self.target(),
             bytes: format!("{kernels:?}").into_bytes(),

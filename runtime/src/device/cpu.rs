@@ -9,20 +9,20 @@ use super::pool::Pool;
 use crate::{Failure, Result};
 use std::sync::Arc;
 use tfc_compiler::compiled::Compiled;
-use tfc_compiler::executable::{Backend, Code, Extent, Loaded};
-use tfc_compiler::kernel::{Contraction, Division};
+use tfc_compiler::executable::{Backend, Code, Function, Loaded, Room};
+use tfc_compiler::kernel::Division;
 use tfc_compiler::optimization::Optimization;
 
 pub struct Cpu {
     compiled: Arc<Compiled>,
     code: Loaded,
     pool: Pool,
-    /// One per thread, as large as the greediest kernel asks.
+    /// Of each kernel.
+    functions: Vec<Function>,
+    /// One per thread.
     scratch: Vec<HostMemory>,
-    /// One for all threads, as large as the greediest launch asks that was prepared; unless they are to share none.
+    /// One for all threads, unless they are to share none.
     shared: Option<HostMemory>,
-    /// What each kernel asks.
-    shared_bytes: Vec<Extent>,
 }
 
 pub type CpuSession = PlanSession<Cpu>;
@@ -41,26 +41,27 @@ impl CpuSession {
     pub fn new(compiled: Arc<Compiled>, code: &Code, backend: &dyn Backend, threads: usize) -> Result<CpuSession> {
         let loaded = backend.load(code).map_err(|e| Failure::new(crate::Kind::Machine, e.to_string()))?;
         let pool = Pool::new(threads)?;
-        let scratch_bytes = code.functions.iter().map(|f| f.scratch_bytes).max().unwrap_or(0);
-        let pages = Pages::of(&compiled);
-        let scratch = (0..pool.threads()).map(|_| HostMemory::new(scratch_bytes, pages)).collect::<Result<_>>()?;
+        let functions = code.functions.clone();
+        let memory = |room: fn(&Function) -> &Room| {
+            let most = functions.iter().map(|function| room(function).most).max().unwrap_or(0);
+            HostMemory::with_room(0, most, Pages::of(&compiled))
+        };
+        let scratch = (0..pool.threads()).map(|_| memory(|f| &f.scratch)).collect::<Result<_>>()?;
         let shares = !compiled.disabled.has(Optimization::SharedPacking);
-        let shared = shares.then(|| HostMemory::with_room(0, Contraction::SHARED_ROOM, pages)).transpose()?;
-        let shared_bytes = code.functions.iter().map(|f| f.shared_bytes.clone()).collect();
-        let engine = Cpu { compiled: Arc::clone(&compiled), code: loaded, pool, scratch, shared, shared_bytes };
-        PlanSession::on(engine, compiled)
+        let shared = shares.then(|| memory(|f| &f.shared)).transpose()?;
+        PlanSession::on(
+            Cpu { compiled: Arc::clone(&compiled), code: loaded, pool, functions, scratch, shared },
+            compiled,
+        )
     }
 }
 
-impl Cpu {
-    /// Where threads share as many bytes: at the same place for all launches, whatever comes later.
-    fn shared(&mut self, bytes: usize) -> Result<*mut u8> {
-        let shared = self.shared.as_mut().expect("bug in tfc: a launch is divided as if threads shared memory");
-        if shared.len() < bytes {
-            shared.resize(bytes)?;
-        }
-        Ok(shared.address())
+/// Where there are so many bytes. There are addresses for those of any launch, so that nothing moves, and memory for the launches that were prepared.
+fn with_bytes(memory: &mut HostMemory, bytes: usize) -> Result<*mut u8> {
+    if memory.len() < bytes {
+        memory.resize(bytes)?;
     }
+    Ok(memory.address())
 }
 
 impl HostEngine for Cpu {
@@ -68,15 +69,18 @@ impl HostEngine for Cpu {
 
     fn prepare(&mut self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> Result<CpuLaunch> {
         let division = self.compiled.program.kernels[kernel].division(&sizes, self.shared.is_some());
-        let shared = match division.preparation {
-            0 => std::ptr::null_mut(),
-            _ => self.shared(self.shared_bytes[kernel].evaluate(&sizes) as usize)?,
+        let function = &self.functions[kernel];
+        let shared = match &mut self.shared {
+            Some(shared) if division.preparation > 0 => with_bytes(shared, function.shared.of(&sizes))?,
+            _ => std::ptr::null_mut(),
         };
+        let scratch_bytes = function.scratch.of(&sizes);
+        let scratch = self.scratch.iter_mut().map(|scratch| with_bytes(scratch, scratch_bytes));
         let launch = Launch {
             address: self.code.addresses[kernel],
             buffers: arguments.iter().map(|argument| argument.start).chain([shared]).collect(),
+            scratch: scratch.collect::<Result<_>>()?,
             sizes,
-            scratch: self.scratch.iter().map(HostMemory::address).collect(),
         };
         Ok(CpuLaunch { launch: Arc::new(launch), division })
     }

@@ -58,16 +58,23 @@ impl HostMemory {
         Ok(memory)
     }
 
-    /// As many large ones as are full: a last one would take memory for room that is not used.
+    /// As many large ones as are full: a last one would take memory for room that is not used, also where the machine gives it unasked.
     fn ask_for_pages(&self) {
         #[cfg(target_os = "linux")]
-        if self.bytes >= LARGE {
-            let whole = if self.room() > self.bytes { self.bytes / LARGE * LARGE } else { self.bytes };
-            // Not every kernel has large ones; without, all is only a little slower.
-            let _ = match self.kind {
-                Pages::Large => self.pages.advise_range(memmap2::Advice::HugePage, 0, whole),
-                Pages::Small => self.pages.advise(memmap2::Advice::NoHugePage),
+        {
+            let large = match self.kind {
+                Pages::Large if self.bytes == self.room() => self.bytes,
+                Pages::Large => self.bytes / LARGE * LARGE,
+                Pages::Small => 0,
             };
+            let ask = |advice, from: usize, to: usize| {
+                if to - from >= LARGE {
+                    // Not every kernel has large ones; without, all is only a little slower.
+                    let _ = self.pages.advise_range(advice, from, to - from);
+                }
+            };
+            ask(memmap2::Advice::HugePage, 0, large);
+            ask(memmap2::Advice::NoHugePage, large, self.room());
         }
     }
 

@@ -166,7 +166,7 @@ pub trait Profiled: Session {
 pub struct SessionMemory {
     pub storages: u64,
     pub arena: u64,
-    /// Of all threads: as much as the kernel takes that is the greediest for the largest sizes.
+    /// Of all threads: as much as the greediest launch takes that was prepared.
     pub scratch: u64,
 }
 

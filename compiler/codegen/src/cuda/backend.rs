@@ -8,7 +8,7 @@ use super::resources::Resources;
 use super::tiling::Tiling;
 use crate::container;
 use crate::parallel::in_parts;
-use tfc_compiler::executable::{Backend, BackendError, Code, EmitStage, Extent, Function, Geometry, Loaded};
+use tfc_compiler::executable::{Backend, BackendError, Code, EmitStage, Function, Geometry, Loaded, Room};
 use tfc_compiler::kernel::{Body, Kernel};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -102,7 +102,7 @@ impl Backend for CudaBackend {
     /// PTX modules, as [`CudaBackend::modules`] makes them.
     fn emit(&self, kernels: &[Kernel]) -> Result<Code, BackendError> {
         let modules: Vec<Vec<u8>> = self.modules(kernels)?.into_iter().map(String::into_bytes).collect();
-        let function = |i| Function { symbol: symbol(i), scratch_bytes: 0, shared_bytes: Extent::Constant(0) };
+        let function = |i| Function { symbol: symbol(i), scratch: Room::NONE, shared: Room::NONE };
         Ok(Code {
             target: self.target(),
             bytes: container::pack(&modules),

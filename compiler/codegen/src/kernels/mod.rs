@@ -11,7 +11,7 @@ mod sizes;
 
 use crate::mlir::Emission;
 use crate::vectors::Vectors;
-use tfc_compiler::executable::{BackendError, Extent};
+use tfc_compiler::executable::{BackendError, Room};
 use tfc_compiler::kernel::{Body, Kernel};
 
 /// Refuses a kernel that is not well-formed: the emitters rely on it.
@@ -40,29 +40,25 @@ pub fn emit(emission: &Emission, name: &str, kernel: &Kernel) {
 }
 
 /// The memory that threads share if they share any.
-pub fn shared_bytes(kernel: &Kernel, vectors: Vectors) -> Extent {
+pub fn shared(kernel: &Kernel, vectors: Vectors) -> Room {
     match &kernel.body {
-        Body::Contraction(body) => contraction::shared_elements(body, vectors).times(4),
-        Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => Extent::Constant(0),
-        Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => {
-            Extent::Constant(0)
-        }
+        Body::Contraction(body) => contraction::shared(body, vectors),
+        Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => Room::NONE,
+        Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => Room::NONE,
     }
 }
 
 /// The scratch that each thread must hand to a kernel.
-pub fn scratch_bytes(kernel: &Kernel, vectors: Vectors) -> usize {
-    let elements = match &kernel.body {
-        Body::Contraction(body) => contraction::scratch_elements(body, vectors),
-        Body::Attention(body) => attention::scratch_elements(body.channels, body.precision, vectors),
-        Body::CachedAttention(body) => attention::cached_scratch_elements(body.channels, vectors),
-        Body::AttentionBackward(body) => attention::backward_scratch_elements(body.channels, body.precision, vectors),
-        Body::Rows(_)
-        | Body::Columns(_)
-        | Body::Gather(_)
-        | Body::ScatterAdd(_)
-        | Body::Rope(_)
-        | Body::CacheWrite(_) => 0,
-    };
-    4 * elements as usize
+pub fn scratch(kernel: &Kernel, vectors: Vectors) -> Room {
+    let always = |elements: i64| Room::always(4 * elements as usize);
+    match &kernel.body {
+        Body::Contraction(body) => contraction::scratch(body, vectors),
+        Body::Attention(body) => always(attention::scratch_elements(body.channels, body.precision, vectors)),
+        Body::CachedAttention(body) => always(attention::cached_scratch_elements(body.channels, vectors)),
+        Body::AttentionBackward(body) => {
+            always(attention::backward_scratch_elements(body.channels, body.precision, vectors))
+        }
+        Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => Room::NONE,
+        Body::CacheWrite(_) => Room::NONE,
+    }
 }

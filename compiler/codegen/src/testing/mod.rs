@@ -38,6 +38,8 @@ fn unwritten(bytes: usize) -> Vec<u8> {
 }
 
 const UNWRITTEN: u8 = 0xff;
+/// Bytes that nobody may write to, behind what somebody may.
+const BEHIND: usize = 1 << 14;
 
 /// From where it is aligned to a cache line, like the runtime's.
 fn of_a_line(memory: &mut [u8]) -> &mut [u8] {
@@ -71,8 +73,11 @@ impl Jit {
             })
             .chain([std::ptr::null_mut()])
             .collect();
-        let mut scratch = unwritten(scratch_bytes);
-        call(pointers.as_ptr(), sizes.as_ptr(), items.start, items.end, of_a_line(&mut scratch).as_mut_ptr());
+        let mut scratch = unwritten(scratch_bytes + BEHIND);
+        let scratch = of_a_line(&mut scratch);
+        call(pointers.as_ptr(), sizes.as_ptr(), items.start, items.end, scratch.as_mut_ptr());
+        let behind = &scratch[scratch_bytes..];
+        assert!(behind.iter().all(|byte| *byte == UNWRITTEN), "more than {scratch_bytes} bytes of scratch are written");
     }
 }
 
@@ -155,7 +160,7 @@ impl Trial {
     pub fn check_room(&self, buffers: &[Vec<f64>], sizes: &[i64]) {
         let preparation = self.kernel.division(sizes, true).preparation;
         let room = self.room(sizes);
-        let mut memory = unwritten(room + (1 << 16));
+        let mut memory = unwritten(room + BEHIND);
         let memory = of_a_line(&mut memory);
         self.run(buffers, Some(memory), sizes, std::iter::once(-preparation..0));
         let written = memory.iter().rposition(|byte| *byte != UNWRITTEN).map_or(0, |last| last + 1);
@@ -165,7 +170,7 @@ impl Trial {
 
     /// The bytes that threads share.
     fn room(&self, sizes: &[i64]) -> usize {
-        kernels::shared_bytes(&self.kernel, self.vectors).evaluate(sizes) as usize
+        kernels::shared(&self.kernel, self.vectors).of(sizes)
     }
 
     fn run(
@@ -175,6 +180,7 @@ impl Trial {
         sizes: &[i64],
         parts: impl Iterator<Item = Range<i64>>,
     ) -> Vec<Vec<f32>> {
+        let scratch_bytes = kernels::scratch(&self.kernel, self.vectors).of(sizes);
         let mut floats: Vec<Vec<f32>> = buffers.iter().map(|b| b.iter().map(|x| *x as f32).collect()).collect();
         let mut integers: Vec<Vec<i32>> = buffers.iter().map(|b| b.iter().map(|x| *x as i32).collect()).collect();
         let upper_half = |x: &f64| ((*x as f32).to_bits() >> 16) as u16;
@@ -190,7 +196,7 @@ impl Trial {
                 })
                 .chain(shared.as_deref_mut().map(Buffer::Shared))
                 .collect();
-            self.jit.run("kernel", &mut arguments, sizes, part, kernels::scratch_bytes(&self.kernel, self.vectors));
+            self.jit.run("kernel", &mut arguments, sizes, part, scratch_bytes);
         }
         let results = self.kernel.operands.iter().zip(floats.into_iter().zip(integers).zip(halves));
         results

@@ -16,7 +16,7 @@ use crate::gemm::Numbers;
 use crate::mlir::{Function, Launch};
 use crate::vectors::Vectors;
 use operand::Arguments;
-use tfc_compiler::executable::Extent;
+use tfc_compiler::executable::{Extent, Room};
 use tfc_compiler::kernel::{Contraction, Kernel};
 
 /// The kernel has two ways to go where few rows can do without packing: the rows are counted at run time.
@@ -32,14 +32,26 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: 
     }
 }
 
-/// f32 that threads share.
-pub fn shared_elements(body: &Contraction, vectors: Vectors) -> Extent {
-    shared::elements(Numbers::new(body.precision, vectors), vectors)
+/// What threads share.
+pub fn shared(body: &Contraction, vectors: Vectors) -> Room {
+    room(shared::elements(Numbers::new(body.precision, vectors), vectors), shared::MOST_ELEMENTS)
 }
 
-/// f32 of scratch.
-pub fn scratch_elements(body: &Contraction, vectors: Vectors) -> i64 {
-    nest::scratch_elements(body, vectors).max(few::scratch_elements())
+pub fn scratch(body: &Contraction, vectors: Vectors) -> Room {
+    let [of_few, of_many] = [few::scratch_elements(), nest::most_scratch_elements(body, vectors)];
+    let nest = nest::scratch_elements(body, vectors);
+    match body.few_rows {
+        true => {
+            let few = Extent::Constant(of_few);
+            room(Extent::Size(1).if_at_most(Contraction::FEW_ROWS, few, nest), of_few.max(of_many))
+        }
+        false => room(nest, of_many),
+    }
+}
+
+/// Of f32.
+fn room(elements: Extent, most: i64) -> Room {
+    Room { bytes: elements.times(4), most: 4 * most as usize }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::gemm::{Layout, Numbers, Panels, STEPS, multiply};
 use crate::kernels::scratch::Scratch;
 use crate::mlir::{Bool, Function, Index, Launch, Pointer};
 use crate::vectors::Vectors;
+use tfc_compiler::executable::Extent;
 use tfc_compiler::kernel::Contraction;
 
 /// Rows of A that are packed and used up before the next are: they stay in the second cache.
@@ -22,15 +23,31 @@ const ROWS: i64 = Contraction::ROW_BLOCK;
 /// The most columns of B that are packed at once: a multiple of every micro-tile's width.
 pub const COLUMNS: i64 = 384;
 
-/// f32 of scratch: a row block of A and a column block of B, packed, and the tiles of C while k is done in several passes.
+fn a_rows(body: &Contraction) -> i64 {
+    if body.transpose_a { TRANSPOSED_A_ROWS } else { A_ROWS }
+}
+
+/// f32 of scratch: a column block of B and a row block of A, packed, and the tiles of C while k is done in several passes.
 fn parts(numbers: Numbers, vectors: Vectors) -> [i64; 3] {
     let (a, b) = (Layout::of_a(numbers, vectors), Layout::of_b(numbers, vectors));
     let depth = STEPS * numbers.step();
-    [a.elements(ROWS, depth), b.elements(COLUMNS, depth), RUN * ROWS * COLUMNS]
+    [b.elements(COLUMNS, depth), a.elements(ROWS, depth), RUN * ROWS * COLUMNS]
 }
 
-pub fn scratch_elements(body: &Contraction, vectors: Vectors) -> i64 {
+/// f32 of scratch for any sizes.
+pub fn most_scratch_elements(body: &Contraction, vectors: Vectors) -> i64 {
     Scratch::total(&parts(Numbers::new(body.precision, vectors), vectors))
+}
+
+/// Where k is done in one pass there are no tiles, and of A the rows that a launch has, or those that are packed at once where no others want them.
+pub fn scratch_elements(body: &Contraction, vectors: Vectors) -> Extent {
+    let [m, n, k] = [1, 2, 3].map(Extent::Size);
+    let numbers = Numbers::new(body.precision, vectors);
+    let rows = n.if_at_most(COLUMNS, m.clone().or_at_most(a_rows(body)), m.or_at_most(ROWS));
+    let of_a = Layout::of_a(numbers, vectors).elements_of_passes(rows, k.clone(), Extent::Constant(1));
+    let of_b = Scratch::total(&parts(numbers, vectors)[..1]);
+    let one_pass = Extent::Sum(vec![Extent::Constant(of_b), of_a]);
+    k.if_at_most(STEPS * numbers.step(), one_pass, Extent::Constant(most_scratch_elements(body, vectors)))
 }
 
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'f>, body: &Contraction) {
@@ -41,7 +58,7 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'
     let a = side(arguments.a, !body.transpose_a, Layout::of_a(numbers, vectors), prologue_a);
     let b = side(arguments.b, body.transpose_b, Layout::of_b(numbers, vectors), prologue_b);
     let shared = Shared { f, arguments, side: b, passes };
-    let [packed_a, packed_b, tiles] = Scratch::divide(launch.scratch, parts(numbers, vectors));
+    let [packed_b, packed_a, tiles] = Scratch::divide(launch.scratch, parts(numbers, vectors));
     let nest = Nest {
         f,
         body,
@@ -172,7 +189,7 @@ impl<'f> Nest<'_, 'f> {
         let (f, Part { outer, row, rows, .. }) = (self.f, pass.part);
         let (k, depth) = self.passes.of(pass.number);
         let packed_b = self.block_of_b(pass);
-        let a_rows = if self.body.transpose_a { TRANSPOSED_A_ROWS } else { A_ROWS };
+        let a_rows = a_rows(self.body);
         f.each(f.index(0), rows, a_rows, |i| {
             let there = (rows - i).or_at_most(f.index(a_rows));
             let distance = self.a.layout.distance(depth);

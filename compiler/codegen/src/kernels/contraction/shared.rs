@@ -11,6 +11,9 @@ use crate::vectors::Vectors;
 use tfc_compiler::executable::Extent;
 use tfc_compiler::kernel::Contraction;
 
+/// f32 that are enough for the panels of any B that is shared: what pads them is less than B.
+pub const MOST_ELEMENTS: i64 = 2 * Contraction::SHARED;
+
 /// f32 of the panels of B, those of all passes.
 pub fn elements(numbers: Numbers, vectors: Vectors) -> Extent {
     let [n, k] = [Extent::Size(2), Extent::Size(3)];

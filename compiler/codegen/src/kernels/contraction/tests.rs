@@ -144,16 +144,15 @@ fn shared_panels_fill_their_room() {
     }
 }
 
-/// A session has addresses for the panels of every B that is shared.
+/// There are addresses for the panels of every B that is shared.
 #[test]
 fn shared_panels_fit() {
     for vectors in [Vectors::AVX512, Vectors::AVX512_BF16, Vectors::AVX2, Vectors::NEON, Vectors::SSE2] {
         for precision in [Precision::F32, Precision::Bf16] {
-            let bytes = kernels::shared_bytes(&plain(precision, false, false), vectors);
+            let shared = kernels::shared(&plain(precision, false, false), vectors);
             for n in (Contraction::SHARED_SIDE..=Contraction::SHARED / Contraction::SHARED_SIDE).step_by(13) {
                 let k = Contraction::SHARED / n;
-                let bytes = bytes.evaluate(&[1, n, n, k]) as usize;
-                assert!(bytes <= Contraction::SHARED_ROOM, "{n} columns, {k} k, {vectors:?}");
+                assert!(shared.of(&[1, n, n, k]) <= shared.most, "{n} columns, {k} k, {vectors:?}");
             }
         }
     }
