@@ -76,8 +76,8 @@ impl Jit {
         let mut scratch = unwritten(scratch_bytes + BEHIND);
         let scratch = of_a_line(&mut scratch);
         call(pointers.as_ptr(), sizes.as_ptr(), items.start, items.end, scratch.as_mut_ptr());
-        let behind = &scratch[scratch_bytes..];
-        assert!(behind.iter().all(|byte| *byte == UNWRITTEN), "more than {scratch_bytes} bytes of scratch are written");
+        let behind = &scratch[scratch_bytes..][..BEHIND];
+        assert!(behind == [UNWRITTEN; BEHIND], "more than {scratch_bytes} bytes of scratch are written");
     }
 }
 
