@@ -39,15 +39,20 @@ pub fn most_scratch_elements(body: &Contraction, vectors: Vectors) -> i64 {
     Scratch::total(&parts(Numbers::new(body.precision, vectors), vectors))
 }
 
-/// Where k is done in one pass there are no tiles, and of A the rows that a launch has, or those that are packed at once where no others want them.
+/// Where k is done in one pass there are no tiles, and of A the rows that a launch has, or those that are packed at once where no others want them; else there
+/// are tiles of the rows that a launch has, or of whole blocks where it has several.
 pub fn scratch_elements(body: &Contraction, vectors: Vectors) -> Extent {
     let [m, n, k] = [1, 2, 3].map(Extent::Size);
     let numbers = Numbers::new(body.precision, vectors);
-    let rows = n.if_at_most(COLUMNS, m.clone().or_at_most(a_rows(body)), m.or_at_most(ROWS));
-    let of_a = Layout::of_a(numbers, vectors).elements_of_passes(rows, k.clone(), Extent::Constant(1));
-    let of_b = Scratch::total(&parts(numbers, vectors)[..1]);
-    let one_pass = Extent::Sum(vec![Extent::Constant(of_b), of_a]);
-    k.if_at_most(STEPS * numbers.step(), one_pass, Extent::Constant(most_scratch_elements(body, vectors)))
+    let (a, parts) = (Layout::of_a(numbers, vectors), parts(numbers, vectors));
+    let rows = m.clone().or_at_most(ROWS);
+    let packed_rows = n.clone().if_at_most(COLUMNS, m.or_at_most(a_rows(body)), rows.clone());
+    let of_a = a.elements_of_passes(packed_rows, k.clone(), Extent::Constant(1));
+    let one_pass = Extent::Sum(vec![Extent::Constant(Scratch::total(&parts[..1])), of_a]);
+    let of_blocks = n.clone().units(COLUMNS).or_at_most(RUN).times(ROWS * COLUMNS);
+    let tiles = n.if_at_most(COLUMNS, rows.units(a.lanes).times(a.lanes * COLUMNS), of_blocks);
+    let passes = Extent::Sum(vec![Extent::Constant(Scratch::total(&parts[..2])), tiles]);
+    k.if_at_most(STEPS * numbers.step(), one_pass, passes)
 }
 
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'f>, body: &Contraction) {
