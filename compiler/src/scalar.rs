@@ -166,7 +166,7 @@ fn normal_density(x: f64) -> f64 {
 }
 
 /// Φ(x) by erfc, which keeps its relative accuracy far below zero.
-fn normal_cdf(x: f64) -> f64 {
+pub fn normal_cdf(x: f64) -> f64 {
     0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
 }
 

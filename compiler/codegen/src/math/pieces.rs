@@ -2,13 +2,13 @@
 //! have no part in, and a third of the multiplications of one polynomial for the whole range.
 
 use super::Accuracy;
+use super::exponential::ROUNDER;
 use crate::mlir::Vector;
 use std::f64::consts::PI;
+use tfc_compiler::scalar::{Unary, normal_cdf};
 
 /// As many as a register of AVX-512 has lanes.
 const PIECES: usize = 16;
-/// 1.5 · 2²³: adding it rounds to an integer, which then stands in the low bits.
-const ROUNDER: f32 = 12_582_912.0;
 
 /// An odd function of x ≥ 0. Piece i is a polynomial in `x · scale − i`, from −½ to ½; the last one is ½, from there on.
 pub struct Pieces {
@@ -28,7 +28,7 @@ impl Pieces {
 
     /// Φ(x) − ½ + x · φ(x): in absolute error 1.4·10⁻⁷ once evaluated in f32, 2.3·10⁻⁵ beside products of bf16.
     pub fn derivative(accuracy: Accuracy) -> Pieces {
-        let derivative = |x| above_half(x) + x * density(x);
+        let derivative = |x| Unary::GeluDerivative.eval(x) - 0.5;
         match accuracy {
             Accuracy::F32 => Pieces::new(5.8, 5, derivative),
             Accuracy::Bf16 => Pieces::new(4.75, 3, derivative),
@@ -64,20 +64,9 @@ impl Pieces {
     }
 }
 
-/// φ, the density of the normal distribution.
-fn density(x: f64) -> f64 {
-    (-0.5 * x * x).exp() / (2.0 * PI).sqrt()
-}
-
-/// Φ(x) − ½ = φ(x) · (x + x³/3 + x⁵/(3·5) + …), whose terms are of one sign.
+/// Φ − ½.
 fn above_half(x: f64) -> f64 {
-    let (mut term, mut sum, mut n) = (x, x, 1.0);
-    while sum + term != sum {
-        n += 2.0;
-        term *= x * x / n;
-        sum += term;
-    }
-    density(x) * sum
+    normal_cdf(x) - 0.5
 }
 
 /// The polynomial of this degree through the Chebyshev points of [−½, ½], the lowest power first: all but minimax, and odd for an odd function.
