@@ -1,6 +1,6 @@
 //! The micro-kernel: a tile of C in registers.
 
-use super::{Layout, Numbers};
+use super::{Layout, Numbers, Rows};
 use crate::mlir::{Bool, Cache, Function, Index, Pointer, Stored, Vector};
 use crate::vectors::Vectors;
 
@@ -19,14 +19,6 @@ pub struct Panels<'f> {
     pub accumulate: Bool<'f>,
     /// May be where `before` is.
     pub out: Rows<'f>,
-}
-
-/// Where the rows of a tile are stored.
-#[derive(Clone, Copy)]
-pub struct Rows<'f> {
-    pub first: Pointer<'f>,
-    /// From one to the next.
-    pub distance: Index<'f>,
 }
 
 /// Memory that will be read or written soon: the beginnings of some rows.
@@ -49,10 +41,10 @@ pub fn multiply<'f>(f: &'f Function<'f>, numbers: Numbers, panels: Panels<'f>, w
     let Panels { a, b, k, before, accumulate, out } = panels;
     let accumulate = accumulate.select(f.index(1), f.index(0));
     let name = format!("multiply_{}_asking_for_{}", numbers.name(), wanted.len());
-    let firsts = wanted.iter().map(|wanted| wanted.rows.first);
-    let counts = wanted.iter().flat_map(|wanted| [wanted.rows.distance, wanted.count]);
-    let pointers: Vec<Pointer> = [a, b, before, out.first].into_iter().chain(firsts).collect();
-    let indices: Vec<Index> = [numbers.steps(k), accumulate, out.distance].into_iter().chain(counts).collect();
+    let firsts = wanted.iter().map(|wanted| wanted.rows.pointer);
+    let counts = wanted.iter().flat_map(|wanted| [wanted.rows.stride, wanted.count]);
+    let pointers: Vec<Pointer> = [a, b, before, out.pointer].into_iter().chain(firsts).collect();
+    let indices: Vec<Index> = [numbers.steps(k), accumulate, out.stride].into_iter().chain(counts).collect();
     f.call(&name, &pointers, &indices, |f, pointers, indices| {
         let &[a, b, before, out, ref firsts @ ..] = pointers else { return };
         let &[k, accumulate, distance, ref counts @ ..] = indices else { return };

@@ -12,12 +12,14 @@ mod layout;
 mod micro;
 mod numbers;
 mod pack;
+mod rows;
 
 pub use few::Few;
 pub use layout::{Layout, round_up};
-pub use micro::{Panels, Rows, Wanted, multiply};
+pub use micro::{Panels, Wanted, multiply};
 pub use numbers::Numbers;
 pub use pack::{AHEAD, Block, pack_columns, pack_group, pack_rows};
+pub use rows::Rows;
 
 /// The most steps of k that are packed at once: a panel of each operand then lies in the second cache beside the blocks.
 pub const STEPS: i64 = 768;

@@ -4,9 +4,9 @@
 //! forward pass P and dS stand as a row for each key; what is summed over keys reads their columns, what is summed over queries their rows.
 
 use super::KEYS;
-use super::head::{Rows, Scores, Shape, Sum, odd_lines};
+use super::head::{Scores, Shape, Sum, odd_lines};
 use super::softmax::{Documents, Queries, Scoring};
-use crate::gemm::Numbers;
+use crate::gemm::{Numbers, Rows};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sizes::Sizes;
 use crate::math::exp2_of_softmax;

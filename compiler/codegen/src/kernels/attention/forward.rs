@@ -1,9 +1,9 @@
 //! Attention of one block of queries: keys go by in blocks, the softmax keeps up.
 
-use super::head::{Rows, Scores, Shape, Sum};
+use super::head::{Scores, Shape, Sum};
 use super::softmax::{Documents, LOWEST, Panel, Scoring, Seen};
 use super::{KEYS, alone};
-use crate::gemm::round_up;
+use crate::gemm::{Rows, round_up};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sizes::Sizes;
 use crate::math::log;

@@ -1,20 +1,13 @@
 //! One head: its rows, how blocks of them are copied, and the three products between them.
 
 use super::tile::{Form, Onto, Operands, UNROLL, multiply};
-use crate::gemm::{Block, Layout, Numbers, pack_rows, round_up};
+use crate::gemm::{Block, Layout, Numbers, Rows, pack_rows, round_up};
 use crate::mlir::{Function, Index, Lanes, Pointer, Vector};
 use crate::vectors::Vectors;
 use tfc_compiler::precision::Precision;
 
 /// f32 of a cache line.
 const LINE: i64 = 16;
-
-/// Rows of `channels` numbers, `stride` apart: the queries, keys, … of one head.
-#[derive(Clone, Copy)]
-pub struct Rows<'f> {
-    pub pointer: Pointer<'f>,
-    pub stride: Index<'f>,
-}
 
 impl<'f> Rows<'f> {
     /// The rows of one head in `[…, heads, channels]`, from row `first` on.
@@ -27,15 +20,6 @@ impl<'f> Rows<'f> {
     ) -> Rows<'f> {
         let stride = heads * channels;
         Rows { pointer: tensor.at(first * stride + head * channels), stride }
-    }
-
-    pub fn row(self, index: Index<'f>) -> Pointer<'f> {
-        self.pointer.at(index * self.stride)
-    }
-
-    /// The rows from one on.
-    pub fn from(self, first: Index<'f>) -> Rows<'f> {
-        Rows { pointer: self.row(first), ..self }
     }
 }
 

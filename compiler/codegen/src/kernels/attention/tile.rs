@@ -3,8 +3,7 @@
 //! Unlike [`crate::gemm`]'s, which stream from panels, these operands are blocks in the first two caches: rows of channels, and tiles of scores that
 //! are read along rows or along columns. So nothing is turned between one product and the next.
 
-use super::head::Rows;
-use crate::gemm::Numbers;
+use crate::gemm::{Numbers, Rows};
 use crate::mlir::{Cache, Function, Index, Lanes, Pointer, Stored, Vector};
 
 /// Steps of k in one turn of the loop.

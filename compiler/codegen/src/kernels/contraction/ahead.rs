@@ -23,20 +23,20 @@ impl<'f> Ahead<'f> {
     /// Shared out among as many tiles, at least one.
     pub fn new(side: &Side<'_, 'f>, block: Block<'f>, tiles: Index<'f>, is_wanted: Bool<'f>) -> Ahead<'f> {
         let (first, [rows, columns]) = side.stored(block);
-        let distance = first.words(side.matrix.leading);
+        let stride = first.words(side.matrix.leading);
         let columns = first.words(columns).ceiling_division(Wanted::words(side.f.vectors()));
         // A product over no k at all has nothing to ask for.
         let runs = rows.ceiling_division(RUN).or_at_least(rows.constant(1));
         let each = (runs * columns + tiles - 1) / tiles;
-        Ahead { rows: Rows { first: first.pointer, distance }, runs, columns, each, is_wanted }
+        Ahead { rows: Rows { pointer: first.pointer, stride }, runs, columns, each, is_wanted }
     }
 
     pub fn of(self, tile: Index<'f>) -> Wanted<'f> {
         let Ahead { rows, runs, columns, each, is_wanted } = self;
         let (column, run) = (tile * each / runs, tile * each % runs);
         let words = Wanted::words(tile.function().vectors());
-        let first = rows.first.at(run * RUN * rows.distance + column * words);
+        let pointer = rows.row(run * RUN).at(column * words);
         let count = (is_wanted & column.less(columns)).select(each * RUN, tile.constant(0));
-        Wanted { rows: Rows { first, ..rows }, count }
+        Wanted { rows: Rows { pointer, ..rows }, count }
     }
 }

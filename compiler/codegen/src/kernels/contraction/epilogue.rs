@@ -34,11 +34,11 @@ pub fn destination<'f>(
     is_finished: Bool<'f>,
 ) -> Destination<'f> {
     let [rows, columns] = [f.vectors().rows, f.vectors().columns()].map(|size| f.index(size as i64));
-    let elements = Rows { first: tile.elements, distance: columns };
+    let elements = Rows { pointer: tile.elements, stride: columns };
     let Some(c) = bare(arguments, body, tile) else { return Destination { rows: elements, is_c: f.truth(false) } };
     let is_c = is_finished & rows.at_most(tile.rows) & columns.at_most(tile.columns);
-    let first = is_c.select(c.first, elements.first);
-    Destination { rows: Rows { first, distance: is_c.select(c.distance, elements.distance) }, is_c }
+    let pointer = is_c.select(c.pointer, elements.pointer);
+    Destination { rows: Rows { pointer, stride: is_c.select(c.stride, elements.stride) }, is_c }
 }
 
 /// The rows of C from a tile on, if the sums are stored there as they are.

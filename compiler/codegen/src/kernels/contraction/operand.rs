@@ -120,7 +120,7 @@ impl<'f> Operand<'f> {
     pub fn rows(&self, place: Place<'f>) -> Option<Rows<'f>> {
         let first = self.row(place).at(place.column);
         match self.at {
-            At::Matrix { row, .. } => Some(Rows { first: first.pointer, distance: first.words(row) }),
+            At::Matrix { row, .. } => Some(Rows { pointer: first.pointer, stride: first.words(row) }),
             At::PerRow { .. } | At::PerColumn | At::Scalar(_) => None,
         }
     }

@@ -68,6 +68,9 @@ fn blocks_are_whole_tiles() {
         assert_eq!(Contraction::ROW_BLOCK % vectors.rows as i64, 0, "{vectors:?}");
         assert_eq!(super::nest::COLUMNS % vectors.columns() as i64, 0, "{vectors:?}");
         assert_eq!(Contraction::PACKED_ROWS % vectors.columns() as i64, 0, "{vectors:?}");
+        for rows in [Contraction::PACKED_ROWS, super::nest::A_ROWS, super::nest::TRANSPOSED_A_ROWS] {
+            assert_eq!(rows % vectors.rows as i64, 0, "{rows} rows, {vectors:?}");
+        }
     }
 }
 
