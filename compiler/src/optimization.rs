@@ -43,10 +43,12 @@ pub enum Optimization {
     LargePages,
     /// Packing the second matrix of a product once for all threads of a processor.
     SharedPacking,
+    /// Launches of a call that touch nothing of each other's at once on the threads of a processor, and packing for the next product beside the last.
+    Joining,
 }
 
 impl Optimization {
-    pub const ALL: [Optimization; 18] = [
+    pub const ALL: [Optimization; 19] = [
         Optimization::Vocabulary,
         Optimization::Dce,
         Optimization::Cse,
@@ -65,6 +67,7 @@ impl Optimization {
         Optimization::Lending,
         Optimization::LargePages,
         Optimization::SharedPacking,
+        Optimization::Joining,
     ];
 
     pub fn name(self) -> &'static str {
@@ -87,6 +90,7 @@ impl Optimization {
             Optimization::Lending => "lending",
             Optimization::LargePages => "large_pages",
             Optimization::SharedPacking => "shared_packing",
+            Optimization::Joining => "joining",
         }
     }
 }
@@ -111,7 +115,7 @@ impl Disabled {
             Optimization::Canonicalize | Optimization::Checkpointing => false,
             Optimization::FewRows | Optimization::Weights | Optimization::Narrow => false,
             Optimization::WrittenGradients | Optimization::Lending => false,
-            Optimization::LargePages | Optimization::SharedPacking => false,
+            Optimization::LargePages | Optimization::SharedPacking | Optimization::Joining => false,
         };
         Disabled(Optimization::ALL.into_iter().filter(fuses).collect())
     }
@@ -156,7 +160,7 @@ mod tests {
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
         let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, checkpointing, few_rows, weights, narrow, \
-                    written_gradients, lending, large_pages, shared_packing";
+                    written_gradients, lending, large_pages, shared_packing, joining";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {
             assert_eq!(named(optimization.name()).unwrap().names(), [optimization.name()]);

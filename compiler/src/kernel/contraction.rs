@@ -133,6 +133,12 @@ impl Contraction {
         outer == 1 && m >= Self::SHARED_ROWS && n <= Self::COLUMNS_PER_ROW * m && fits
     }
 
+    /// The operands that a preparation reads: B, and what is computed with it.
+    pub fn prepared_operands(&self) -> Vec<usize> {
+        let computed_with = self.prologue_b.iter().flat_map(|(program, _)| program.loads()).map(usize::from);
+        [1].into_iter().chain(computed_with).collect()
+    }
+
     pub(super) fn division(&self, sizes: &[i64], shared_memory: bool) -> Division {
         if !(shared_memory && self.shares_b(sizes)) {
             return Division { in_pieces: false, ..Division::of(self.extent(sizes)) };

@@ -21,6 +21,17 @@ impl Division {
 }
 
 impl Kernel {
+    /// The operands that must be there for its preparation, if it has one.
+    pub fn prepared_operands(&self) -> Vec<usize> {
+        match &self.body {
+            Body::Contraction(body) => body.prepared_operands(),
+            Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => Vec::new(),
+            Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => {
+                Vec::new()
+            }
+        }
+    }
+
     /// For these sizes, where threads can be given memory to share, or cannot. A launch is given some if it has a preparation, and else must not be.
     pub fn division(&self, sizes: &[i64], shared_memory: bool) -> Division {
         match &self.body {

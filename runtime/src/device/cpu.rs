@@ -2,16 +2,21 @@
 
 use super::engine::{Memory, Span};
 use super::host_memory::{HostMemory, Pages};
-use super::launch::Launch;
+use super::joined::{Operation, Stage, Touched, jobs};
+use super::launch::{Launch, Zeros};
 use super::on_host::HostEngine;
 use super::planned::PlanSession;
-use super::pool::Pool;
+use super::pool::{Job, Pool, Stretch};
 use crate::{Failure, Result};
+use std::ops::Range;
 use std::sync::Arc;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::executable::{Backend, Code, Function, Loaded, Room};
-use tfc_compiler::kernel::Division;
+use tfc_compiler::kernel::{Access, Division};
 use tfc_compiler::optimization::Optimization;
+
+/// Of the rooms that threads share: while one is read, the other is written.
+const ROOMS: usize = 2;
 
 pub struct Cpu {
     compiled: Arc<Compiled>,
@@ -21,16 +26,18 @@ pub struct Cpu {
     functions: Vec<Function>,
     /// One per thread.
     scratch: Vec<HostMemory>,
-    /// One for all threads, unless they are to share none.
-    shared: Option<HostMemory>,
+    /// For all threads, each launch in turn; none if they are to share none.
+    shared: Vec<HostMemory>,
+    /// What is asked for while a call is recorded.
+    recorded: Option<Vec<Operation>>,
 }
 
 pub type CpuSession = PlanSession<Cpu>;
 
-/// A launch and how it is divided.
 pub struct CpuLaunch {
-    launch: Arc<Launch>,
-    division: Division,
+    operation: Operation,
+    /// By itself.
+    alone: Arc<[Job]>,
 }
 
 impl CpuSession {
@@ -42,18 +49,54 @@ impl CpuSession {
         let loaded = backend.load(code).map_err(|e| Failure::new(crate::Kind::Machine, e.to_string()))?;
         let pool = Pool::new(threads)?;
         let functions = code.functions.clone();
-        let memory = |room: fn(&Function) -> &Room| {
+        let memories = |count: usize, room: fn(&Function) -> &Room| -> Result<Vec<HostMemory>> {
             let most = functions.iter().map(|function| room(function).most).max().unwrap_or(0);
-            HostMemory::with_room(0, most, Pages::of(&compiled))
+            (0..count).map(|_| HostMemory::with_room(0, most, Pages::of(&compiled))).collect()
         };
-        let scratch = (0..pool.threads()).map(|_| memory(|f| &f.scratch)).collect::<Result<_>>()?;
+        let scratch = memories(pool.threads(), |f| &f.scratch)?;
         let shares = !compiled.disabled.has(Optimization::SharedPacking);
-        let shared = shares.then(|| memory(|f| &f.shared)).transpose()?;
+        let shared = memories(if shares { ROOMS } else { 0 }, |f| &f.shared)?;
+        let compiled_too = Arc::clone(&compiled);
         PlanSession::on(
-            Cpu { compiled: Arc::clone(&compiled), code: loaded, pool, functions, scratch, shared },
+            Cpu { compiled: compiled_too, code: loaded, pool, functions, scratch, shared, recorded: None },
             compiled,
         )
     }
+}
+
+impl Cpu {
+    /// Where a launch finds what threads share, if it has a preparation. Those after each other have different rooms.
+    fn room(&mut self, kernel: usize, sizes: &[i64], division: Division) -> Result<Option<Range<usize>>> {
+        if division.preparation == 0 {
+            return Ok(None);
+        }
+        self.shared.rotate_left(1);
+        let bytes = self.functions[kernel].shared.of(sizes);
+        let start = with_bytes(&mut self.shared[0], bytes)?.addr();
+        Ok(Some(start..start + bytes))
+    }
+
+    /// What a launch touches, its preparation and its items.
+    fn touched(&self, kernel: usize, arguments: &[Span], room: Option<&Range<usize>>) -> [Touched; 2] {
+        let kernel = &self.compiled.program.kernels[kernel];
+        let operands = || kernel.operands.iter().zip(arguments.iter().map(addresses));
+        let those = |is_meant: fn(Access) -> bool| {
+            operands().filter(move |(operand, _)| is_meant(operand.access)).map(|(_, addresses)| addresses)
+        };
+        let room = || room.cloned();
+        let prepared = kernel.prepared_operands().into_iter().map(|operand| addresses(&arguments[operand]));
+        [
+            Touched { read: prepared.collect(), written: room().into_iter().collect() },
+            Touched {
+                read: those(|access| access == Access::Read).chain(room()).collect(),
+                written: those(|access| access != Access::Read).collect(),
+            },
+        ]
+    }
+}
+
+fn addresses(span: &Span) -> Range<usize> {
+    span.start.addr()..span.start.addr() + span.bytes()
 }
 
 /// Where there are so many bytes. There are addresses for those of any launch, so that nothing moves, and memory for the launches that were prepared.
@@ -66,29 +109,62 @@ fn with_bytes(memory: &mut HostMemory, bytes: usize) -> Result<*mut u8> {
 
 impl HostEngine for Cpu {
     type Launch = CpuLaunch;
+    type Recording = Arc<[Job]>;
 
     fn prepare(&mut self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> Result<CpuLaunch> {
-        let division = self.compiled.program.kernels[kernel].division(&sizes, self.shared.is_some());
-        let function = &self.functions[kernel];
-        let shared = match &mut self.shared {
-            Some(shared) if division.preparation > 0 => with_bytes(shared, function.shared.of(&sizes))?,
-            _ => std::ptr::null_mut(),
-        };
-        let scratch_bytes = function.scratch.of(&sizes);
+        let division = self.compiled.program.kernels[kernel].division(&sizes, !self.shared.is_empty());
+        let room = self.room(kernel, &sizes, division)?;
+        let shared = room.as_ref().map_or(std::ptr::null_mut(), |_| self.shared[0].address());
+        let scratch_bytes = self.functions[kernel].scratch.of(&sizes);
         let scratch = self.scratch.iter_mut().map(|scratch| with_bytes(scratch, scratch_bytes));
-        let launch = Launch {
+        let launch = Arc::new(Launch {
             address: self.code.addresses[kernel],
             buffers: arguments.iter().map(|argument| argument.start).chain([shared]).collect(),
             scratch: scratch.collect::<Result<_>>()?,
             sizes,
+        });
+        let [preparation, items] = self.touched(kernel, arguments, room.as_ref());
+        let stage = |items: Range<i64>, in_pieces: bool, touched: Touched| {
+            let work = Arc::clone(&launch) as _;
+            Stage { stretch: Stretch { work, items, in_pieces }, touched }
         };
-        Ok(CpuLaunch { launch: Arc::new(launch), division })
+        let operation = Operation {
+            preparation: room.map(|_| stage(-division.preparation..0, true, preparation)),
+            items: stage(0..division.items, division.in_pieces, items),
+        };
+        Ok(CpuLaunch { alone: jobs([&operation]), operation })
     }
 
-    unsafe fn run(&mut self, CpuLaunch { launch, division }: &CpuLaunch) -> Result<()> {
-        // SAFETY: the address is of the kernel's code, which this engine holds; the rest is the caller's promise.
-        unsafe { launch.run(&self.pool, *division) };
+    unsafe fn run(&mut self, launch: &CpuLaunch) -> Result<()> {
+        match &mut self.recorded {
+            Some(recorded) => recorded.push(launch.operation.clone()),
+            None => self.pool.run(&launch.alone),
+        }
         Ok(())
+    }
+
+    unsafe fn zero(&mut self, span: &Span) {
+        let touched = Touched { read: Vec::new(), written: vec![addresses(span)] };
+        let stretch = Stretch { work: Arc::new(Zeros(*span)), items: 0..1, in_pieces: false };
+        let operation = Operation { preparation: None, items: Stage { stretch, touched } };
+        match &mut self.recorded {
+            Some(recorded) => recorded.push(operation),
+            None => self.pool.run(&jobs([&operation])),
+        }
+    }
+
+    fn record(&mut self, operations: &mut dyn FnMut(&mut Cpu) -> Result<()>) -> Result<Option<Arc<[Job]>>> {
+        if self.compiled.disabled.has(Optimization::Joining) {
+            return Ok(None);
+        }
+        self.recorded = Some(Vec::new());
+        let asked = operations(self);
+        let recorded = self.recorded.take().unwrap_or_default();
+        asked.map(|()| Some(jobs(&recorded)))
+    }
+
+    unsafe fn repeat(&mut self, recording: &Arc<[Job]>) {
+        self.pool.run(recording);
     }
 
     fn bytes(&self) -> usize {

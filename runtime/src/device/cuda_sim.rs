@@ -5,6 +5,7 @@ use super::host_memory::Pages;
 use super::on_host::HostEngine;
 use super::planned::PlanSession;
 use crate::{Failure, Kind, Result};
+use std::convert::Infallible;
 use std::sync::Arc;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::executable::Geometry;
@@ -42,6 +43,7 @@ impl CudaSimSession {
 
 impl HostEngine for CudaSim {
     type Launch = SimulatedLaunch;
+    type Recording = Infallible;
 
     fn prepare(&mut self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> Result<SimulatedLaunch> {
         let operands = &self.compiled.program.kernels[kernel].operands;
@@ -73,6 +75,14 @@ impl HostEngine for CudaSim {
         // SAFETY: as the caller promises.
         let ran = unsafe { self.simulator.launch(&launch) };
         ran.map(|_| ()).map_err(|report| Failure::new(Kind::Machine, format!("a kernel for CUDA is wrong:\n{report}")))
+    }
+
+    fn record(&mut self, _: &mut dyn FnMut(&mut CudaSim) -> Result<()>) -> Result<Option<Infallible>> {
+        Ok(None)
+    }
+
+    unsafe fn repeat(&mut self, recording: &Infallible) {
+        match *recording {}
     }
 
     fn bytes(&self) -> usize {

@@ -64,7 +64,7 @@ pub trait Engine {
     /// The span lies in memory of this engine.
     unsafe fn is_finite(&self, span: &Span) -> Result<bool>;
 
-    /// Writes down what `operations` asks for instead of doing it; nothing, and it asks for nothing, where operations are cheap to ask for. What was recorded
+    /// Writes down what `operations` asks for instead of doing it; nothing, and it asks for nothing, where that gains nothing. What was recorded
     /// `before`, of the same plan at other sizes or places, may become it.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod cuda_sim;
 mod engine;
 mod files;
 mod host_memory;
+mod joined;
 mod laps;
 mod launch;
 mod on_host;

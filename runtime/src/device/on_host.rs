@@ -3,12 +3,12 @@
 use super::engine::{Engine, Growth, Span};
 use super::host_memory::{self, Copied, HostMemory, Pages};
 use crate::Result;
-use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 /// What is left to say of such an engine; see [`Engine`].
 pub trait HostEngine {
     type Launch;
+    type Recording;
 
     /// # Errors
     /// There is too little memory.
@@ -21,6 +21,21 @@ pub trait HostEngine {
     /// As of [`Engine::run`].
     unsafe fn run(&mut self, launch: &Self::Launch) -> Result<()>;
 
+    /// # Safety
+    /// As of [`Engine::zero`].
+    unsafe fn zero(&mut self, span: &Span) {
+        // SAFETY: the caller promises that the span is there and not used by others.
+        unsafe { std::ptr::write_bytes(span.start, 0, span.bytes()) };
+    }
+
+    /// # Errors
+    /// As of [`Engine::record`].
+    fn record(&mut self, operations: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<Option<Self::Recording>>;
+
+    /// # Safety
+    /// As of [`Engine::repeat`].
+    unsafe fn repeat(&mut self, recording: &Self::Recording);
+
     fn bytes(&self) -> usize;
 
     /// Under tensors.
@@ -30,7 +45,7 @@ pub trait HostEngine {
 impl<E: HostEngine> Engine for E {
     type Memory = HostMemory;
     type Launch = E::Launch;
-    type Recording = Infallible;
+    type Recording = E::Recording;
     type Download = Copied;
     type Moment = Instant;
 
@@ -52,8 +67,8 @@ impl<E: HostEngine> Engine for E {
     }
 
     unsafe fn zero(&mut self, span: &Span) -> Result<()> {
-        // SAFETY: the caller promises that the span is there and not used by others.
-        unsafe { std::ptr::write_bytes(span.start, 0, span.bytes()) };
+        // SAFETY: as the caller promises.
+        unsafe { HostEngine::zero(self, span) };
         Ok(())
     }
 
@@ -63,12 +78,18 @@ impl<E: HostEngine> Engine for E {
         Ok(span.all_finite(bytes))
     }
 
-    fn record(&mut self, _: Option<Infallible>, _: &mut dyn FnMut(&mut E) -> Result<()>) -> Result<Option<Infallible>> {
-        Ok(None)
+    fn record(
+        &mut self,
+        _: Option<E::Recording>,
+        operations: &mut dyn FnMut(&mut E) -> Result<()>,
+    ) -> Result<Option<E::Recording>> {
+        HostEngine::record(self, operations)
     }
 
-    unsafe fn repeat(&mut self, recording: &Infallible) -> Result<()> {
-        match *recording {}
+    unsafe fn repeat(&mut self, recording: &E::Recording) -> Result<()> {
+        // SAFETY: as the caller promises.
+        unsafe { HostEngine::repeat(self, recording) };
+        Ok(())
     }
 
     fn download(&self, memories: &[HostMemory]) -> Result<Copied> {

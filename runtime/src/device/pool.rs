@@ -1,47 +1,70 @@
-//! A pool of threads that share out the work items of one kernel at a time.
+//! A pool of threads that share out the work items of kernels, one job after the other.
 //!
 //! Our own, because a kernel of a small model takes a few microseconds: rayon wakes a sleeping worker in five to ten, this pool
-//! hands over in well under one by letting workers spin for a while before they sleep.
+//! hands over in an eighth of one by letting workers spin for a while before they sleep, and by handing them all jobs of a call at once: what they
+//! are told of a job is its number.
 //!
-//! A job has as many parts as there are threads. Each thread begins with its own and then helps with those of others: where other programs hold the
-//! processors, a thread that is late costs its share of the work, not a time slice. A part is done in pieces that become smaller, so that few are
+//! A stretch of a job has as many parts as there are threads. Each thread begins with its own and then helps with those of others: where other programs
+//! hold the processors, a thread that is late costs its share of the work, not a time slice. A part is done in pieces that become smaller, so that few are
 //! begun and yet all threads end at the same time.
 
 use crate::{Failure, Kind, Result};
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::thread::JoinHandle;
 
 /// What the threads do: called once per thread with the thread's index and its part `begin..end` of the items.
-pub trait Work: Sync {
+pub trait Work: Send + Sync {
     fn run(&self, thread: usize, begin: i64, end: i64);
 }
+
+/// Items of one kind. Which thread does which changes nothing in the result; `in_pieces` tells whether it costs nothing to do them a few at a time.
+#[derive(Clone)]
+pub struct Stretch {
+    pub work: Arc<dyn Work>,
+    pub items: Range<i64>,
+    pub in_pieces: bool,
+}
+
+/// Stretches that are done in any order and at once.
+#[derive(Clone, Default)]
+pub struct Job(Vec<Stretch>);
 
 pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    /// The generation of the next job.
+    next: usize,
 }
 
 struct Shared {
-    /// The present job; a new generation announces it.
-    job: RwLock<Option<Job>>,
-    generation: AtomicUsize,
-    /// For each part the last generation in which somebody began it, times [`BEGUN`], and how many of its pieces, up to [`PIECES`].
-    begun: Vec<AtomicUsize>,
+    /// The jobs of the present call, and the generation of the first.
+    call: RwLock<(usize, Arc<[Job]>)>,
+    /// Of the present job: a new one announces it.
+    generation: Line<AtomicUsize>,
+    /// For each part of each stretch the last generation in which somebody began it, times [`BEGUN`], and how many of its pieces, up to [`PIECES`].
+    begun: Vec<Line<AtomicUsize>>,
     /// Pieces of the present job.
-    unfinished: AtomicUsize,
+    unfinished: Line<AtomicUsize>,
     stop: AtomicBool,
-    asleep: Mutex<usize>,
+    asleep: Line<AtomicUsize>,
+    sleep: Mutex<()>,
     wake: Condvar,
     threads: usize,
 }
 
-#[derive(Clone)]
-struct Job {
-    work: Arc<dyn Work + Send>,
-    items: Range<i64>,
-    pieces: usize,
+/// Alone in its lines of the cache, of which a processor may fetch two at once: else threads would take from each other what they do not share.
+#[repr(align(128))]
+#[derive(Default)]
+struct Line<T>(T);
+
+impl<T> Deref for Line<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 /// Pieces of a part: half of it, half of the rest, and so on; the last is as large as the one before.
@@ -53,6 +76,39 @@ const DIVIDED: i64 = 8;
 /// Turns of spinning before a worker sleeps: some tens of microseconds, longer than the gap between two kernels.
 const SPINS: u32 = 20_000;
 
+impl Stretch {
+    fn count(&self) -> i64 {
+        self.items.end - self.items.start
+    }
+
+    fn pieces(&self, threads: usize) -> usize {
+        if self.in_pieces && self.count() >= DIVIDED * threads as i64 { PIECES } else { 1 }
+    }
+}
+
+impl Job {
+    /// The most stretches of one.
+    pub const STRETCHES: usize = 8;
+
+    /// # Panics
+    /// It has [`Job::STRETCHES`] already.
+    pub fn push(&mut self, stretch: Stretch) {
+        assert!(self.0.len() < Job::STRETCHES, "bug in tfc: a job of too many stretches");
+        self.0.push(stretch);
+    }
+
+    pub fn stretches(&self) -> &[Stretch] {
+        &self.0
+    }
+
+    /// All of it, by the caller.
+    fn run_alone(&self) {
+        for Stretch { work, items, .. } in &self.0 {
+            work.run(0, items.start, items.end);
+        }
+    }
+}
+
 impl Pool {
     /// `threads` in all, the caller's own among them; at least one.
     ///
@@ -61,16 +117,17 @@ impl Pool {
     pub fn new(threads: usize) -> Result<Pool> {
         let threads = threads.max(1);
         let shared = Arc::new(Shared {
-            job: RwLock::new(None),
-            generation: AtomicUsize::new(0),
-            begun: (0..threads).map(|_| AtomicUsize::new(0)).collect(),
-            unfinished: AtomicUsize::new(0),
+            call: RwLock::new((0, Arc::new([]))),
+            generation: Line::default(),
+            begun: (0..threads * Job::STRETCHES).map(|_| Line::default()).collect(),
+            unfinished: Line::default(),
             stop: AtomicBool::new(false),
-            asleep: Mutex::new(0),
+            asleep: Line::default(),
+            sleep: Mutex::new(()),
             wake: Condvar::new(),
             threads,
         });
-        let mut pool = Pool { shared, workers: Vec::new() };
+        let mut pool = Pool { shared, workers: Vec::new(), next: 1 };
         for thread in 1..threads {
             let shared = Arc::clone(&pool.shared);
             let worker = std::thread::Builder::new().spawn(move || shared.serve(thread)).map_err(|error| {
@@ -88,25 +145,41 @@ impl Pool {
         self.shared.threads
     }
 
-    /// Does all items and returns when they are done. Which thread does which item changes nothing in the result; `in_pieces` tells whether
-    /// it costs nothing to do them a few at a time.
-    pub fn run(&self, work: Arc<dyn Work + Send>, items: Range<i64>, in_pieces: bool) {
+    /// Does the jobs, each when the one before is done, and returns when all are.
+    pub fn run(&mut self, jobs: &Arc<[Job]>) {
         let shared = &self.shared;
-        let count = items.end - items.start;
-        if shared.threads == 1 || count <= 1 {
-            work.run(0, items.start, items.end);
-            return;
+        let first = self.next;
+        self.next += jobs.len();
+        *shared.call.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = (first, Arc::clone(jobs));
+        for (job, generation) in jobs.iter().zip(first..) {
+            if shared.threads == 1 || job.0.iter().map(Stretch::count).sum::<i64>() <= 1 {
+                job.run_alone();
+            } else {
+                shared.run(job, generation);
+            }
         }
-        let pieces = if in_pieces && count >= DIVIDED * shared.threads as i64 { PIECES } else { 1 };
-        let job = Job { work, items, pieces };
-        *write(&shared.job) = Some(job.clone());
-        shared.unfinished.store(shared.threads * pieces, Ordering::Relaxed);
-        let generation = shared.generation.fetch_add(1, Ordering::Release) + 1;
-        if *lock(&shared.asleep) > 0 {
-            shared.wake.notify_all();
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.announce(self.next);
+        for worker in self.workers.drain(..) {
+            // A worker that panicked has printed why; there is nothing to add while tearing down.
+            let _ = worker.join();
         }
-        shared.work(&job, generation, 0);
-        let done = || shared.unfinished.load(Ordering::Acquire) == 0;
+    }
+}
+
+impl Shared {
+    /// A job of the caller's, with all others.
+    fn run(&self, job: &Job, generation: usize) {
+        let pieces = job.0.iter().map(|stretch| self.threads * stretch.pieces(self.threads)).sum();
+        self.unfinished.store(pieces, Ordering::Relaxed);
+        self.announce(generation);
+        self.work(job, generation, 0);
+        let done = || self.unfinished.load(Ordering::Acquire) == 0;
         for _ in 0..SPINS {
             if done() {
                 return;
@@ -118,60 +191,49 @@ impl Pool {
             std::thread::yield_now();
         }
     }
-}
 
-impl Drop for Pool {
-    fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Release);
-        self.shared.generation.fetch_add(1, Ordering::Release);
-        drop(lock(&self.shared.asleep));
-        self.shared.wake.notify_all();
-        for worker in self.workers.drain(..) {
-            // A worker that panicked has printed why; there is nothing to add while tearing down.
-            let _ = worker.join();
+    /// Either a worker that is about to sleep sees the new generation, or it is seen here: both are written before the other is read, in one order.
+    fn announce(&self, generation: usize) {
+        self.generation.store(generation, Ordering::SeqCst);
+        if self.asleep.load(Ordering::SeqCst) > 0 {
+            drop(lock(&self.sleep));
+            self.wake.notify_all();
         }
     }
-}
 
-impl Shared {
     fn serve(&self, thread: usize) {
         let mut seen = 0;
+        let mut call: (usize, Arc<[Job]>) = (0, Arc::new([]));
         loop {
             seen = self.wait_for_more_than(seen);
             if self.stop.load(Ordering::Acquire) {
                 return;
             }
-            let job = self.job.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-            if let Some(job) = job {
-                self.work(&job, seen, thread);
+            let at_hand = |(first, jobs): &(usize, Arc<[Job]>)| seen.checked_sub(*first).filter(|i| *i < jobs.len());
+            if at_hand(&call).is_none() {
+                call = self.call.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+            }
+            // Who comes so late that the call is over has nothing left to do.
+            if let Some(job) = at_hand(&call) {
+                self.work(&call.1[job], seen, thread);
             }
         }
     }
 
-    /// Does what is left of a job, its own part first. A worker that comes late to a generation finds all of its pieces begun, whichever job it then
-    /// holds: a job is not replaced before that.
+    /// Does what is left of a job, its own parts first. A worker that comes late to a generation finds all of its pieces begun.
     fn work(&self, job: &Job, generation: usize, thread: usize) {
         for part in (thread..self.threads).chain(0..thread) {
-            while let Some(piece) = self.begin(part, generation, job.pieces) {
-                let (begin, end) = piece_of(bounds(&job.items, part, self.threads), piece, job.pieces);
-                if begin < end {
-                    job.work.run(thread, begin, end);
+            for (stretch, begun) in job.0.iter().zip(self.begun.chunks_exact(self.threads)) {
+                let pieces = stretch.pieces(self.threads);
+                while let Some(piece) = begin(&begun[part], generation, pieces) {
+                    let (begin, end) = piece_of(bounds(&stretch.items, part, self.threads), piece, pieces);
+                    if begin < end {
+                        stretch.work.run(thread, begin, end);
+                    }
+                    self.unfinished.fetch_sub(1, Ordering::Release);
                 }
-                self.unfinished.fetch_sub(1, Ordering::Release);
             }
         }
-    }
-
-    /// The next piece of a part that nobody has begun. Counting ends at the same number for every job, or one who comes late with the next job in
-    /// hand might find pieces left of the one before.
-    fn begin(&self, part: usize, generation: usize, pieces: usize) -> Option<usize> {
-        let first = generation * BEGUN + PIECES - pieces;
-        let next = |state: usize| match state.max(first) {
-            state if state < generation * BEGUN + PIECES => Some(state + 1),
-            _ => None,
-        };
-        let before = self.begun[part].fetch_update(Ordering::AcqRel, Ordering::Acquire, next).ok()?;
-        Some(before.max(first) - first)
     }
 
     /// The next generation: spins a while, then sleeps.
@@ -183,14 +245,26 @@ impl Shared {
             }
             std::hint::spin_loop();
         }
-        let mut asleep = lock(&self.asleep);
-        *asleep += 1;
-        while self.generation.load(Ordering::Acquire) == seen {
-            asleep = self.wake.wait(asleep).unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut sleeping = lock(&self.sleep);
+        self.asleep.fetch_add(1, Ordering::SeqCst);
+        while self.generation.load(Ordering::SeqCst) == seen {
+            sleeping = self.wake.wait(sleeping).unwrap_or_else(|poisoned| poisoned.into_inner());
         }
-        *asleep -= 1;
+        self.asleep.fetch_sub(1, Ordering::SeqCst);
         self.generation.load(Ordering::Acquire)
     }
+}
+
+/// The next piece of a part that nobody has begun. Counting ends at the same number for every job, or one who comes late to a job might find pieces left
+/// of it when the next has begun.
+fn begin(begun: &AtomicUsize, generation: usize, pieces: usize) -> Option<usize> {
+    let first = generation * BEGUN + PIECES - pieces;
+    let next = |state: usize| match state.max(first) {
+        state if state < generation * BEGUN + PIECES => Some(state + 1),
+        _ => None,
+    };
+    let before = begun.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).ok()?;
+    Some(before.max(first) - first)
 }
 
 /// The i-th of n nearly equal consecutive parts.
@@ -209,10 +283,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
-    lock.write().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,6 +296,22 @@ mod tests {
                 self.0[item as usize].fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Counts what stands in another's items, which are to be done: all before any of its own.
+    struct After(Arc<Count>, AtomicI64);
+
+    impl Work for After {
+        fn run(&self, _: usize, begin: i64, end: i64) {
+            let done: i64 = self.0.0.iter().map(|count| count.load(Ordering::Relaxed)).sum();
+            self.1.fetch_add(done * (end - begin), Ordering::Relaxed);
+        }
+    }
+
+    fn job(stretches: impl IntoIterator<Item = Stretch>) -> Job {
+        let mut job = Job::default();
+        stretches.into_iter().for_each(|stretch| job.push(stretch));
+        job
     }
 
     #[test]
@@ -242,16 +328,33 @@ mod tests {
     #[test]
     fn every_item_is_done_once_whatever_the_number_of_threads() {
         for threads in [1, 2, 3, 7] {
-            let pool = Pool::new(threads).expect("there are threads");
+            let mut pool = Pool::new(threads).expect("there are threads");
             for extent in [0, 1, 2, 5, 100] {
                 let count = Arc::new(Count((0..extent).map(|_| AtomicI64::new(0)).collect()));
-                // In many pieces and in few, one after the other: who is late must not take the next job for the last.
-                for turn in 0..200 {
-                    pool.run(Arc::clone(&count) as Arc<dyn Work + Send>, 0..extent, turn % 2 == 0);
+                let stretch =
+                    |in_pieces| Stretch { work: Arc::clone(&count) as Arc<dyn Work>, items: 0..extent, in_pieces };
+                // In many pieces and in few, alone and beside others, one after the other: who is late must not take the next job for the last.
+                let one = |turn| job([stretch(turn % 2 == 0)]);
+                let jobs: Arc<[Job]> = (0..20).map(one).chain([job([true, false, true].map(stretch))]).collect();
+                for _ in 0..10 {
+                    pool.run(&jobs);
                 }
                 let done: Vec<i64> = count.0.iter().map(|c| c.load(Ordering::Relaxed)).collect();
-                assert_eq!(done, vec![200; extent as usize]);
+                assert_eq!(done, vec![230; extent as usize]);
             }
+        }
+    }
+
+    #[test]
+    fn a_job_begins_when_the_one_before_is_done() {
+        for threads in [1, 2, 5] {
+            let mut pool = Pool::new(threads).expect("there are threads");
+            let count = Arc::new(Count((0..64).map(|_| AtomicI64::new(0)).collect()));
+            let after = Arc::new(After(Arc::clone(&count), AtomicI64::new(0)));
+            let stretch = |work: Arc<dyn Work>| Stretch { work, items: 0..64, in_pieces: true };
+            let (before, after_it) = (job([stretch(count)]), job([stretch(Arc::clone(&after) as Arc<dyn Work>)]));
+            pool.run(&Arc::from([before.clone(), after_it.clone(), before, after_it]));
+            assert_eq!(after.1.load(Ordering::Relaxed), 64 * 64 + 64 * 128, "{threads} threads");
         }
     }
 }
