@@ -43,8 +43,7 @@ impl Opened {
         console: &Console,
     ) -> std::result::Result<Opened, Stop> {
         let path = checkpoint::locate(path)?;
-        let text = checkpoint::spec_of(&path)?;
-        let Spec { mut model, sources, .. } = spec::check_text(&path.join("model.tfm"), &text, console)?;
+        let Spec { mut model, sources, .. } = spec::of_checkpoint(&path, console)?;
         let entries = entries(&mut model)?;
         if entries.contains(&Entry::Decode) {
             spec::can_generate(&model, &sources)?;

@@ -13,6 +13,7 @@ use tfc_compiler::model::Model;
 use tfc_compiler::prove::{GrowthProof, prove};
 use tfc_grammar::span::LineColumn;
 use tfc_grammar::{Diagnostic, Sources, parse_bytes};
+use tfc_runtime::checkpoint;
 use tfc_runtime::data::Tokenizer;
 use tfc_runtime::{Failure, Result};
 
@@ -81,6 +82,12 @@ pub fn load(path: &Path, sets: &[String], console: &Console) -> std::result::Res
 /// Checks a text as if it stood in the file `path`.
 pub fn check_text(path: &Path, text: &str, console: &Console) -> std::result::Result<Spec, Stop> {
     check_with(&Disk { root: path, text: Some(text) }, &[], console)
+}
+
+/// The spec that a checkpoint belongs to.
+pub fn of_checkpoint(checkpoint: &Path, console: &Console) -> std::result::Result<Spec, Stop> {
+    let (path, text) = checkpoint::spec_of(checkpoint)?;
+    check_text(&path, &text, console)
 }
 
 fn check_with(disk: &Disk, sets: &[String], console: &Console) -> std::result::Result<Spec, Stop> {

@@ -87,7 +87,7 @@ pub fn export(checkpoint: &Path, base: &Path, model: &Model, out: &Path) -> Resu
     }
     let mut notes = checkpoint::notes();
     notes.insert(BASE.into(), digest(&base_weights)?);
-    notes.insert(SPEC.into(), checkpoint::spec_of(checkpoint)?);
+    notes.insert(SPEC.into(), checkpoint::spec_of(checkpoint)?.1);
     notes.insert(STATE.into(), state.to_json());
     write_tensors(out, &notes, &entries, |i| Ok(Cow::Borrowed(&tensors[i][..])))?;
     Ok(numbers)

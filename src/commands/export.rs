@@ -13,8 +13,8 @@ use tfc_runtime::{cut, delta};
 
 pub fn run(command: &Export, console: &Console) -> Outcome {
     let path = checkpoint::locate(&command.checkpoint)?;
-    let text = checkpoint::spec_of(&path)?;
-    let model = spec::check_text(&path.join("model.tfm"), &text, console)?.model;
+    let (spec, text) = checkpoint::spec_of(&path)?;
+    let model = spec::check_text(&spec, &text, console)?.model;
     if let Some(like) = command.like {
         official::export(&path, &model, like.form(), &command.out)?;
     } else if let Some(base) = &command.delta {

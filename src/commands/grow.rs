@@ -18,7 +18,7 @@ pub fn run(command: &Grow, console: &Console) -> Outcome {
     let from = checkpoint::locate(&command.checkpoint)?;
     let spec = match &command.spec {
         Some(path) => spec::load(path, &[], console)?,
-        None => spec::check_text(&from.join("model.tfm"), &checkpoint::spec_of(&from)?, console)?,
+        None => spec::of_checkpoint(&from, console)?,
     };
     let index = stage::find(&spec.model, Some(&command.stage))?;
     let mut entries = vec![Entry::Gradient, Entry::Update, Entry::Evaluate];

@@ -33,7 +33,7 @@ fn of_spec(command: &Inspect, console: &Console) -> Result<(String, Value), Stop
 
 fn of_checkpoint(command: &Inspect, console: &Console) -> Result<(String, Value), Stop> {
     let path = checkpoint::locate(&command.subject)?;
-    let model = spec::check_text(&path.join("model.tfm"), &checkpoint::spec_of(&path)?, console)?.model;
+    let model = spec::of_checkpoint(&path, console)?.model;
     let state_path = path.join("state.json");
     let state = State::read(&state_path)?;
     let sizes = checkpoint::sizes_of(&path, &model, &state, 1)?;

@@ -97,6 +97,13 @@ fn checkpoints_that_are_broken_or_another_models() {
     assert!(said.contains("another model") && said.contains("`e.weight` is [256, 8]"), "{said}");
     let said = workplace.fail(1, &["train", "tiny.tfm", "--out", "run"]);
     assert!(said.contains("--resume"), "{said}");
+
+    // A diagnostic names the file that is there.
+    workplace.write("run/model.tfm", b"model nothing {");
+    for checkpoint in ["run", "run/checkpoints/step-5"] {
+        let said = workplace.fail(1, &["eval", checkpoint]);
+        assert!(said.contains("--> run/model.tfm:1:"), "{said}");
+    }
 }
 
 #[test]

@@ -222,16 +222,14 @@ pub fn locate(path: &Path) -> Result<PathBuf> {
     }
 }
 
-/// The text of the spec that a checkpoint belongs to: `model.tfm` in its run, or beside its tensors.
-pub fn spec_of(checkpoint: &Path) -> Result<String> {
-    let beside = checkpoint.join(SPEC);
-    if beside.exists() {
-        return storage::read_text(&beside);
-    }
+/// Where the spec stands that a checkpoint belongs to, `model.tfm` in its run, or beside its tensors; and its text.
+pub fn spec_of(checkpoint: &Path) -> Result<(PathBuf, String)> {
     let absolute = fs::canonicalize(checkpoint).map_err(|error| Failure::io("read", checkpoint, &error))?;
-    let in_run = absolute.parent().and_then(Path::parent).map(|run| run.join(SPEC));
-    match in_run.filter(|path| path.exists()) {
-        Some(path) => storage::read_text(&path),
+    // As the user names the run, if the name of the checkpoint tells.
+    let in_run = |path: &Path| path.parent().and_then(Path::parent).map(|run| run.join(SPEC));
+    let places = [Some(checkpoint.join(SPEC)), in_run(checkpoint), in_run(&absolute)];
+    match places.into_iter().flatten().find(|path| path.exists()) {
+        Some(path) => storage::read_text(&path).map(|text| (path, text)),
         None => {
             let what = format!("has no `{SPEC}`, neither in its run nor beside it; copy the spec there");
             Err(Failure::broken(checkpoint, what))

@@ -385,10 +385,8 @@ fn whatever_is_switched_off_models_compute_the_same() {
         let of_models =
             matches!(optimization, Optimization::Dce | Optimization::Takeover | Optimization::Checkpointing);
         let elsewhere = matches!(optimization, Optimization::FewRows | Optimization::Weights | Optimization::Narrow);
-        let of_devices = matches!(
-            optimization,
-            Optimization::LargePages | Optimization::SharedPacking | Optimization::Joining
-        );
+        let of_devices =
+            matches!(optimization, Optimization::LargePages | Optimization::SharedPacking | Optimization::Joining);
         let unseen = of_models || elsewhere || of_devices;
         assert!(without != whole || unseen, "{} does nothing", optimization.name());
     }

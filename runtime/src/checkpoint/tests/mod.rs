@@ -143,7 +143,8 @@ fn a_run_is_never_overwritten() {
     let what = "holds a run already; `tfc train --resume` goes on with it; or choose another `--out`";
     assert_eq!(refused.message, format!("`{}` {what}", run.path().display()));
     assert_eq!(run.spec().unwrap(), "model fake {}");
-    assert_eq!(spec_of(&step(&run, 9)).unwrap(), "model fake {}");
+    let spec = (run.path().join("model.tfm"), "model fake {}".to_string());
+    assert_eq!(spec_of(&step(&run, 9)).unwrap(), spec);
     let nothing = RunFolder::open(folder.path()).err().unwrap();
     assert_eq!(nothing.message, format!("`{}` holds no run: it has no `model.tfm`", folder.path().display()));
 }
