@@ -133,10 +133,11 @@ impl Contraction {
         outer == 1 && m >= Self::SHARED_ROWS && n <= Self::COLUMNS_PER_ROW * m && fits
     }
 
-    /// The operands that a preparation reads: B, and what is computed with it.
-    pub fn prepared_operands(&self) -> Vec<usize> {
+    /// The operands that a preparation reads: B, what is computed with it, and single numbers, which every part of a launch reads first of all.
+    pub(super) fn prepared_operands(&self) -> Vec<usize> {
         let computed_with = self.prologue_b.iter().flat_map(|(program, _)| program.loads()).map(usize::from);
-        [1].into_iter().chain(computed_with).collect()
+        let numbers = self.access.iter().enumerate().filter(|(_, access)| **access == ContractionAccess::Scalar);
+        [1].into_iter().chain(computed_with).chain(numbers.map(|(i, _)| i + 2)).collect()
     }
 
     pub(super) fn division(&self, sizes: &[i64], shared_memory: bool) -> Division {

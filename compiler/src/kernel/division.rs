@@ -21,7 +21,7 @@ impl Division {
 }
 
 impl Kernel {
-    /// The operands that must be there for its preparation, if it has one.
+    /// The operands that its preparation reads, if it has one.
     pub fn prepared_operands(&self) -> Vec<usize> {
         match &self.body {
             Body::Contraction(body) => body.prepared_operands(),

@@ -12,16 +12,18 @@ use std::ops::Range;
 use std::sync::Arc;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::executable::{Backend, Code, Function, Loaded, Room};
-use tfc_compiler::kernel::{Access, Division};
+use tfc_compiler::graph::DType;
+use tfc_compiler::kernel::{Access, Division, Kernel};
 use tfc_compiler::optimization::Optimization;
 
 /// Of the rooms that threads share: while one is read, the other is written.
 const ROOMS: usize = 2;
 
 pub struct Cpu {
+    /// Its threads end before the code does that they run.
+    pool: Pool,
     compiled: Arc<Compiled>,
     code: Loaded,
-    pool: Pool,
     /// Of each kernel.
     functions: Vec<Function>,
     /// One per thread.
@@ -58,7 +60,7 @@ impl CpuSession {
         let shared = memories(if shares { ROOMS } else { 0 }, |f| &f.shared)?;
         let compiled_too = Arc::clone(&compiled);
         PlanSession::on(
-            Cpu { compiled: compiled_too, code: loaded, pool, functions, scratch, shared, recorded: None },
+            Cpu { pool, compiled: compiled_too, code: loaded, functions, scratch, shared, recorded: None },
             compiled,
         )
     }
@@ -66,33 +68,28 @@ impl CpuSession {
 
 impl Cpu {
     /// Where a launch finds what threads share, if it has a preparation. Those after each other have different rooms.
-    fn room(&mut self, kernel: usize, sizes: &[i64], division: Division) -> Result<Option<Range<usize>>> {
+    fn room(&mut self, kernel: usize, sizes: &[i64], division: Division) -> Result<Option<Span>> {
         if division.preparation == 0 {
             return Ok(None);
         }
         self.shared.rotate_left(1);
         let bytes = self.functions[kernel].shared.of(sizes);
-        let start = with_bytes(&mut self.shared[0], bytes)?.addr();
-        Ok(Some(start..start + bytes))
+        let start = with_bytes(&mut self.shared[0], bytes)?;
+        Ok(Some(Span { start, elements: bytes / 4, dtype: DType::F32 }))
     }
+}
 
-    /// What a launch touches, its preparation and its items.
-    fn touched(&self, kernel: usize, arguments: &[Span], room: Option<&Range<usize>>) -> [Touched; 2] {
-        let kernel = &self.compiled.program.kernels[kernel];
-        let operands = || kernel.operands.iter().zip(arguments.iter().map(addresses));
-        let those = |is_meant: fn(Access) -> bool| {
-            operands().filter(move |(operand, _)| is_meant(operand.access)).map(|(_, addresses)| addresses)
-        };
-        let room = || room.cloned();
-        let prepared = kernel.prepared_operands().into_iter().map(|operand| addresses(&arguments[operand]));
-        [
-            Touched { read: prepared.collect(), written: room().into_iter().collect() },
-            Touched {
-                read: those(|access| access == Access::Read).chain(room()).collect(),
-                written: those(|access| access != Access::Read).collect(),
-            },
-        ]
-    }
+/// What a launch touches, its preparation and its items.
+fn touched(kernel: &Kernel, arguments: &[Span], room: Option<&Span>) -> [Touched; 2] {
+    let addresses_of = |is_meant: fn(Access) -> bool| {
+        let operands = kernel.operands.iter().zip(arguments);
+        operands.filter(move |(operand, _)| is_meant(operand.access)).map(|(_, argument)| addresses(argument))
+    };
+    let room = || room.map(addresses);
+    let prepared = kernel.prepared_operands().into_iter().map(|operand| addresses(&arguments[operand]));
+    let preparation = Touched { read: prepared.collect(), written: room().into_iter().collect() };
+    let read = addresses_of(|access| access == Access::Read).chain(room()).collect();
+    [preparation, Touched { read, written: addresses_of(|access| access != Access::Read).collect() }]
 }
 
 fn addresses(span: &Span) -> Range<usize> {
@@ -114,16 +111,14 @@ impl HostEngine for Cpu {
     fn prepare(&mut self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> Result<CpuLaunch> {
         let division = self.compiled.program.kernels[kernel].division(&sizes, !self.shared.is_empty());
         let room = self.room(kernel, &sizes, division)?;
-        let shared = room.as_ref().map_or(std::ptr::null_mut(), |_| self.shared[0].address());
         let scratch_bytes = self.functions[kernel].scratch.of(&sizes);
         let scratch = self.scratch.iter_mut().map(|scratch| with_bytes(scratch, scratch_bytes));
-        let launch = Arc::new(Launch {
-            address: self.code.addresses[kernel],
-            buffers: arguments.iter().map(|argument| argument.start).chain([shared]).collect(),
-            scratch: scratch.collect::<Result<_>>()?,
-            sizes,
-        });
-        let [preparation, items] = self.touched(kernel, arguments, room.as_ref());
+        let scratch = scratch.collect::<Result<_>>()?;
+        let shared = room.as_ref().map_or(std::ptr::null_mut(), |room| room.start);
+        let buffers = arguments.iter().map(|argument| argument.start).chain([shared]).collect();
+        // SAFETY: the address is of the kernel's code, which this engine holds; its items are done by `run` and `repeat` alone, whose callers promise the rest.
+        let launch = Arc::new(unsafe { Launch::new(self.code.addresses[kernel], buffers, sizes, scratch) });
+        let [preparation, items] = touched(&self.compiled.program.kernels[kernel], arguments, room.as_ref());
         let stage = |items: Range<i64>, in_pieces: bool, touched: Touched| {
             let work = Arc::clone(&launch) as _;
             Stage { stretch: Stretch { work, items, in_pieces }, touched }
@@ -145,7 +140,10 @@ impl HostEngine for Cpu {
 
     unsafe fn zero(&mut self, span: &Span) {
         let touched = Touched { read: Vec::new(), written: vec![addresses(span)] };
-        let stretch = Stretch { work: Arc::new(Zeros(*span)), items: 0..1, in_pieces: false };
+        // SAFETY: done by this and `repeat`, whose callers promise that the span is there and not used by others.
+        let zeros = unsafe { Zeros::new(*span) };
+        let items = 0..zeros.items();
+        let stretch = Stretch { work: Arc::new(zeros), items, in_pieces: true };
         let operation = Operation { preparation: None, items: Stage { stretch, touched } };
         match &mut self.recorded {
             Some(recorded) => recorded.push(operation),

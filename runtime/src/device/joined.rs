@@ -1,7 +1,8 @@
 //! Which operations of a call are done at once.
 //!
-//! Threads meet between jobs, and who is early waits. A preparation, for which only one matrix of a product must be there, is done with the product
-//! before: whoever has nothing left to do of that packs for the next. Operations that touch nothing of each other's are one job as well.
+//! Threads meet between jobs, and who is early waits. A preparation, for which only one matrix of a product must be there, is done in the job of the last
+//! product that had one, or as soon after it as can be: whoever is early packs for the next. Operations that write nothing that the other touches are one job as
+//! well.
 
 use super::pool::{Job, Stretch};
 use std::ops::Range;
@@ -23,7 +24,7 @@ pub struct Stage {
 
 #[derive(Clone)]
 pub struct Operation {
-    /// Done before the items; what it writes nobody else reads.
+    /// Done before the items.
     pub preparation: Option<Stage>,
     pub items: Stage,
 }
@@ -46,28 +47,30 @@ struct Sequence {
 impl Sequence {
     fn push(&mut self, Operation { preparation, items }: &Operation) {
         if let Some(preparation) = preparation {
-            let first = self.first_for(preparation).max(self.prepared);
-            let with_room = |place: &usize| self.jobs[*place].0.stretches().len() < Job::STRETCHES;
-            let place = (first..self.jobs.len()).find(with_room).unwrap_or(self.jobs.len());
+            let places = (self.prepared..self.jobs.len()).rev();
+            let free = places.take_while(|place| !self.conflicts(*place, preparation));
+            let place = free.filter(|place| self.has_room(*place)).last();
             self.put(preparation, place);
         }
         // Beside the last at most, for the order of operations is one in which memory is used soon.
-        let last = self.jobs.len().saturating_sub(1).max(self.first_for(items));
-        let is_full = self.jobs.get(last).is_some_and(|(job, _)| job.stretches().len() == Job::STRETCHES);
-        let place = if is_full { last + 1 } else { last };
-        self.put(items, place);
+        let last = self.jobs.len().checked_sub(1);
+        self.put(items, last.filter(|place| self.has_room(*place) && !self.conflicts(*place, items)));
         if preparation.is_some() {
-            self.prepared = place;
+            self.prepared = self.jobs.len() - 1;
         }
     }
 
-    /// The first job from which on none touches what a stage writes, or writes what it touches.
-    fn first_for(&self, stage: &Stage) -> usize {
-        let is_free = |(_, touched): &(Job, Vec<Touched>)| !touched.iter().any(|other| other.conflicts(&stage.touched));
-        self.jobs.len() - self.jobs.iter().rev().take_while(|job| is_free(job)).count()
+    fn has_room(&self, place: usize) -> bool {
+        self.jobs[place].0.stretches().len() < Job::STRETCHES
     }
 
-    fn put(&mut self, stage: &Stage, place: usize) {
+    fn conflicts(&self, place: usize, stage: &Stage) -> bool {
+        self.jobs[place].1.iter().any(|other| other.conflicts(&stage.touched))
+    }
+
+    /// Into a job, or into one after all.
+    fn put(&mut self, stage: &Stage, place: Option<usize>) {
+        let place = place.unwrap_or(self.jobs.len());
         if place == self.jobs.len() {
             self.jobs.push((Job::default(), Vec::new()));
         }
@@ -77,6 +80,7 @@ impl Sequence {
 }
 
 impl Touched {
+    /// Whether one writes what the other touches.
     fn conflicts(&self, other: &Touched) -> bool {
         let overlap = |some: &[Range<usize>], others: &[Range<usize>]| {
             some.iter().any(|a| others.iter().any(|b| a.start < b.end && b.start < a.end))

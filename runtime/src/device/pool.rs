@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::thread::JoinHandle;
 
-/// What the threads do: called once per thread with the thread's index and its part `begin..end` of the items.
+/// What the threads do: called with a thread's index and some of the items, `begin..end`, each of them once. It does not panic.
 pub trait Work: Send + Sync {
     fn run(&self, thread: usize, begin: i64, end: i64);
 }
@@ -43,7 +43,8 @@ struct Shared {
     call: RwLock<(usize, Arc<[Job]>)>,
     /// Of the present job: a new one announces it.
     generation: Line<AtomicUsize>,
-    /// For each part of each stretch the last generation in which somebody began it, times [`BEGUN`], and how many of its pieces, up to [`PIECES`].
+    /// For each part of each stretch the last generation in which somebody began it, times [`BEGUN`], and the pieces begun, counted so that they end at
+    /// [`PIECES`].
     begun: Vec<Line<AtomicUsize>>,
     /// Pieces of the present job.
     unfinished: Line<AtomicUsize>,
@@ -166,7 +167,7 @@ impl Drop for Pool {
         self.shared.stop.store(true, Ordering::Release);
         self.shared.announce(self.next);
         for worker in self.workers.drain(..) {
-            // A worker that panicked has printed why; there is nothing to add while tearing down.
+            // What a worker does cannot panic; did it, it has printed why.
             let _ = worker.join();
         }
     }
@@ -211,7 +212,8 @@ impl Shared {
             }
             let at_hand = |(first, jobs): &(usize, Arc<[Job]>)| seen.checked_sub(*first).filter(|i| *i < jobs.len());
             if at_hand(&call).is_none() {
-                call = self.call.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+                let present = self.call.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+                call = present;
             }
             // Who comes so late that the call is over has nothing left to do.
             if let Some(job) = at_hand(&call) {
@@ -220,7 +222,7 @@ impl Shared {
         }
     }
 
-    /// Does what is left of a job, its own parts first. A worker that comes late to a generation finds all of its pieces begun.
+    /// Does what is left of a job, its own parts of all stretches first. A worker that comes late to a generation finds all of its pieces begun.
     fn work(&self, job: &Job, generation: usize, thread: usize) {
         for part in (thread..self.threads).chain(0..thread) {
             for (stretch, begun) in job.0.iter().zip(self.begun.chunks_exact(self.threads)) {
@@ -333,11 +335,12 @@ mod tests {
                 let count = Arc::new(Count((0..extent).map(|_| AtomicI64::new(0)).collect()));
                 let stretch =
                     |in_pieces| Stretch { work: Arc::clone(&count) as Arc<dyn Work>, items: 0..extent, in_pieces };
-                // In many pieces and in few, alone and beside others, one after the other: who is late must not take the next job for the last.
-                let one = |turn| job([stretch(turn % 2 == 0)]);
-                let jobs: Arc<[Job]> = (0..20).map(one).chain([job([true, false, true].map(stretch))]).collect();
+                // In many pieces and in few, alone and beside others, in calls of many jobs and of one: who is late must not take the next job for the last.
+                let many: Arc<[Job]> = (0..20).map(|turn| job([stretch(turn % 2 == 0)])).collect();
+                let one: Arc<[Job]> = Arc::new([job([true, false, true].map(stretch))]);
                 for _ in 0..10 {
-                    pool.run(&jobs);
+                    pool.run(&many);
+                    pool.run(&one);
                 }
                 let done: Vec<i64> = count.0.iter().map(|c| c.load(Ordering::Relaxed)).collect();
                 assert_eq!(done, vec![230; extent as usize]);

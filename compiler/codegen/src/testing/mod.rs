@@ -147,9 +147,18 @@ impl Trial {
     pub fn check_sharing(&self, buffers: &[Vec<f64>], sizes: &[i64]) {
         let Division { preparation, items, .. } = self.kernel.division(sizes, true);
         assert!(preparation > 0, "nothing is shared, sizes {sizes:?}");
-        let one_by_one = (-preparation..0).rev().chain((0..items).rev()).map(|i| i..i + 1);
+        let one_by_one = |items: Range<i64>| items.rev().map(|i| i..i + 1);
         let mut memory = unwritten(self.room(sizes));
-        let shared = self.run(buffers, Some(of_a_line(&mut memory)), sizes, one_by_one);
+        let room = of_a_line(&mut memory);
+        // What a preparation does not read may not be there yet.
+        let is_there = self.kernel.prepared_operands();
+        let poison = |(operand, buffer): (usize, &Vec<f64>)| match is_there.contains(&operand) {
+            true => buffer.clone(),
+            false => vec![f64::NAN; buffer.len()],
+        };
+        let before: Vec<Vec<f64>> = buffers.iter().enumerate().map(poison).collect();
+        self.run(&before, Some(room), sizes, one_by_one(-preparation..0));
+        let shared = self.run(buffers, Some(room), sizes, one_by_one(0..items));
         let alone = self.run(buffers, None, sizes, std::iter::once(0..self.kernel.extent(sizes)));
         for (b, (shared, alone)) in shared.iter().zip(&alone).enumerate() {
             assert_eq!(bits(shared), bits(alone), "operand {b} depends on sharing, sizes {sizes:?}");
