@@ -225,9 +225,10 @@ pub fn locate(path: &Path) -> Result<PathBuf> {
 /// Where the spec stands that a checkpoint belongs to, `model.tfm` in its run, or beside its tensors; and its text.
 pub fn spec_of(checkpoint: &Path) -> Result<(PathBuf, String)> {
     let absolute = fs::canonicalize(checkpoint).map_err(|error| Failure::io("read", checkpoint, &error))?;
-    // As the user names the run, if the name of the checkpoint tells.
     let in_run = |path: &Path| path.parent().and_then(Path::parent).map(|run| run.join(SPEC));
-    let places = [Some(checkpoint.join(SPEC)), in_run(checkpoint), in_run(&absolute)];
+    // As the user names the run, unless that is another: a checkpoint may be a link.
+    let is_its_own = |named: &PathBuf| fs::canonicalize(named).ok() == in_run(&absolute);
+    let places = [Some(checkpoint.join(SPEC)), in_run(checkpoint).filter(is_its_own), in_run(&absolute)];
     match places.into_iter().flatten().find(|path| path.exists()) {
         Some(path) => storage::read_text(&path).map(|text| (path, text)),
         None => {

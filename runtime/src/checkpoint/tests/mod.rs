@@ -145,6 +145,12 @@ fn a_run_is_never_overwritten() {
     assert_eq!(run.spec().unwrap(), "model fake {}");
     let spec = (run.path().join("model.tfm"), "model fake {}".to_string());
     assert_eq!(spec_of(&step(&run, 9)).unwrap(), spec);
+    // A link in another run is of the run where it leads.
+    let other = RunFolder::create(&folder.path().join("other"), "model other {}").unwrap();
+    let link = other.path().join("checkpoints/linked");
+    std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(std::fs::canonicalize(step(&run, 9)).unwrap(), &link).unwrap();
+    assert_eq!(spec_of(&link).unwrap().1, spec.1);
     let nothing = RunFolder::open(folder.path()).err().unwrap();
     assert_eq!(nothing.message, format!("`{}` holds no run: it has no `model.tfm`", folder.path().display()));
 }
