@@ -16,9 +16,6 @@ use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Access, Division, Kernel};
 use tfc_compiler::optimization::Optimization;
 
-/// Of the rooms that threads share: while one is read, the other is written.
-const ROOMS: usize = 2;
-
 pub struct Cpu {
     /// Its threads end before the code does that they run.
     pool: Pool,
@@ -28,7 +25,7 @@ pub struct Cpu {
     functions: Vec<Function>,
     /// One per thread.
     scratch: Vec<HostMemory>,
-    /// For all threads, each launch in turn; none if they are to share none.
+    /// The rooms of all threads; none if they are to share none.
     shared: Vec<HostMemory>,
     /// What is asked for while a call is recorded.
     recorded: Option<Vec<Operation>>,
@@ -56,18 +53,21 @@ impl CpuSession {
             (0..count).map(|_| HostMemory::with_room(0, most, Pages::of(&compiled))).collect()
         };
         let scratch = memories(pool.threads(), |f| &f.scratch)?;
-        let shares = !compiled.disabled.has(Optimization::SharedPacking);
-        let shared = memories(if shares { ROOMS } else { 0 }, |f| &f.shared)?;
-        let compiled_too = Arc::clone(&compiled);
-        PlanSession::on(
-            Cpu { pool, compiled: compiled_too, code: loaded, functions, scratch, shared, recorded: None },
-            compiled,
-        )
+        let has = |optimization| !compiled.disabled.has(optimization);
+        // Where several threads go on to the next launch, one room is written while the other is read.
+        let rooms = match has(Optimization::SharedPacking) {
+            true if has(Optimization::Joining) && pool.threads() > 1 => 2,
+            true => 1,
+            false => 0,
+        };
+        let shared = memories(rooms, |f| &f.shared)?;
+        let own = Arc::clone(&compiled);
+        PlanSession::on(Cpu { pool, compiled: own, code: loaded, functions, scratch, shared, recorded: None }, compiled)
     }
 }
 
 impl Cpu {
-    /// Where a launch finds what threads share, if it has a preparation. Those after each other have different rooms.
+    /// Where a launch finds what threads share, if it has a preparation: launches have the rooms in turn.
     fn room(&mut self, kernel: usize, sizes: &[i64], division: Division) -> Result<Option<Span>> {
         if division.preparation == 0 {
             return Ok(None);
