@@ -43,7 +43,7 @@ pub enum Optimization {
     LargePages,
     /// Packing the second matrix of a product once for all threads of a processor.
     SharedPacking,
-    /// Launches of a call that touch nothing of each other's at once on the threads of a processor, and packing for the next product beside the last.
+    /// Launches of a call that write nothing the others touch at once on the threads of a processor, and packing for the next product beside the last.
     Joining,
 }
 

@@ -1,7 +1,7 @@
 //! A pool of threads that share out the work items of kernels, one job after the other.
 //!
 //! Our own, because a kernel of a small model takes a few microseconds: rayon wakes a sleeping worker in five to ten, this pool
-//! hands over in an eighth of one by letting workers spin for a while before they sleep, and by handing them all jobs of a call at once: what they
+//! hands over in a quarter of one by letting workers spin for a while before they sleep, and by handing them all jobs of a call at once: what they
 //! are told of a job is its number.
 //!
 //! A stretch of a job has as many parts as there are threads. Each thread begins with its own and then helps with those of others: where other programs
