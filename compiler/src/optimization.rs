@@ -27,6 +27,8 @@ pub enum Optimization {
     Takeover,
     /// Several pointwise operations and reductions over the same rows in one kernel.
     Groups,
+    /// Rotary embeddings where products store what is turned, and gradients where attention's backward part does.
+    Rotary,
     /// Computing parts of the forward pass again for the backward pass, where memory is short.
     Checkpointing,
     /// Products with few rows on matrices as they are stored, without packing them.
@@ -48,7 +50,7 @@ pub enum Optimization {
 }
 
 impl Optimization {
-    pub const ALL: [Optimization; 19] = [
+    pub const ALL: [Optimization; 20] = [
         Optimization::Vocabulary,
         Optimization::Dce,
         Optimization::Cse,
@@ -59,6 +61,7 @@ impl Optimization {
         Optimization::Recomputation,
         Optimization::Takeover,
         Optimization::Groups,
+        Optimization::Rotary,
         Optimization::Checkpointing,
         Optimization::FewRows,
         Optimization::Weights,
@@ -82,6 +85,7 @@ impl Optimization {
             Optimization::Recomputation => "recomputation",
             Optimization::Takeover => "takeover",
             Optimization::Groups => "groups",
+            Optimization::Rotary => "rotary",
             Optimization::Checkpointing => "checkpointing",
             Optimization::FewRows => "few_rows",
             Optimization::Weights => "weights",
@@ -111,6 +115,7 @@ impl Disabled {
         let fuses = |optimization: &Optimization| match optimization {
             Optimization::Vocabulary | Optimization::Prologues | Optimization::Epilogues => true,
             Optimization::Recomputation | Optimization::Takeover | Optimization::Groups => true,
+            Optimization::Rotary => true,
             Optimization::Dce | Optimization::Cse | Optimization::Simplify => false,
             Optimization::Canonicalize | Optimization::Checkpointing => false,
             Optimization::FewRows | Optimization::Weights | Optimization::Narrow => false,
@@ -159,7 +164,7 @@ mod tests {
             named("expand").unwrap_err(),
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
-        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, checkpointing, few_rows, weights, narrow, \
+        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, checkpointing, few_rows, weights, narrow, \
                     written_gradients, lending, large_pages, shared_packing, joining";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {

@@ -47,7 +47,7 @@ fn attention(channels: u32) -> [Kernel; 4] {
         Kernel { body, operands: operands.concat() }
     };
     let gradients = |mask, documents| {
-        let body = AttentionBackward { precision, channels, mask, documents, scale };
+        let body = AttentionBackward { precision, channels, mask, documents, scale, rotary: None };
         kernel(Body::AttentionBackward(body), [6, documents.into()], 3)
     };
     [

@@ -9,7 +9,9 @@ use tfc_compiler::precision::Precision;
 #[test]
 fn heads_too_wide_for_registers_are_refused() {
     let (precision, channels, mask, scale) = (Precision::F32, 257, AttentionMask::Causal, Number(0.1));
-    let body = Body::AttentionBackward(AttentionBackward { precision, channels, mask, documents: false, scale });
+    let (documents, rotary) = (false, None);
+    let body = AttentionBackward { precision, channels, mask, documents, scale, rotary };
+    let body = Body::AttentionBackward(body);
     let kernel = Kernel { body, operands: [vec![Operand::READ; 6], vec![Operand::WRITE; 3]].concat() };
     let backend = CudaBackend::new(Architecture::BASELINE);
     let why =

@@ -60,6 +60,7 @@ fn backward(precision: Precision, channels: u32) -> Kernel {
         mask,
         documents: false,
         scale: scale(channels),
+        rotary: None,
     });
     Kernel { body, operands: [vec![Operand::READ; 6], vec![Operand::WRITE; 3]].concat() }
 }

@@ -49,7 +49,8 @@ pub fn dense_task(decisions: &Decisions, node: NodeId) -> Task {
         Op::AttentionBackward { mask, scale } => {
             let (channels, sizes) = training_sizes(shape(0), shape(1));
             let (mask, scale, documents) = (*mask, Number(*scale), operands.len() == 7);
-            let body = AttentionBackward { precision: Precision::F32, channels, mask, documents, scale };
+            let rotary = None;
+            let body = AttentionBackward { precision: Precision::F32, channels, mask, documents, scale, rotary };
             task(decisions, nodes, DenseWork::AttentionBackward { body, sizes }, &all, None)
         }
         Op::CachedAttention { mask, scale } => {

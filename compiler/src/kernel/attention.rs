@@ -4,6 +4,7 @@
 //! heads. All tensors are contiguous; query head h uses key/value head h / (H / G).
 
 use super::program::Number;
+use super::rotary::Rotary;
 use crate::graph::AttentionMask;
 use crate::precision::Precision;
 
@@ -20,7 +21,7 @@ pub struct Attention {
     pub scale: Number,
 }
 
-/// Operands: q, k, v, out, log-sum-exp, gradient of out, positions if there are `documents`, gradients of q, k, v (zeroed by the kernel). Sizes: B, T, H, G. Extent: B · G.
+/// Operands: q, k, v, out, log-sum-exp, gradient of out, positions if there are `documents`, gradients of q, k, v (zeroed by the kernel), and what turning takes. Sizes: B, T, H, G. Extent: B · G.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AttentionBackward {
     /// What the operands of all products are rounded to.
@@ -29,6 +30,8 @@ pub struct AttentionBackward {
     pub mask: AttentionMask,
     pub documents: bool,
     pub scale: Number,
+    /// Of the gradients of q and k.
+    pub rotary: Option<Rotary>,
 }
 
 /// Operands: q `[B, T, H, C]`, keys `[B, S, G, C]`, values `[B, S, G, C]`, position i32, out `[B, T, H, C]`. Query t sees keys up to position + t. Sizes: B, T, S, H, G.

@@ -2,6 +2,7 @@
 
 use super::division::Division;
 use super::program::{Program, ProgramOp, Register};
+use super::rotary::Rotary;
 use crate::precision::Precision;
 
 /// Operands: A, B, then those that the programs load and store; each belongs to one of the three programs. The result goes where the epilogue
@@ -12,9 +13,9 @@ use crate::precision::Precision;
 /// stride says.
 ///
 /// Sizes: `outer, m, n, k`, then `outer stride, leading dimension` of A and of B, then for each further operand its
-/// strides as [`ContractionAccess`] says, then what [`super::ProgramOp::Size`] reads. An outer stride of 0 shares a matrix among all.
+/// strides as [`ContractionAccess`] says, then what [`super::ProgramOp::Size`] reads, then, where heads are turned, the positions T of a sequence. An outer stride of 0 shares a matrix among all.
 ///
-/// Extent, where each thread packs what it reads: `outer · row blocks · ⌈n / COLUMN_BLOCK⌉` blocks of C, columns fastest, where there are ⌈m / ROW_BLOCK⌉ row blocks, or twice as
+/// Extent, where each thread packs what it reads: `outer · row blocks · ⌈n / column block⌉` blocks of C, columns fastest, where there are ⌈m / ROW_BLOCK⌉ row blocks, or twice as
 /// many if A is computed as it is loaded, or two at least if rows are the longer side; `outer · ⌈n / FEW_COLUMNS⌉` where rows are few. Where threads
 /// share the panels of B ([`Contraction::shares_b`]), ⌈m / ROW_TILE⌉ groups of rows, after a preparation of ⌈rows of B as it is stored / PACKED_ROWS⌉ items.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +39,8 @@ pub struct Contraction {
     /// For each operand from the third on, how it is addressed by the row and column of its program. The seed of a
     /// [`super::ProgramOp::Uniform`] is a `Scalar`.
     pub access: Vec<ContractionAccess>,
+    /// Of the only operand that is stored, an f32 matrix of whole heads; `outer` is 1 then.
+    pub rotary: Option<Rotary>,
 }
 
 /// Which strides an operand of a contraction's program has among the sizes, in this order; a missing one is 0.
@@ -57,7 +60,9 @@ impl Contraction {
     /// Rows and columns of C in one work item: many rows, for the columns of B are packed once for each item; few columns, for they are what is divided
     /// among threads, evenly also where there are 256 in all. Items that one thread does are done together.
     pub const ROW_BLOCK: i64 = 1056;
-    pub const COLUMN_BLOCK: i64 = 32;
+    const COLUMN_BLOCK: i64 = 32;
+    /// The same where heads are turned: none of them lies in two such blocks as far as it is turned ([`Rotary::fits`]). A GPU's tiles are multiples of it.
+    pub const ROTARY_COLUMNS: i64 = 64;
     /// The fewest rows that are worth two blocks.
     pub const HALVED_ROWS: i64 = 96;
     /// The most rows of C for which B is read as it is stored, for packing it would cost more than it gains, and the columns of a work item then.
@@ -78,6 +83,7 @@ impl Contraction {
             epilogue,
             stores: vec![(2, sum)],
             access: vec![ContractionAccess::Matrix],
+            rotary: None,
         }
     }
 
@@ -93,9 +99,14 @@ impl Contraction {
                     true if m > n => whole.max(2),
                     _ => whole,
                 };
-                sizes[0] * rows * blocks(n, Self::COLUMN_BLOCK)
+                sizes[0] * rows * blocks(n, self.column_block())
             }
         }
+    }
+
+    /// Columns of C in one work item, where each thread packs what it reads.
+    pub fn column_block(&self) -> i64 {
+        if self.rotary.is_some() { Self::ROTARY_COLUMNS } else { Self::COLUMN_BLOCK }
     }
 
     /// Whether rows are always divided before columns are: threads that share the rows of A would each compute all of them. Else what is

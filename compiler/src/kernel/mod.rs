@@ -18,6 +18,7 @@ mod division;
 mod evaluate;
 mod moving;
 mod program;
+mod rotary;
 mod rows;
 mod sizes;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use division::Division;
 pub use evaluate::{evaluate, evaluate_buffers};
 pub use moving::{CacheWrite, Gather, Rope, ScatterAdd};
 pub use program::{Number, Program, ProgramOp, Register};
+pub use rotary::Rotary;
 pub use rows::{ColumnReduction, Inner, RowAccess, RowProgram};
 pub use sizes::{ContractionSizes, Loader, RowSizes, Strides};
 

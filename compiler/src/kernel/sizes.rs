@@ -37,6 +37,8 @@ pub struct ContractionSizes<T> {
     /// From the third operand on.
     pub operands: Vec<Strides<T>>,
     pub numbers: Vec<T>,
+    /// Of a sequence, where heads are turned.
+    pub positions: Option<T>,
 }
 
 /// The program that an operand of a contraction belongs to, and with it the matrix by whose rows and columns it is addressed.
@@ -84,7 +86,9 @@ impl Contraction {
             ContractionAccess::Scalar => Strides { outer: vec![T::from(0), T::from(0)], inner: T::from(0) },
         };
         let operands = self.access.iter().map(&mut strides).collect();
-        ContractionSizes { outer, m, n, k, a, b, operands, numbers: sizes.collect() }
+        let mut numbers: Vec<T> = sizes.collect();
+        let positions = self.rotary.as_ref().and_then(|_| numbers.pop());
+        ContractionSizes { outer, m, n, k, a, b, operands, numbers, positions }
     }
 
     /// The three programs, with the register each ends in where it has one.
@@ -111,7 +115,7 @@ impl Contraction {
             ContractionAccess::PerColumn | ContractionAccess::Scalar => 0,
         };
         let numbers = self.programs().into_iter().map(Program::size_arguments).max().unwrap_or(0);
-        8 + self.access.iter().map(strides).sum::<usize>() + numbers
+        8 + self.access.iter().map(strides).sum::<usize>() + numbers + usize::from(self.rotary.is_some())
     }
 }
 
@@ -144,7 +148,11 @@ impl Kernel {
             Body::Rope(body) => rope_reach(body.documents, sizes)[..self.operands.len()].to_vec(),
             Body::CacheWrite(_) => cache_write_reach(sizes),
             Body::Attention(body) => attention_reach(body.channels, body.documents, sizes, 3, 5),
-            Body::AttentionBackward(body) => attention_reach(body.channels, body.documents, sizes, 6, 9),
+            Body::AttentionBackward(body) => {
+                let mut all = attention_reach(body.channels, body.documents, sizes, 6, 9);
+                all.extend(body.rotary.iter().flat_map(|rotary| rotary.elements(sizes[0] * sizes[1], sizes[1])));
+                all
+            }
             Body::CachedAttention(body) => cached_attention_reach(body.channels, sizes),
         }
     }
@@ -217,6 +225,8 @@ fn contraction_reach(body: &Contraction, sizes: &[i64]) -> Vec<i64> {
         };
         all.push(if is_seed(&body.programs(), i + 2) { 2 } else { matrix(rows, columns, at) });
     }
+    let turned = body.rotary.iter().zip(sizes.positions);
+    all.extend(turned.flat_map(|(rotary, positions)| rotary.elements(sizes.m, positions)));
     all
 }
 

@@ -42,6 +42,7 @@ fn recomputing_product() -> Kernel {
         epilogue,
         stores: vec![(3, total)],
         access: vec![ContractionAccess::PerRow, ContractionAccess::Matrix],
+        rotary: None,
     };
     let operands = vec![Operand::READ, Operand::READ, Operand::READ, Operand::UPDATE];
     Kernel { body: Body::Contraction(body), operands }

@@ -3,7 +3,7 @@
 //! Operands are `#0`, `#1`, … in the order of the launch, a result that is used more than once is a `$` with a line of its own.
 
 use super::program::{Number, Program, ProgramOp, Register};
-use super::{Access, Body, ColumnReduction, Contraction, ContractionAccess, Inner, Kernel, RowProgram};
+use super::{Access, Body, ColumnReduction, Contraction, ContractionAccess, Inner, Kernel, Rotary, RowProgram};
 use crate::graph::{AttentionMask, DType, Reduction};
 use crate::precision::Precision;
 use crate::scalar::Binary;
@@ -25,7 +25,10 @@ impl Display for Kernel {
             }
             Body::AttentionBackward(body) => {
                 let name = format!("attention_backward{}", in_precision(body.precision));
-                attention(self, &name, (body.channels, body.mask, body.documents, body.scale), f)
+                attention(self, &name, (body.channels, body.mask, body.documents, body.scale), f)?;
+                let first = 6 + usize::from(body.documents);
+                let line = |rotary| writeln!(f, "  #{first}, #{} <- {}", first + 1, turned(rotary));
+                body.rotary.iter().try_for_each(line)
             }
             Body::CachedAttention(body) => {
                 attention(self, "cached_attention", (body.channels, body.mask, false, body.scale), f)
@@ -44,7 +47,8 @@ fn contraction(kernel: &Kernel, body: &Contraction, f: &mut Formatter<'_>) -> Re
         ContractionAccess::PerColumn => "per column",
         ContractionAccess::Scalar => "scalar",
     };
-    let access: Vec<&str> = ["matrix"; 2].into_iter().chain(body.access.iter().map(name)).collect();
+    let tables = body.rotary.iter().flat_map(|_| [""; Rotary::OPERANDS]);
+    let access: Vec<&str> = ["matrix"; 2].into_iter().chain(body.access.iter().map(name)).chain(tables).collect();
     operands(kernel, &access, f)?;
     for (operand, prologue) in [(0, &body.prologue_a), (1, &body.prologue_b)] {
         if let Some((program, register)) = prologue {
@@ -54,7 +58,9 @@ fn contraction(kernel: &Kernel, body: &Contraction, f: &mut Formatter<'_>) -> Re
             writeln!(f, "  #{operand} <- {}", text.of(*register))?;
         }
     }
-    stores(&body.epilogue, "sum", &body.stores, f)
+    stores(&body.epilogue, "sum", &body.stores, f)?;
+    let stored = body.stores.first().map_or(0, |(operand, _)| *operand);
+    body.rotary.iter().try_for_each(|rotary| writeln!(f, "  #{stored} <- {}", turned(rotary)))
 }
 
 fn rows(kernel: &Kernel, body: &RowProgram, f: &mut Formatter<'_>) -> Result {
@@ -87,6 +93,12 @@ fn rope(body: &super::Rope) -> &'static str {
         (true, false) => "rope inverse",
         (true, true) => "rope inverse in documents",
     }
+}
+
+/// `rope, 16 of 64 channels`
+fn turned(rotary: &Rotary) -> String {
+    let Rotary { channels, turned, inverse, documents } = *rotary;
+    format!("{}, {turned} of {channels} channels", rope(&super::Rope { inverse, documents }))
 }
 
 fn in_precision(precision: Precision) -> &'static str {

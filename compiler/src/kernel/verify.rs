@@ -9,10 +9,13 @@
 //!    their rank, `Uniform` in no prologue.
 //! 7. bf16 are only the matrices of a contraction in bf16, those that its programs read and write among them, what lies side by side along a row of a row
 //!    program, and the table of a gather.
-//! 8. The loads and stores of an operand of a contraction are those of one of its programs; A and B are loaded by none.
+//! 8. What is turned fits into blocks of columns; in a contraction it is the only operand that is stored, and f32.
+//! 9. The loads and stores of an operand of a contraction are those of one of its programs; A and B are loaded by none.
 
 use super::program::{Program, ProgramOp, Register};
-use super::{Access, Body, ColumnReduction, Contraction, ContractionAccess, Inner, Kernel, RowProgram};
+use super::{
+    Access, Body, ColumnReduction, Contraction, ContractionAccess, Inner, Kernel, Operand, Rotary, RowProgram,
+};
 use crate::graph::DType;
 use crate::precision::Precision;
 
@@ -29,7 +32,11 @@ impl Kernel {
             Body::Rope(_) => count(self, if self.turns_in_place() { 4 } else { 5 }, &mut found),
             Body::CacheWrite(_) => count(self, 3, &mut found),
             Body::Attention(body) => count(self, 5 + usize::from(body.documents), &mut found),
-            Body::AttentionBackward(body) => count(self, 9 + usize::from(body.documents), &mut found),
+            Body::AttentionBackward(body) => {
+                let turned = body.rotary.iter().map(|_| Rotary::OPERANDS).sum::<usize>();
+                count(self, 9 + usize::from(body.documents) + turned, &mut found);
+                body.rotary.iter().for_each(|rotary| turns(rotary, &mut found));
+            }
             Body::CachedAttention(_) => count(self, 5, &mut found),
         }
         narrow(self, &mut found);
@@ -90,7 +97,8 @@ fn column_reduction(kernel: &Kernel, body: &ColumnReduction, found: &mut Vec<Str
 }
 
 fn contraction(kernel: &Kernel, body: &Contraction, found: &mut Vec<String>) {
-    count(kernel, body.access.len() + 2, found);
+    let turned = body.rotary.iter().map(|_| Rotary::OPERANDS).sum::<usize>();
+    count(kernel, body.access.len() + 2 + turned, found);
     for prologue in [&body.prologue_a, &body.prologue_b] {
         let Some((prologue, result)) = prologue else { continue };
         program(kernel, prologue, found);
@@ -110,12 +118,25 @@ fn contraction(kernel: &Kernel, body: &Contraction, found: &mut Vec<String>) {
             found.push(format!("#{operand} is stored but no matrix"));
         }
     }
+    if let Some(rotary) = &body.rotary {
+        turns(rotary, found);
+        let stored = body.stores.iter().map(|(operand, _)| kernel.operands.get(usize::from(*operand)));
+        if !matches!(stored.collect::<Vec<_>>().as_slice(), [Some(Operand { dtype: DType::F32, .. })]) {
+            found.push("what is turned is not the only matrix that is stored, or no f32".to_string());
+        }
+    }
     for operand in 0..kernel.operands.len() as u16 {
         let loads = body.programs().into_iter().filter(|p| p.loads().contains(&operand)).count();
         let allowed = if operand < 2 { 0 } else { 1 };
         if loads > allowed {
             found.push(format!("#{operand} is loaded by {loads} programs"));
         }
+    }
+}
+
+fn turns(rotary: &Rotary, found: &mut Vec<String>) {
+    if !rotary.fits() {
+        found.push("a head that is turned lies in two blocks of columns".to_string());
     }
 }
 

@@ -66,8 +66,18 @@ fn scalar_flops(body: &Body, sizes: &[Size]) -> Size {
         Body::ScatterAdd(_) => sizes[0].clone() * sizes[1].clone(),
         Body::Rope(_) => Size::product([&sizes[0], &sizes[1], &sizes[2], &sizes[4]]) * Size::constant(3),
         Body::Gather(_) | Body::CacheWrite(_) => Size::default(),
-        Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => Size::default(),
+        Body::AttentionBackward(body) => {
+            let turned = |rotary| turned_flops(rotary, sizes[0].clone() * sizes[1].clone());
+            let heads = sizes[2].clone() + sizes[3].clone();
+            body.rotary.as_ref().map_or(Size::default(), |rotary| turned(rotary) * heads)
+        }
+        Body::Attention(_) | Body::CachedAttention(_) => Size::default(),
     }
+}
+
+/// Of so many tokens, for each of their heads.
+fn turned_flops(rotary: &kernel::Rotary, tokens: Size) -> Size {
+    tokens * Size::constant(3 * i64::from(rotary.turned))
 }
 
 /// What is done to operands of a product as they are loaded, and to its result as it is stored.
@@ -78,7 +88,12 @@ fn fused_flops(body: &kernel::Contraction, sizes: &[Size]) -> Size {
         None => Size::default(),
     };
     let loaded = prologue(&body.prologue_a, &m) + prologue(&body.prologue_b, &n);
-    loaded + Size::product([&outer, &m, &n]) * operations(&body.epilogue)
+    let stored = Size::product([&outer, &m, &n]) * operations(&body.epilogue);
+    let turned = |rotary: &kernel::Rotary| {
+        let heads = n.as_constant().map_or(0, |n| n / i64::from(rotary.channels));
+        turned_flops(rotary, m.clone()) * Size::constant(heads)
+    };
+    loaded + stored + body.rotary.as_ref().map_or(Size::default(), turned)
 }
 
 fn operations(program: &kernel::Program) -> Size {
@@ -149,6 +164,7 @@ fn elements(kernel: &Kernel, sizes: &[Size]) -> Vec<Size> {
         Body::AttentionBackward(body) => {
             let mut all = attention_elements(&of(&[0, 1, 2]), &of(&[0, 1, 3]), body.channels, 9);
             all.splice(6..6, body.documents.then(|| of(&[0, 1])));
+            all.extend(body.rotary.iter().flat_map(|rotary| rotary.elements(of(&[0, 1]), s(1))));
             all
         }
         Body::CachedAttention(body) => {
@@ -196,6 +212,8 @@ fn contraction_elements(body: &kernel::Contraction, sizes: &[Size]) -> Vec<Size>
         };
         all.push(of(rows, columns, strides));
     }
+    let turned = body.rotary.iter().zip(&sizes.positions);
+    all.extend(turned.flat_map(|(rotary, positions)| rotary.elements(sizes.m.clone(), positions.clone())));
     all
 }
 

@@ -13,6 +13,7 @@ mod lending;
 mod lifetimes;
 mod narrow;
 mod operations;
+mod rotary;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -2,6 +2,9 @@
 
 use tfc_compiler::kernel::{Access, Body, Contraction, Kernel, Program, ProgramOp};
 
+const ATTENTION: &str = "scores, softmax and weighted sum in one: no score is ever in memory";
+const TURNED: &str = "heads are turned where they have just been stored, in a cache";
+
 /// A few sentences.
 pub fn reasons(kernel: &Kernel) -> Vec<String> {
     match &kernel.body {
@@ -30,9 +33,11 @@ pub fn reasons(kernel: &Kernel) -> Vec<String> {
         Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) | Body::CacheWrite(_) => {
             vec!["moves rows: nothing is fused into it".into()]
         }
-        Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => {
-            vec!["scores, softmax and weighted sum in one: no score is ever in memory".into()]
+        Body::AttentionBackward(body) => {
+            let turned = body.rotary.iter().map(|_| TURNED.to_string());
+            [ATTENTION.to_string()].into_iter().chain(turned).collect()
         }
+        Body::Attention(_) | Body::CachedAttention(_) => vec![ATTENTION.into()],
     }
 }
 
@@ -56,6 +61,9 @@ fn contraction(kernel: &Kernel, body: &Contraction) -> Vec<String> {
         (_, false) => {
             all.push(format!("{stored} on each sum before it is stored: nothing else needs the bare product"))
         }
+    }
+    if body.rotary.is_some() {
+        all.push(TURNED.into());
     }
     if all.is_empty() {
         all.push("a bare product".into());

@@ -5,6 +5,7 @@ mod contraction;
 mod moving;
 pub mod program;
 pub mod random;
+pub mod rotary;
 pub mod rows;
 mod scratch;
 mod sizes;

@@ -1,5 +1,6 @@
 //! Kernels that move rows: by index, into a cache, turned by an angle.
 
+use super::rotary::{place, turn};
 use super::sizes::Sizes;
 use crate::mlir::{Function, Index, Launch, Pointer};
 use tfc_compiler::graph::DType;
@@ -51,22 +52,12 @@ pub fn rope<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: 
     let out = if kernel.turns_in_place() { x } else { launch.buffers.load_pointer(4) };
     let half = turned / 2;
     f.each(launch.begin, launch.end, 1, |item| {
-        let place = match body.documents {
-            false => position.load_int(f.index(0)).to_index() + item % positions,
-            true => position.load_int(item).to_index(),
-        };
-        let place = place * half;
-        let (cosines, sines) = (cosines.at(place), sines.at(place));
+        let place = place(f, position, item, positions, body.documents) * half;
+        let tables = [cosines, sines].map(|table| table.at(place));
         f.times(heads, |head| {
             let at = (item * heads + head) * channels;
             let (x, out) = (x.at(at), out.at(at));
-            f.strips(f.index(0), half, |i, lanes| {
-                let (a, b) = (x.load_lanes(i, lanes), x.load_lanes(i + half, lanes));
-                let (cosine, sine) = (cosines.load_lanes(i, lanes), sines.load_lanes(i, lanes));
-                let sine = if body.inverse { -sine } else { sine };
-                out.store_lanes(i, a * cosine - b * sine, lanes);
-                out.store_lanes(i + half, b * cosine + a * sine, lanes);
-            });
+            turn(f, [x, out], tables, half, body.inverse);
             let rest = half * 2;
             if !kernel.turns_in_place() {
                 copy(f, x.at(rest), out.at(rest), channels - rest);

@@ -1,6 +1,7 @@
 //! Attention by its definition, one query after the other.
 
 use super::Memory;
+use super::moving::{Made, turn};
 use crate::graph::AttentionMask;
 use crate::kernel::{Attention, AttentionBackward, CachedAttention};
 use crate::precision::Precision;
@@ -132,6 +133,10 @@ pub fn backward(body: &AttentionBackward, sizes: &[i64], memory: &mut Memory) {
                 memory.add(d_v, k, rounded(p) * rounded(memory.get(5, q)));
             }
         }
+    }
+    for (operand, heads) in [(d_q, shape.h), (d_k, shape.g)] {
+        let made = Made { operand, stride: heads * c, heads, tokens: shape.b * shape.t, positions: shape.t };
+        body.rotary.iter().for_each(|rotary| turn(rotary, d_v + 1, &made, memory));
     }
 }
 

@@ -1,5 +1,6 @@
 //! One matrix product with its programs.
 
+use super::moving::{Made, turn};
 use super::{Line, Memory, stored};
 use crate::kernel::program::{Program, Register};
 use crate::kernel::sizes::{ContractionSizes, Strides};
@@ -44,6 +45,11 @@ pub fn evaluate(body: &Contraction, kernel: &Kernel, sizes: &[i64], memory: &mut
                 }
             }
         }
+    }
+    if let (Some(rotary), Some(positions)) = (&body.rotary, sizes.positions) {
+        let (operand, heads) = (usize::from(body.stores[0].0), n / i64::from(rotary.channels));
+        let made = Made { operand, stride: strides[operand].outer[1], heads, tokens: m, positions };
+        turn(rotary, 2 + body.access.len(), &made, memory);
     }
 }
 

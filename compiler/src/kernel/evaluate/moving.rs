@@ -1,7 +1,7 @@
 //! Kernels that move rows.
 
 use super::Memory;
-use crate::kernel::{Access, Kernel, Rope};
+use crate::kernel::{Access, Kernel, Rope, Rotary};
 
 pub fn gather(sizes: &[i64], memory: &mut Memory) {
     let [rows, width] = [sizes[0], sizes[1]];
@@ -22,6 +22,36 @@ pub fn scatter_add(kernel: &Kernel, sizes: &[i64], memory: &mut Memory) {
         let id = memory.get(0, row) as i64;
         for i in 0..width {
             memory.add(2, id * width + i, memory.get(1, row * width + i));
+        }
+    }
+}
+
+/// Rows of heads that have just been made, a row for each token: where they are, how far apart, and how many of how many positions.
+pub struct Made {
+    pub operand: usize,
+    pub stride: i64,
+    pub heads: i64,
+    pub tokens: i64,
+    pub positions: i64,
+}
+
+/// Turns them, by the operands from `tables` on.
+pub fn turn(rotary: &Rotary, tables: usize, made: &Made, memory: &mut Memory) {
+    let half = i64::from(rotary.turned / 2);
+    for token in 0..made.tokens {
+        let place = match rotary.documents {
+            true => memory.get(tables + 2, token) as i64,
+            false => memory.get(tables + 2, 0) as i64 + token % made.positions,
+        };
+        for head in 0..made.heads {
+            let row = token * made.stride + head * i64::from(rotary.channels);
+            for i in 0..half {
+                let [cosine, sine] = [tables, tables + 1].map(|table| memory.get(table, place * half + i));
+                let (x, y) = (memory.get(made.operand, row + i), memory.get(made.operand, row + i + half));
+                let sine = if rotary.inverse { -sine } else { sine };
+                memory.set(made.operand, row + i, x * cosine - y * sine);
+                memory.set(made.operand, row + i + half, y * cosine + x * sine);
+            }
         }
     }
 }

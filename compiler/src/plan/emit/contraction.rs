@@ -39,6 +39,7 @@ impl Emitter<'_> {
             epilogue: work.epilogue.clone(),
             stores: stored.into_iter().map(|operand| (operand, work.result)).collect(),
             access,
+            rotary: None,
         };
         body.few_rows = body.can_have_few_rows() && !self.disabled.has(Optimization::FewRows);
         Step::Launch(self.launch(scope, task, Body::Contraction(body), bound, sizes))

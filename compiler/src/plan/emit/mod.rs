@@ -39,9 +39,13 @@ pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled) -
         emitter.emit(graph, Vec::new());
     }
     let Emitter { program, plan, .. } = emitter;
-    let (kernels, mut plan) = match disabled.has(Optimization::Narrow) {
+    let (kernels, plan) = match disabled.has(Optimization::Narrow) {
         true => (program.kernels, plan),
         false => super::narrow::narrow(program.kernels, plan),
+    };
+    let (kernels, mut plan) = match disabled.has(Optimization::Rotary) {
+        true => (kernels, plan),
+        false => super::rotary::turn(kernels, plan),
     };
     super::lifetimes::set_lifetimes(&mut plan);
     if !disabled.has(Optimization::Lending) {

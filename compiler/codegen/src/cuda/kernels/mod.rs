@@ -4,6 +4,7 @@ mod attention;
 pub(super) mod contraction;
 pub(super) mod launch;
 mod moving;
+mod rotary;
 mod rows;
 mod slice;
 

@@ -1,6 +1,8 @@
 //! Kernels that move rows: by index, into a cache, turned by an angle. A warp takes a tile of a row.
 
 use super::launch::{LANES, QUAD, THREADS, Thread, WARPS, first, is_aligned};
+use super::rotary::turn;
+use crate::kernels::rotary::place;
 use crate::mlir::{Bool, F32s, Function, GpuLaunch, Index, Pointer, WARP};
 use tfc_compiler::executable::{Extent, Geometry};
 use tfc_compiler::kernel::{Access, Kernel, Rope};
@@ -88,18 +90,11 @@ pub fn rope<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, kernel: &Kernel, bo
     let number = thread.warp_of_grid();
     f.when(number.less(batch * positions * heads), || {
         let token = number / heads;
-        let place = match body.documents {
-            false => position.load_int(f.index(0)).to_index() + token % positions,
-            true => position.load_int(token).to_index(),
-        };
-        let (cosines, sines) = (cosines.at(place * half), sines.at(place * half));
+        let place = place(f, position, token, positions, body.documents) * half;
         let (x, out) = (x.at(number * channels), out.at(number * channels));
         f.each(thread.lane, half, LANES, |i| {
-            let (a, b) = (x.load(i), x.load(i + half));
-            let (cosine, sine) = (cosines.load(i), sines.load(i));
-            let sine = if body.inverse { -sine } else { sine };
-            out.store(i, a * cosine - b * sine);
-            out.store(i + half, b * cosine + a * sine);
+            let tables = [cosines, sines].map(|table| table.at(place + i));
+            turn(f, [x.at(i), out.at(i)], tables, half, body.inverse);
         });
         if !kernel.turns_in_place() {
             f.each(half * 2 + thread.lane, channels, LANES, |i| out.store(i, x.load(i)));

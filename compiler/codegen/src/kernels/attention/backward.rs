@@ -7,6 +7,7 @@ use super::KEYS;
 use super::head::{Scores, Shape, Sum, odd_lines};
 use super::softmax::{Documents, Queries, Scoring};
 use crate::gemm::{Numbers, Rows};
+use crate::kernels::rotary::Turning;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sizes::Sizes;
 use crate::math::exp2_of_softmax;
@@ -48,6 +49,8 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &AttentionBackwar
     let [q, k, v, out, lse, d_out] = std::array::from_fn(|i| launch.buffers.load_pointer(i as i64));
     let places = body.documents.then(|| launch.buffers.load_pointer(6));
     let [d_q, d_k, d_v] = [6, 7, 8].map(|i| launch.buffers.load_pointer(i + i64::from(body.documents)));
+    let tables = 9 + usize::from(body.documents);
+    let turning = body.rotary.as_ref().map(|rotary| Turning::read(launch, tables, rotary, positions));
     let heads_of_group = heads / groups;
     let shape = Shape::new(body.channels, body.precision, f.vectors());
     f.each(launch.begin, launch.end, 1, |item| {
@@ -56,6 +59,10 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &AttentionBackwar
         let backward = Backward::new(f, launch, shape, Scoring::new(body.mask, body.scale, documents));
         let rows = |tensor, heads, head| Rows::of_head(tensor, body.channels.into(), sequence * positions, heads, head);
         let [k, v, d_k, d_v] = [k, v, d_k, d_v].map(|tensor| rows(tensor, groups, group));
+        let turn = |rows: Rows<'f>| {
+            let Some(turning) = &turning else { return };
+            f.times(positions, |i| turning.head(f, rows.row(i), sequence * positions + i));
+        };
         backward.zero(d_k, positions);
         backward.zero(d_v, positions);
         f.times(heads_of_group, |head| {
@@ -63,7 +70,9 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &AttentionBackwar
             let [q, out, d_out, d_q] = [q, out, d_out, d_q].map(|tensor| rows(tensor, heads, head));
             let lse = Rows { pointer: lse.at(sequence * positions * heads + head), stride: heads };
             backward.head(&Head { q, k, v, out, lse, d_out, d_q, d_k, d_v, positions });
+            turn(d_q);
         });
+        turn(d_k);
     });
 }
 

@@ -4,7 +4,7 @@ use crate::testing::{Trial, all_vectors, noise};
 use crate::vectors::Vectors;
 use tfc_compiler::graph::AttentionMask;
 use tfc_compiler::kernel::{
-    Attention, AttentionBackward, Body, CachedAttention, Kernel, Number, Operand, evaluate_buffers,
+    Attention, AttentionBackward, Body, CachedAttention, Kernel, Number, Operand, Rotary, evaluate_buffers,
 };
 use tfc_compiler::precision::Precision;
 
@@ -109,6 +109,7 @@ fn backward() {
                 mask,
                 documents: false,
                 scale: SCALE,
+                rotary: None,
             });
             let operands = [vec![Operand::READ; 6], vec![Operand::WRITE; 3]].concat();
             let trial = trial(&Kernel { body, operands }, vectors, precision);
@@ -119,6 +120,33 @@ fn backward() {
                 buffers.extend([noise(b * t * h * c, 7), noise(b * t * g * c, 8), noise(b * t * g * c, 9)]);
                 // A single key gets no gradient: what remains is the rounding of summands of this size.
                 trial.check_within(&buffers, &[b, t, h, g], |largest| (5e-6 + rounding(precision)) * largest.max(1.0));
+            }
+        }
+    }
+}
+
+/// Also where a GPU's block has a part of the channels.
+#[test]
+fn gradients_are_turned_as_they_are_stored() {
+    let precision = Precision::F32;
+    for (channels, turned, documents) in [(64, 16, false), (8, 8, true), (192, 20, false)] {
+        let rotary = Some(Rotary { channels, turned, inverse: true, documents });
+        let mask = AttentionMask::Causal;
+        let body = AttentionBackward { precision, channels, mask, documents: false, scale: SCALE, rotary };
+        let tables = [Operand::READ, Operand::READ, Operand::READ_I32];
+        let operands = [&[Operand::READ; 6][..], &[Operand::WRITE; 3], &tables].concat();
+        let kernel = Kernel { body: Body::AttentionBackward(body), operands };
+        for vectors in all_vectors() {
+            let trial = trial(&kernel, vectors, precision);
+            for [b, t, h, g] in [[1, 1, 1, 1], [2, 5, 4, 2], [1, 150, 2, 1]] {
+                let c = i64::from(channels);
+                let mut buffers = forward_results(precision, channels, mask, [b, t, h, g]);
+                buffers.push(noise(b * t * h * c, 6));
+                buffers.extend([noise(b * t * h * c, 7), noise(b * t * g * c, 8), noise(b * t * g * c, 9)]);
+                let table = (t + 3) * i64::from(turned / 2);
+                let places = (0..b * t).map(|token| (token * 7 % t) as f64).collect();
+                buffers.extend([noise(table, 10), noise(table, 11), if documents { places } else { vec![3.0] }]);
+                trial.check_within(&buffers, &[b, t, h, g], |largest| 5e-6 * largest.max(1.0));
             }
         }
     }
@@ -146,8 +174,9 @@ fn documents_apart() {
             let forward = Body::Attention(Attention { precision, channels, mask, documents: true, scale: SCALE });
             let reads = [vec![Operand::READ; 3], vec![Operand::READ_I32]].concat();
             let forward = Kernel { body: forward, operands: [reads, vec![Operand::WRITE; 2]].concat() };
-            let backward =
-                Body::AttentionBackward(AttentionBackward { precision, channels, mask, documents: true, scale: SCALE });
+            let documents = true;
+            let backward = AttentionBackward { precision, channels, mask, documents, scale: SCALE, rotary: None };
+            let backward = Body::AttentionBackward(backward);
             let reads = [vec![Operand::READ; 6], vec![Operand::READ_I32]].concat();
             let backward = Kernel { body: backward, operands: [reads, vec![Operand::WRITE; 3]].concat() };
             let [forward_trial, backward_trial] = [&forward, &backward].map(|kernel| Trial::new(kernel, vectors));

@@ -79,6 +79,7 @@ impl<'f> Product<'_, 'f> {
                 self.multiply((a, a_leading), outer, [step, steps], [column, columns]);
             });
             self.store(outer, column, columns);
+            self.arguments.turn(f, self.body, [f.index(0), self.arguments.m], [column, column + columns]);
         });
     }
 

@@ -155,8 +155,9 @@ impl<'f> Nest<'_, 'f> {
         // Groups of columns in row blocks of one size, as nearly as can be, where it is not.
         let row_blocks = row_blocks(arguments, self.body);
         let block_rows = shared.select(f.index(ROWS), even(m, row_blocks, f.vectors().rows));
-        let items = n.ceiling_division(Contraction::COLUMN_BLOCK);
-        let column = |item: Index<'f>| (item.or_at_least(zero) * Contraction::COLUMN_BLOCK).or_at_most(n);
+        let item_columns = self.body.column_block();
+        let items = n.ceiling_division(item_columns);
+        let column = |item: Index<'f>| (item.or_at_least(zero) * item_columns).or_at_most(n);
         let run = self.one_pass.select(n, f.index(RUN * COLUMNS)).or_at_least(f.index(1));
         let begin = shared.select(zero, launch.begin / items);
         let end = shared.select((last_row - first_row).ceiling_division(ROWS), (launch.end + items - 1) / items);
@@ -188,6 +189,8 @@ impl<'f> Nest<'_, 'f> {
                 self.block(Pass { part, number, tiles, packs_a, keeps_a });
             });
         });
+        let Part { row, rows, column, columns, .. } = part;
+        self.arguments.turn(f, self.body, [row, row + rows], [column, column + columns]);
     }
 
     fn block(&self, pass: Pass<'f>) {

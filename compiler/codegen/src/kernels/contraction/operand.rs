@@ -1,9 +1,10 @@
 //! What a contraction reads beside its matrices, and the matrices as they are stored.
 
 use crate::gemm::Rows;
+use crate::kernels::rotary::Turning;
 use crate::kernels::sizes::Sizes;
 use crate::math::Accuracy;
-use crate::mlir::{Index, Lanes, Launch, Pointer, Stored, Vector};
+use crate::mlir::{Function, Index, Lanes, Launch, Pointer, Stored, Vector};
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, ProgramOp};
 
@@ -52,6 +53,7 @@ pub struct Arguments<'f> {
     pub accuracy: Accuracy,
     operands: Vec<Operand<'f>>,
     numbers: Vec<Vector<'f>>,
+    turning: Option<Turning<'f>>,
 }
 
 impl<'f> Arguments<'f> {
@@ -76,8 +78,10 @@ impl<'f> Arguments<'f> {
         };
         let operands = body.access.iter().enumerate().map(operand).collect();
         let numbers = sizes.numbers(body.programs());
+        let tables = 2 + body.access.len();
+        let turning = body.rotary.as_ref().map(|rotary| Turning::read(launch, tables, rotary, sizes.next()));
         let shared = launch.buffers.load_pointer(kernel.operands.len() as i64);
-        Arguments { m, n, k, a, b, shared, accuracy: body.precision.into(), operands, numbers }
+        Arguments { m, n, k, a, b, shared, accuracy: body.precision.into(), operands, numbers, turning }
     }
 
     /// What an operation of a program reads at a place.
@@ -100,6 +104,16 @@ impl<'f> Arguments<'f> {
             | ProgramOp::Reduce(..)
             | ProgramOp::KthLargest(..) => unreachable!("{op:?} is no leaf of a contraction: see `check`"),
         }
+    }
+
+    /// Turns what has been stored of rows and columns `[begin, end)`, whole blocks of [`Contraction::ROTARY_COLUMNS`].
+    pub fn turn(&self, f: &'f Function<'f>, body: &Contraction, rows: [Index<'f>; 2], columns: [Index<'f>; 2]) {
+        let Some(turning) = &self.turning else { return };
+        let stored = self.operand(body.stores[0].0);
+        f.each(rows[0], rows[1], 1, |row| {
+            let first = Place { outer: f.index(0), row, column: f.index(0), lanes: Lanes::All };
+            turning.columns(f, stored.row(first).pointer, row, columns);
+        });
     }
 
     pub fn operand(&self, operand: u16) -> &Operand<'f> {

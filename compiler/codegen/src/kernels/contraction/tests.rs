@@ -5,7 +5,7 @@ use crate::kernels;
 use crate::testing::{GpuTrial, Trial, all_vectors, noise, stored, truth};
 use crate::vectors::Vectors;
 use tfc_compiler::graph::DType;
-use tfc_compiler::kernel::{Access, Body, Contraction, ContractionAccess, Kernel, Operand, Program, ProgramOp};
+use tfc_compiler::kernel::{Access, Body, Contraction, ContractionAccess, Kernel, Operand, Program, ProgramOp, Rotary};
 use tfc_compiler::precision::Precision;
 use tfc_compiler::scalar::{Binary, Unary};
 
@@ -341,6 +341,7 @@ fn with_programs(precision: Precision, transpose_a: bool, transpose_b: bool) -> 
             ContractionAccess::Matrix,
             ContractionAccess::Scalar,
         ],
+        rotary: None,
     };
     let operands = [vec![Operand::READ; 6], vec![Operand::UPDATE, Operand::WRITE, Operand::READ_I32]].concat();
     Kernel { body: Body::Contraction(body), operands }
@@ -365,4 +366,43 @@ fn programs_arguments(kernel: &Kernel, [outer, m, n, k]: [i64; 4]) -> (Vec<i64>,
     buffers.extend([noise(outer * a_rows * a_columns, 4), noise(2 * a_rows, 5), noise(b_columns, 6), vec![0.5]]);
     buffers.extend([c, noise(outer * m * n, 7), vec![3.0, -8.0]]);
     (sizes, buffers)
+}
+
+/// B, T, heads, their channels and those that are turned, k: a row, a few, many; packed by each thread and by all; of k more than one pass.
+const TURNED: [([i64; 3], [u32; 2], i64); 7] = [
+    ([1, 1, 1], [64, 16], 5),
+    ([1, 7, 13], [64, 16], 40),
+    ([2, 35, 5], [96, 24], 70),
+    ([1, 101, 3], [128, 64], 1601),
+    ([3, 30, 40], [8, 8], 30),
+    ([2, 150, 2], [64, 64], 70),
+    ([5, 60, 3], [256, 10], 65),
+];
+
+#[test]
+fn heads_are_turned_as_they_are_stored() {
+    let forms = [(Precision::F32, false, true), (Precision::Bf16, true, false), (Precision::F32, false, false)];
+    for (([b, t, heads], [channels, turned], k), (precision, inverse, documents)) in
+        TURNED.into_iter().zip(forms.into_iter().cycle())
+    {
+        let mut kernel = with_few_rows(plain(precision, false, true));
+        let rotary = Rotary { channels, turned, inverse, documents };
+        if let Body::Contraction(body) = &mut kernel.body {
+            body.rotary = Some(rotary);
+        }
+        kernel.operands.extend([Operand::READ, Operand::READ, Operand::READ_I32]);
+        let (mut sizes, mut buffers) = matrices(&kernel, [1, b * t, heads * i64::from(channels), k]);
+        sizes.push(t);
+        let table = (t + 4) * i64::from(turned / 2);
+        let places = (0..b * t).map(|token| (token * 7 % t) as f64).collect();
+        buffers.extend([noise(table, 4), noise(table, 5), if documents { places } else { vec![4.0] }]);
+        let truth = truth(&kernel, &buffers, &sizes);
+        for vectors in all_vectors() {
+            let trial = Trial::new(&kernel, vectors);
+            trial.check_against(&truth, &buffers, &sizes, |largest| 1e-5 * largest);
+            if b * t >= Contraction::SHARED_ROWS {
+                trial.check_sharing(&buffers, &sizes);
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@ use super::scoring::{Scoring, Token};
 use super::tile::{Channels, Part, Shape, Sums, Worker};
 use crate::cuda::architecture::Architecture;
 use crate::cuda::kernels::launch::first;
+use crate::cuda::kernels::rotary::Turning;
 use crate::math::exp2_of_softmax;
 use crate::mlir::{Function, GpuLaunch, Index, Int32, Pointer, Scalar, Shared};
 use std::f32::consts::LOG2_E;
@@ -66,8 +67,11 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, architecture: Archi
     let sequence = number / blocks / (heads + groups);
     let places = body.documents.then(|| launch.buffers[6].at(sequence * positions));
     let rows = |tensor, heads, head| Rows::of_head(tensor, channels.0, (sequence, positions, positions), heads, head);
+    let tables = 9 + usize::from(body.documents);
     let backward = Backward {
         f,
+        turning: body.rotary.as_ref().map(|rotary| Turning::new(launch, tables, rotary, positions)),
+        first_token: sequence * positions,
         channels,
         part: channels.part(f.block_number()),
         scoring: Scoring::new(body.mask, body.scale, places),
@@ -122,6 +126,9 @@ struct Backward<'f> {
     /// Of the sequence, a number for each head of each query.
     lse: Pointer<'f>,
     heads: Index<'f>,
+    turning: Option<Turning<'f>>,
+    /// Of the sequence.
+    first_token: Index<'f>,
 }
 
 /// What is known of a query.
@@ -208,6 +215,7 @@ impl<'f> Backward<'f> {
         });
         f.await_copies(0);
         channels.store(f, worker, (&sums, part), None, (d_q, query));
+        self.turn(d_q, query);
     }
 
     /// The gradients of the keys and values from `key` on, over the heads of their group.
@@ -254,6 +262,16 @@ impl<'f> Backward<'f> {
         });
         channels.store(f, worker, (&d_keys, part), None, (d_k, key));
         channels.store(f, worker, (&d_values, part), None, (d_v, key));
+        self.turn(d_k, key);
+    }
+
+    /// Turns the rows of a gradient that the block has stored from `first` on; all that is turned is in the first part of the channels.
+    fn turn(&self, rows: Rows<'f>, first: Index<'f>) {
+        let (f, shape) = (self.f, self.worker.shape);
+        let Some(turning) = &self.turning else { return };
+        let stored = (rows.count - first).or_at_most(f.index(shape.rows));
+        let count = self.part.first.equals(f.index(0)).select(stored, f.index(0));
+        turning.heads(f, shape.threads().into(), count, |i| (rows.row(first + i), self.first_token + first + i));
     }
 
     /// P and dS of a tile, from products of queries and keys and of gradients of the output and values; `element` tells query, key and what is known of the

@@ -61,7 +61,8 @@ fn with_a_cache() {
 #[test]
 fn backward() {
     for (channels, threads) in [(129, [128, 128, 64]), (256, [128, 64, 32])] {
-        let body = AttentionBackward { precision: PRECISION, channels, mask: MASK, documents: false, scale: SCALE };
+        let (precision, mask, rotary) = (PRECISION, MASK, None);
+        let body = AttentionBackward { precision, channels, mask, documents: false, scale: SCALE, rotary };
         let operands = [vec![Operand::READ; 6], vec![Operand::WRITE; 3]].concat();
         let kernel = Kernel { body: Body::AttentionBackward(body), operands };
         let (forward, mut buffers) = of_forward(channels);

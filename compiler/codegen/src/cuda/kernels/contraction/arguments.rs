@@ -1,6 +1,7 @@
 //! What a contraction reads beside its matrices, and the matrices as they are stored.
 
 use crate::cuda::kernels::launch::{QUAD, Size, Taken, is_aligned_to, sizes};
+use crate::cuda::kernels::rotary::Turning;
 use crate::math::Accuracy;
 use crate::mlir::{Bool, F32, F32s, Function, GpuLaunch, Index, Pointer, Scalar, Stored, Value, Vector};
 use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, Strides};
@@ -39,6 +40,7 @@ pub struct Arguments<'f> {
     pub b: Operand<'f>,
     /// Of what is computed on the way to and from the product.
     pub accuracy: Accuracy,
+    pub turning: Option<Turning<'f>>,
     operands: Vec<Operand<'f>>,
     numbers: Vec<Scalar<'f>>,
 }
@@ -52,6 +54,9 @@ impl<'f> Arguments<'f> {
             outer: strides.outer[0].index(f),
             row: strides.outer[1].index(f),
         };
+        let positions = sizes.positions.map(|positions| positions.index(f));
+        let turned = body.rotary.as_ref().zip(positions);
+        let tables = 2 + body.access.len();
         let further = body.access.iter().zip(&sizes.operands).enumerate();
         Arguments {
             m: sizes.m.index(f),
@@ -60,6 +65,7 @@ impl<'f> Arguments<'f> {
             a: operand(0, ContractionAccess::Matrix, &sizes.a),
             b: operand(1, ContractionAccess::Matrix, &sizes.b),
             accuracy: body.precision.into(),
+            turning: turned.map(|(rotary, positions)| Turning::new(launch, tables, rotary, positions)),
             operands: further.map(|(i, (access, strides))| operand(i + 2, *access, strides)).collect(),
             numbers: sizes.numbers.iter().map(|number| number.index(f).to_float()).collect(),
         }

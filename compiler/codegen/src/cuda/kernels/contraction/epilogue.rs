@@ -56,6 +56,16 @@ pub fn emit<'f>(
             },
         );
     });
+    if let (Some(turning), Some(rotary)) = (&arguments.turning, &body.rotary) {
+        let channels = i64::from(rotary.channels);
+        let first = block.column.ceiling_division(channels);
+        let heads = (block.column + tile.columns).or_at_most(arguments.n).ceiling_division(channels) - first;
+        let stored = arguments.operand(body.stores[0].0);
+        turning.heads(f, tile.threads(), end * heads, |i| {
+            let row = block.row + i / heads;
+            (stored.at(Place { outer: block.outer, row, column: (first + i % heads) * channels }), row)
+        });
+    }
 }
 
 struct Epilogue<'a, 'f> {
