@@ -9,7 +9,7 @@ use tfc_compiler::precision::Precision;
 use tfc_compiler::scalar::{Binary, Unary};
 
 /// m, n, k: those of a model of width 768 with 768 and 3072 tokens at 1024 positions, of its vocabulary's loss, and of few rows.
-const SHAPES: [[usize; 3]; 9] = [
+const SHAPES: [[usize; 3]; 11] = [
     [1024, 768, 768],
     [1024, 3072, 768],
     [1024, 768, 3072],
@@ -17,6 +17,8 @@ const SHAPES: [[usize; 3]; 9] = [
     [3072, 768, 1024],
     [768, 50_304, 768],
     [50_304, 768, 768],
+    [512, 768, 50_304],
+    [1024, 768, 50_304],
     [64, 768, 768],
     [1, 3072, 768],
 ];

@@ -20,7 +20,9 @@ pub const TRANSPOSED_A_ROWS: i64 = 192;
 /// Blocks of columns that share the packing of A while k is done in several passes: their tiles are kept from pass to pass.
 const RUN: i64 = 4;
 const ROWS: i64 = Contraction::ROW_BLOCK;
-/// The most columns of B that are packed at once: a multiple of every micro-tile's width.
+/// The rows of a block where B is shared and k is done in several passes: their tiles stay in the second cache from pass to pass.
+const ROWS_OF_PASSES: i64 = 192;
+/// The most columns of B that a thread packs at once: a multiple of every micro-tile's width.
 pub const COLUMNS: i64 = 384;
 
 fn a_rows(body: &Contraction) -> i64 {
@@ -137,8 +139,9 @@ struct Pass<'f> {
     part: Part<'f>,
     /// Of k.
     number: Index<'f>,
-    /// Where the tiles are kept.
+    /// Where the tiles are kept, and how many columns a row of them has.
     tiles: Pointer<'f>,
+    tiles_pitch: Index<'f>,
     /// Whether A is yet to be packed, and whether others will want it.
     packs_a: Bool<'f>,
     keeps_a: Bool<'f>,
@@ -154,16 +157,18 @@ impl<'f> Nest<'_, 'f> {
         let last_row = (launch.end * Contraction::ROW_TILE).or_at_most(m);
         // Groups of columns in row blocks of one size, as nearly as can be, where it is not.
         let row_blocks = row_blocks(arguments, self.body);
-        let block_rows = shared.select(f.index(ROWS), even(m, row_blocks, f.vectors().rows));
+        let shared_rows = self.one_pass.select(f.index(ROWS), f.index(ROWS_OF_PASSES));
+        let block_rows = shared.select(shared_rows, even(m, row_blocks, f.vectors().rows));
         let item_columns = self.body.column_block();
         let items = n.ceiling_division(item_columns);
         let column = |item: Index<'f>| (item.or_at_least(zero) * item_columns).or_at_most(n);
         let run = self.one_pass.select(n, f.index(RUN * COLUMNS)).or_at_least(f.index(1));
         let begin = shared.select(zero, launch.begin / items);
-        let end = shared.select((last_row - first_row).ceiling_division(ROWS), (launch.end + items - 1) / items);
+        let shared_blocks = (last_row - first_row + shared_rows - 1) / shared_rows;
+        let end = shared.select(shared_blocks, (launch.end + items - 1) / items);
         f.each(begin, end, 1, |block| {
             let outer = shared.select(zero, block / row_blocks);
-            let row = shared.select(first_row + block * ROWS, block % row_blocks * block_rows);
+            let row = shared.select(first_row + block * shared_rows, block % row_blocks * block_rows);
             let rows = (shared.select(last_row, m) - row).or_at_most(block_rows);
             let first = shared.select(zero, column(launch.begin - block * items));
             let end = shared.select(n, column(launch.end - block * items));
@@ -174,10 +179,10 @@ impl<'f> Nest<'_, 'f> {
         });
     }
 
-    /// All passes over columns that share the packing of A.
+    /// All passes over columns that share the packing of A: those of one block where B is there already, else of several.
     fn run(&self, part: Part<'f>) {
         let f = self.f;
-        let blocks = part.columns.ceiling_division(COLUMNS);
+        let blocks = self.is_shared.select(f.index(1), part.columns.ceiling_division(COLUMNS));
         let block_columns = even(part.columns, blocks, f.vectors().columns());
         let keeps_a = f.index(1).less(blocks);
         f.times(self.passes.count, |number| {
@@ -186,7 +191,8 @@ impl<'f> Nest<'_, 'f> {
                 let columns = (part.columns - first).or_at_most(block_columns);
                 let (tiles, packs_a) = (self.tiles.at(block * (ROWS * COLUMNS)), block.equals(f.index(0)));
                 let part = Part { column: part.column + first, columns, ..part };
-                self.block(Pass { part, number, tiles, packs_a, keeps_a });
+                let tiles_pitch = columns.round_up(self.shared.side.layout.lanes);
+                self.block(Pass { part, number, tiles, tiles_pitch, packs_a, keeps_a });
             });
         });
         let Part { row, rows, column, columns, .. } = part;
@@ -205,8 +211,16 @@ impl<'f> Nest<'_, 'f> {
             let packed_a = self.packed_a.at(pass.keeps_a.select(kept, f.index(0)));
             let block = Block { outer, lane: row + i, lanes: there, k, depth, distance };
             f.when(pass.packs_a, || self.a.pack(block, packed_a));
-            let next = Block { lane: block.lane + a_rows, ..block };
-            let is_next = pass.packs_a & (i + a_rows).less(rows);
+            // What is packed next: the rows behind these, or the first again, of the next pass.
+            let (is_last, next_pass) = (rows.at_most(i + a_rows), pass.number + 1);
+            let (next_k, next_depth) = self.passes.of(next_pass);
+            let next = Block {
+                lane: is_last.select(row, block.lane + a_rows),
+                k: is_last.select(next_k, k),
+                depth: is_last.select(next_depth, depth),
+                ..block
+            };
+            let is_next = pass.packs_a & (!is_last | (!pass.keeps_a & next_pass.less(self.passes.count)));
             self.tiles(pass, (i, there), [packed_a, packed_b], |tiles| Ahead::new(&self.a, next, tiles, is_next));
         });
     }
@@ -230,7 +244,7 @@ impl<'f> Nest<'_, 'f> {
         f.times(column_tiles, |column_tile| {
             f.times(row_tiles, |row_tile| {
                 let (r, c) = (row_tile * a.lanes, column_tile * b.lanes);
-                let kept = pass.tiles.at((first + r) * COLUMNS + c * a.lanes);
+                let kept = pass.tiles.at((first + r) * pass.tiles_pitch + c * a.lanes);
                 let elements = self.one_pass.select(self.tile, kept);
                 let (rows, columns) = (rows - r, columns - c);
                 let tile = Tile { elements, outer, row: row + first + r, column: column + c, rows, columns };
