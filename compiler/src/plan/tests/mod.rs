@@ -14,6 +14,7 @@ mod depth;
 mod layout;
 mod models;
 mod narrow;
+mod rotary;
 
 /// Compiles a graph and runs both; panics where they differ.
 fn check(graph: &Graph, sizes: &SizeValues, memory: &Memory) -> Program {
