@@ -1,11 +1,10 @@
 //! Decoding: the forward pass on key/value caches, from the input `position` on, to the logits of the last position.
 
-use super::by_position::needs_other_positions;
-use super::forward::{Forward, origin};
+use super::forward::{Forward, origin, reachable};
 use super::{Mode, primitive};
 use crate::compiled::Entry;
 use crate::graph::{AttentionMask, Builder, Graph, Op, Type, Value};
-use crate::model::{Application, InputKind, Model, Primitive, ValueId};
+use crate::model::{Application, InputKind, Model, Primitive, Program, ValueId};
 use crate::size::{Size, Symbol};
 use crate::storage::Storage;
 use std::collections::BTreeMap;
@@ -30,6 +29,26 @@ pub fn can_decode(model: &Model) -> Result<ValueId, (String, Option<Span>)> {
     match needs_other_positions(&model.program, logits) {
         Some((why, span)) => Err((why.into(), Some(span))),
         None => Ok(logits),
+    }
+}
+
+/// The first of the values that `wanted` is computed from which needs positions that are not there while decoding: why, and where it is written.
+fn needs_other_positions(program: &Program, wanted: ValueId) -> Option<(&'static str, Span)> {
+    let values = reachable(program, &[wanted], &|_| false).into_iter().map(|id| &program.values[id.0 as usize]);
+    let needs = values.into_iter().find(|application| !program.is_by_position(application));
+    needs.map(|application| (reason(application), application.span))
+}
+
+fn reason(application: &Application) -> &'static str {
+    let primitive = &application.primitive;
+    if *primitive == (Primitive::Attention { mask: AttentionMask::Full }) {
+        "attention sees later positions, which are not there yet when a text is continued"
+    } else if matches!(primitive, Primitive::Next(_)) {
+        "`next` is the token that is yet to come"
+    } else if matches!(primitive, Primitive::Size(_)) {
+        "a number follows the length of the text, which is not all there when it is continued"
+    } else {
+        "positions meet outside of causal attention, and when a text is continued only the new ones are there"
     }
 }
 

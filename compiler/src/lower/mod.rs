@@ -4,7 +4,6 @@
 //! demand, so an entry holds only what its outputs need. What differs between entries is a [`Mode`]: whether random masks are
 //! drawn, and whether attention and positions work on a cache. Nothing here can fail: the checker has seen to that.
 
-mod by_position;
 mod decode;
 mod entries;
 mod forward;

@@ -10,6 +10,7 @@ mod amount;
 mod choices;
 mod nested;
 mod paths;
+mod positions;
 mod program;
 mod recipe;
 mod state;

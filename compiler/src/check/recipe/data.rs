@@ -132,13 +132,15 @@ impl Recipe<'_> {
                 matches!(application.primitive, Primitive::Attention { .. } | Primitive::Rope { .. });
             !follows_positions || application.operands.iter().all(is_sequence)
         };
-        let Some(other) = values.iter().find(|application| !begins_anew(application)) else {
-            return Some(Documents::Separate);
-        };
-        let message = "separate documents are not yet supported with attention among what is no sequence of ids";
+        let other = values.iter().find(|application| !begins_anew(application)).map(|other| other.span);
+        let meet = || self.model.and_then(|model| model.program.positions_meet());
+        let attention = "separate documents are not yet supported with attention among what is no sequence of ids";
+        let elsewhere = "separate documents are not yet supported where positions meet outside of attention";
+        let found = other.map(|span| (attention, span)).or_else(|| meet().map(|span| (elsewhere, span)));
+        let Some((message, span)) = found else { return Some(Documents::Separate) };
         let help = "join the documents: `documents = join(end = \"<|endoftext|>\")`";
         let diagnostic = Diagnostic::new(Code::NotYetSupported, message).at(value.span, "");
-        self.report.push(diagnostic.see(other.span, "this does not start anew at each document").help(help));
+        self.report.push(diagnostic.see(span, "this does not start anew at each document").help(help));
         None
     }
 

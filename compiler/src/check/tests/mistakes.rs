@@ -234,6 +234,23 @@ fn separate_documents() {
     insta::assert_snapshot!(answered(text));
 }
 
+/// A mean over the positions that is added to each of them, and scores without attention; a mean loss has no positions, and a shift is what `next` does.
+#[test]
+fn separate_documents_that_meet_outside_of_attention() {
+    let experiment = |lines: &str| {
+        format!(
+            "model m {{\n  forward(ids: token_ids[8]) {{\n    e = embed(ids, 256, 8)\n{lines}  }}\n  loss = mean(y * y)\n}}\ndata {{\n  train = \"text\"\n  documents = separate\n}}\n"
+        )
+    };
+    let refused = ["    y = e + mean(e, axis = 1, keep)\n", "    y = softmax(matmul(e, transpose(e)))\n"];
+    let texts = refused.map(|lines| answered(&experiment(lines)));
+    insta::assert_snapshot!(texts.join("\n----------------------------------------\n\n"));
+    for lines in ["    y = e\n", "    h = split_heads(e, 2)\n    y = attention(h, h, h, full)\n"] {
+        let text = experiment(lines);
+        assert_eq!(answered(&text), format!("{text}\n"));
+    }
+}
+
 #[test]
 fn inputs_called_as_those_of_entries() {
     insta::assert_snapshot!(answered(
