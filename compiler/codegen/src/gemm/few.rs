@@ -14,6 +14,8 @@ const STEPS: i64 = 512;
 const TOGETHER: usize = 4;
 /// How many steps of k ahead B is asked for where its rows are stored along the columns.
 const AHEAD: i64 = 8;
+/// Elements of B that are asked for before they are read where it is read in order: what comes in order comes by itself, but not as early as it could.
+const IN_ORDER_AHEAD: i64 = 4096;
 /// f32 of a cache line.
 const LINE: usize = 16;
 
@@ -88,6 +90,7 @@ impl<'f> Few<'f> {
                 let lanes = there.map_or(Lanes::All, |there| Lanes::Some(numbers.steps(there).lanes()));
                 for register in 0..registers {
                     let k = k + register * step;
+                    b.at(k + IN_ORDER_AHEAD).prefetch(step, Cache::First, false);
                     let b = numbers.along(b, k, there);
                     for (a, sums) in a.iter().zip(sums.chunks_mut(TOGETHER)) {
                         let sum = &mut sums[register as usize];

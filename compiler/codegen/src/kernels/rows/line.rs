@@ -4,9 +4,12 @@ use crate::kernels::program::evaluate;
 use crate::kernels::random;
 use crate::kernels::sizes::Sizes;
 use crate::math::Accuracy;
-use crate::mlir::{Function, Index, Lanes, Launch, Stored, Vector};
+use crate::mlir::{Cache, Function, Index, Lanes, Launch, Stored, Vector};
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Inner, Kernel, Program, ProgramOp, Register, RowAccess};
+
+/// Elements that are asked for before they are read, where nothing is stored along rows.
+const AHEAD: i64 = 4096;
 
 /// The dimensions of the iteration and the strides of the operands.
 pub struct Iteration<'f> {
@@ -14,6 +17,8 @@ pub struct Iteration<'f> {
     pub inner: Index<'f>,
     operands: Vec<Operand<'f>>,
     numbers: Vec<Vector<'f>>,
+    /// Whether rows that lie side by side are asked for ahead of time.
+    asks: bool,
 }
 
 struct Operand<'f> {
@@ -66,7 +71,12 @@ impl<'f> Iteration<'f> {
             },
         };
         let operands = access.iter().enumerate().map(operand).collect();
-        Iteration { outer, inner, operands, numbers: sizes.numbers(vec![program]) }
+        Iteration { outer, inner, operands, numbers: sizes.numbers(vec![program]), asks: false }
+    }
+
+    /// Whether rows are asked for ahead of time: not where something is stored along them, for then as much is on its way as can be.
+    pub fn asking_if(self, asks: bool) -> Iteration<'f> {
+        Iteration { asks, ..self }
     }
 
     /// The outer indices of a row.
@@ -128,7 +138,13 @@ impl<'f> Line<'_, 'f> {
         let (whole, inner) = (self.starts[operand], self.iteration.operands[operand].inner);
         let Stored { pointer: start, dtype } = whole;
         match (inner, dtype) {
-            (Along::Unit, _) => whole.load_lanes(column, lanes),
+            (Along::Unit, _) => {
+                if self.iteration.asks {
+                    let width = self.f.vectors().width as i64;
+                    whole.at(column + AHEAD).prefetch(width, Cache::First, false);
+                }
+                whole.load_lanes(column, lanes)
+            }
             (Along::Row, DType::F32) => start.load(self.f.index(0)).splat(),
             (Along::Row, DType::I32) => start.load_int(self.f.index(0)).to_float().splat(),
             (Along::Strided(stride), DType::F32) => start.at(column * stride).gather(stride, lanes),

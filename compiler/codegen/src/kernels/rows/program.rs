@@ -5,10 +5,11 @@ use super::passes::passes;
 use super::reduction::{self, Row};
 use super::selection;
 use crate::mlir::{Function, Lanes, Launch};
-use tfc_compiler::kernel::{Kernel, Register, RowProgram};
+use tfc_compiler::kernel::{Inner, Kernel, Register, RowProgram};
 
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: &RowProgram) {
-    let iteration = Iteration::read(launch, kernel, body.outer_rank, &body.access, &body.program);
+    let only_reads = body.stores.iter().all(|(operand, _)| body.access[*operand as usize].inner == Inner::Row);
+    let iteration = Iteration::read(launch, kernel, body.outer_rank, &body.access, &body.program).asking_if(only_reads);
     f.each(launch.begin, launch.end, 1, |row| {
         let line = iteration.line(f, row, iteration.indices(row));
         let mut reduced = Reduced::new();
