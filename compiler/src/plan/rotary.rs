@@ -15,8 +15,8 @@ pub fn turn(kernels: Vec<Kernel>, plan: Plan) -> (Vec<Kernel>, Plan) {
     let mut at = 0;
     while at < turning.steps.len() {
         // What is taken out stood behind, or here: then something else does now.
-        if !turning.into_product(at) {
-            turning.into_attention(at);
+        if !turning.give_to_product(at) {
+            turning.give_to_attention(at);
             at += 1;
         }
     }
@@ -40,7 +40,7 @@ struct Turned {
 
 impl Turning {
     /// Whether the embedding at a step went into the product that makes its rows.
-    fn into_product(&mut self, at: usize) -> bool {
+    fn give_to_product(&mut self, at: usize) -> bool {
         let Some((rows, turned)) = self.turned(at) else { return false };
         let Some(maker) = (0..at).rev().find(|step| self.steps[*step].buffers().contains(&rows.buffer)) else {
             return false;
@@ -67,7 +67,7 @@ impl Turning {
     }
 
     /// Takes over the embeddings of both gradients that the attention at a step makes, if they are the same and come before anybody else sees what they turn.
-    fn into_attention(&mut self, at: usize) {
+    fn give_to_attention(&mut self, at: usize) {
         let Step::Launch(launch) = &self.steps[at] else { return };
         let Body::AttentionBackward(body) = &self.kernel(launch).body else { return };
         let first = 6 + usize::from(body.documents);
