@@ -9,7 +9,8 @@ use super::scoring::{Scoring, Token};
 use super::tile::{Channels, Part, Shape, Sums, Worker};
 use crate::cuda::architecture::Architecture;
 use crate::cuda::kernels::launch::first;
-use crate::cuda::kernels::rotary::Turning;
+use crate::cuda::kernels::rotary::turn_heads;
+use crate::kernels::rotary::Turning;
 use crate::math::exp2_of_softmax;
 use crate::mlir::{Function, GpuLaunch, Index, Int32, Pointer, Scalar, Shared};
 use std::f32::consts::LOG2_E;
@@ -67,10 +68,10 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: &GpuLaunch<'f>, architecture: Archi
     let sequence = number / blocks / (heads + groups);
     let places = body.documents.then(|| launch.buffers[6].at(sequence * positions));
     let rows = |tensor, heads, head| Rows::of_head(tensor, channels.0, (sequence, positions, positions), heads, head);
-    let tables = 9 + usize::from(body.documents);
+    let table = |i: usize| launch.buffers[9 + usize::from(body.documents) + i];
     let backward = Backward {
         f,
-        turning: body.rotary.as_ref().map(|rotary| Turning::new(launch, tables, rotary, positions)),
+        turning: body.rotary.as_ref().map(|rotary| Turning::new(rotary, [0, 1, 2].map(table), positions)),
         first_token: sequence * positions,
         channels,
         part: channels.part(f.block_number()),
@@ -271,7 +272,7 @@ impl<'f> Backward<'f> {
         let Some(turning) = &self.turning else { return };
         let stored = (rows.count - first).or_at_most(f.index(shape.rows));
         let count = self.part.first.equals(f.index(0)).select(stored, f.index(0));
-        turning.heads(f, shape.threads().into(), count, |i| (rows.row(first + i), self.first_token + first + i));
+        turn_heads(f, turning, shape.threads().into(), count, |i| (rows.row(first + i), self.first_token + first + i));
     }
 
     /// P and dS of a tile, from products of queries and keys and of gradients of the output and values; `element` tells query, key and what is known of the

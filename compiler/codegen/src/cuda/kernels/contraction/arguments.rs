@@ -1,7 +1,7 @@
 //! What a contraction reads beside its matrices, and the matrices as they are stored.
 
 use crate::cuda::kernels::launch::{QUAD, Size, Taken, is_aligned_to, sizes};
-use crate::cuda::kernels::rotary::Turning;
+use crate::kernels::rotary::Turning;
 use crate::math::Accuracy;
 use crate::mlir::{Bool, F32, F32s, Function, GpuLaunch, Index, Pointer, Scalar, Stored, Value, Vector};
 use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, Strides};
@@ -56,7 +56,7 @@ impl<'f> Arguments<'f> {
         };
         let positions = sizes.positions.map(|positions| positions.index(f));
         let turned = body.rotary.as_ref().zip(positions);
-        let tables = 2 + body.access.len();
+        let table = |i: usize| launch.buffers[2 + body.access.len() + i];
         let further = body.access.iter().zip(&sizes.operands).enumerate();
         Arguments {
             m: sizes.m.index(f),
@@ -65,7 +65,7 @@ impl<'f> Arguments<'f> {
             a: operand(0, ContractionAccess::Matrix, &sizes.a),
             b: operand(1, ContractionAccess::Matrix, &sizes.b),
             accuracy: body.precision.into(),
-            turning: turned.map(|(rotary, positions)| Turning::new(launch, tables, rotary, positions)),
+            turning: turned.map(|(rotary, positions)| Turning::new(rotary, [0, 1, 2].map(table), positions)),
             operands: further.map(|(i, (access, strides))| operand(i + 2, *access, strides)).collect(),
             numbers: sizes.numbers.iter().map(|number| number.index(f).to_float()).collect(),
         }

@@ -4,6 +4,7 @@ use super::arguments::{Arguments, Place};
 use super::main_loop::{Block, Sums, Worker};
 use super::tile::Tile;
 use crate::cuda::kernels::launch::{QUAD, Taken};
+use crate::cuda::kernels::rotary::turn_heads;
 use crate::kernels::program::evaluate;
 use crate::kernels::random;
 use crate::mlir::{Bits, F32, F32s, Function, Index, Shared, Value};
@@ -56,12 +57,12 @@ pub fn emit<'f>(
             },
         );
     });
-    if let (Some(turning), Some(rotary)) = (&arguments.turning, &body.rotary) {
-        let channels = i64::from(rotary.channels);
+    if let Some(turning) = &arguments.turning {
+        let channels = i64::from(turning.rotary.channels);
         let first = block.column.ceiling_division(channels);
         let heads = (block.column + tile.columns).or_at_most(arguments.n).ceiling_division(channels) - first;
         let stored = arguments.operand(body.stores[0].0);
-        turning.heads(f, tile.threads(), end * heads, |i| {
+        turn_heads(f, turning, tile.threads(), end * heads, |i| {
             let row = block.row + i / heads;
             (stored.at(Place { outer: block.outer, row, column: (first + i % heads) * channels }), row)
         });
