@@ -6,10 +6,7 @@ use crate::kernels::sizes::Sizes;
 use crate::math::Accuracy;
 use crate::mlir::{Cache, Function, Index, Lanes, Launch, Stored, Vector};
 use tfc_compiler::graph::DType;
-use tfc_compiler::kernel::{Inner, Kernel, Program, ProgramOp, Register, RowAccess};
-
-/// Elements that are asked for before they are read, where nothing is stored along rows.
-const AHEAD: i64 = 4096;
+use tfc_compiler::kernel::{Access, Inner, Kernel, Program, ProgramOp, Register, RowAccess};
 
 /// The dimensions of the iteration and the strides of the operands.
 pub struct Iteration<'f> {
@@ -17,12 +14,13 @@ pub struct Iteration<'f> {
     pub inner: Index<'f>,
     operands: Vec<Operand<'f>>,
     numbers: Vec<Vector<'f>>,
-    /// Whether rows that lie side by side are asked for ahead of time.
-    asks: bool,
+    /// How many elements of rows that lie side by side are asked for before they are read.
+    ahead: Option<i64>,
 }
 
 struct Operand<'f> {
     elements: Stored<'f>,
+    access: Access,
     outer: Vec<Index<'f>>,
     inner: Along<'f>,
 }
@@ -44,6 +42,8 @@ pub struct Line<'a, 'f> {
     row: Index<'f>,
     /// Where each operand's row begins.
     starts: Vec<Stored<'f>>,
+    /// The operands that are one number for all of the row, and stay so: read once, not beside each store.
+    numbers: Vec<Option<Vector<'f>>>,
 }
 
 /// What the reductions of a row came to, by the register of the reduction.
@@ -63,6 +63,7 @@ impl<'f> Iteration<'f> {
         let (outer, inner) = (many(), sizes.next());
         let operand = |(i, access): (usize, &RowAccess)| Operand {
             elements: Stored { pointer: launch.buffers.load_pointer(i as i64), dtype: kernel.operands[i].dtype },
+            access: kernel.operands[i].access,
             outer: many(),
             inner: match access.inner {
                 Inner::Unit => Along::Unit,
@@ -71,12 +72,11 @@ impl<'f> Iteration<'f> {
             },
         };
         let operands = access.iter().enumerate().map(operand).collect();
-        Iteration { outer, inner, operands, numbers: sizes.numbers(vec![program]), asks: false }
+        Iteration { outer, inner, operands, numbers: sizes.numbers(vec![program]), ahead: None }
     }
 
-    /// Whether rows are asked for ahead of time: not where something is stored along them, for then as much is on its way as can be.
-    pub fn asking_if(self, asks: bool) -> Iteration<'f> {
-        Iteration { asks, ..self }
+    pub fn asking_for(self, ahead: Option<i64>) -> Iteration<'f> {
+        Iteration { ahead, ..self }
     }
 
     /// The outer indices of a row.
@@ -96,8 +96,13 @@ impl<'f> Iteration<'f> {
         let offset = |operand: &Operand<'f>| {
             outer.iter().zip(&operand.outer).fold(f.index(0), |sum, (index, stride)| sum + *index * *stride)
         };
-        let starts = self.operands.iter().map(|operand| operand.elements.at(offset(operand))).collect();
-        Line { f, iteration: self, outer, row, starts }
+        let starts: Vec<Stored> = self.operands.iter().map(|operand| operand.elements.at(offset(operand))).collect();
+        let number = |(operand, start): (&Operand<'f>, &Stored<'f>)| match (operand.inner, operand.access) {
+            (Along::Row, Access::Read) => Some(number(*start)),
+            (Along::Row, Access::Write | Access::Update) | (Along::Unit | Along::Strided(_), _) => None,
+        };
+        let numbers = self.operands.iter().zip(&starts).map(number).collect();
+        Line { f, iteration: self, outer, row, starts, numbers }
     }
 }
 
@@ -137,16 +142,18 @@ impl<'f> Line<'_, 'f> {
     fn load(&self, operand: usize, column: Index<'f>, lanes: Lanes<'f>) -> Vector<'f> {
         let (whole, inner) = (self.starts[operand], self.iteration.operands[operand].inner);
         let Stored { pointer: start, dtype } = whole;
+        if let Some(number) = self.numbers[operand] {
+            return number;
+        }
         match (inner, dtype) {
+            (Along::Row, _) => number(whole),
             (Along::Unit, _) => {
-                if self.iteration.asks {
+                if let Some(ahead) = self.iteration.ahead {
                     let width = self.f.vectors().width as i64;
-                    whole.at(column + AHEAD).prefetch(width, Cache::First, false);
+                    whole.at(column + ahead).prefetch(width, Cache::First, false);
                 }
                 whole.load_lanes(column, lanes)
             }
-            (Along::Row, DType::F32) => start.load(self.f.index(0)).splat(),
-            (Along::Row, DType::I32) => start.load_int(self.f.index(0)).to_float().splat(),
             (Along::Strided(stride), DType::F32) => start.at(column * stride).gather(stride, lanes),
             (Along::Strided(stride), DType::I32) => start.at(column * stride).gather_ints(stride, lanes).to_float(),
             (_, DType::BF16) => unreachable!("bf16 lie side by side: see `check`"),
@@ -171,5 +178,15 @@ impl<'f> Line<'_, 'f> {
     /// Whether an operand is one number per row.
     pub fn is_row(&self, operand: usize) -> bool {
         matches!(self.iteration.operands[operand].inner, Along::Row)
+    }
+}
+
+/// The first element, in every lane.
+fn number(Stored { pointer, dtype }: Stored<'_>) -> Vector<'_> {
+    let first = pointer.function().index(0);
+    match dtype {
+        DType::F32 => pointer.load(first).splat(),
+        DType::I32 => pointer.load_int(first).to_float().splat(),
+        DType::BF16 => unreachable!("bf16 lie side by side: see `check`"),
     }
 }

@@ -7,9 +7,24 @@ use super::selection;
 use crate::mlir::{Function, Lanes, Launch};
 use tfc_compiler::kernel::{Inner, Kernel, Register, RowProgram};
 
-pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: &RowProgram) {
+/// Elements that are asked for before they are read, where only numbers of a row are stored.
+const READ_AHEAD: i64 = 4096;
+/// The same of rows that are read once and stored, as by an optimizer: several of them, all of which must stay in the first cache until they are read.
+const STORED_AHEAD: i64 = 512;
+
+/// A row that is walked along several times is in a cache from the second time on.
+fn ahead(body: &RowProgram) -> Option<i64> {
     let only_reads = body.stores.iter().all(|(operand, _)| body.access[*operand as usize].inner == Inner::Row);
-    let iteration = Iteration::read(launch, kernel, body.outer_rank, &body.access, &body.program).asking_if(only_reads);
+    match (only_reads, passes(&body.program).is_empty()) {
+        (true, _) => Some(READ_AHEAD),
+        (false, true) => Some(STORED_AHEAD),
+        (false, false) => None,
+    }
+}
+
+pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: &RowProgram) {
+    let iteration =
+        Iteration::read(launch, kernel, body.outer_rank, &body.access, &body.program).asking_for(ahead(body));
     f.each(launch.begin, launch.end, 1, |row| {
         let line = iteration.line(f, row, iteration.indices(row));
         let mut reduced = Reduced::new();
