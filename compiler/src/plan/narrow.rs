@@ -126,6 +126,15 @@ fn reads(program: &kernel::Program, register: Register, matrix: &dyn Fn(u16) -> 
         || op.operands().iter().any(|operand| reads(program, *operand, matrix))
 }
 
+/// Twice the rows in a chunk whose matrix takes half of the memory: each chunk packs the whole table of a vocabulary, and multiplies the faster the narrower.
+fn refill(step: &mut Step, narrowed: &BTreeSet<BufferId>) {
+    let is_narrowed = step.buffers().iter().any(|buffer| narrowed.contains(buffer));
+    match step {
+        Step::Chunks { chunk, .. } if is_narrowed => *chunk *= 2,
+        Step::Chunks { .. } | Step::Launch(_) | Step::Zero(_) => {}
+    }
+}
+
 /// Kernels are numbered anew, in the order in which they are launched.
 fn rewrite(kernels: &[Kernel], mut plan: Plan, narrowed: &BTreeSet<BufferId>) -> (Vec<Kernel>, Plan) {
     let mut program = Program::default();
@@ -139,6 +148,7 @@ fn rewrite(kernels: &[Kernel], mut plan: Plan, narrowed: &BTreeSet<BufferId>) ->
         launch.kernel = program.kernel(kernel);
     };
     plan.steps.iter_mut().for_each(|step| step.each_launch(&mut narrow));
+    plan.steps.iter_mut().for_each(|step| refill(step, narrowed));
     narrowed.iter().for_each(|buffer| plan.buffers[buffer.0 as usize].dtype = DType::BF16);
     (program.kernels, plan)
 }

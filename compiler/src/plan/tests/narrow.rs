@@ -1,6 +1,6 @@
 //! What stands in memory as bf16, and that it changes results by roundings only.
 
-use super::models::{block_gradient, call};
+use super::models::{block_gradient, call, language_model};
 use super::*;
 use crate::graph::DType;
 
@@ -30,6 +30,21 @@ fn scores_and_their_gradient_are_narrow() {
     assert!(wide.plans[0].buffers.iter().all(|buffer| buffer.dtype != DType::BF16));
     let in_f32 = compile_entry(&graph(), Precision::F32, &Disabled::default());
     assert!(in_f32.plans[0].buffers.iter().all(|buffer| buffer.dtype != DType::BF16));
+}
+
+/// In whose memory there is room for twice the rows, whichever precision the sums are of.
+#[test]
+fn chunks_of_narrow_logits_have_twice_the_rows() {
+    let graph = passes::optimize(&language_model(false), &[], |_, _| {});
+    let rows = |precision: Precision, disabled: &Disabled| -> Vec<i64> {
+        let program = compile_entry(&graph, precision, disabled);
+        let of = |step: &Step| if let Step::Chunks { chunk, .. } = step { Some(*chunk) } else { None };
+        program.plans[0].steps.iter().filter_map(of).collect()
+    };
+    let wide = rows(Precision::F32, &Disabled::default());
+    assert!(wide.len() == 1, "{wide:?}");
+    assert_eq!(rows(Precision::Bf16, &off()), wide);
+    assert_eq!(rows(Precision::Bf16, &Disabled::default()), [2 * wide[0]]);
 }
 
 /// A number that is stored is off by 2⁻⁹ of itself at most, and takes part in sums of a few dozen such numbers.
