@@ -16,7 +16,7 @@ use tfc_compiler::kernel::Contraction;
 /// Rows of A that are packed and used up before the next are: they stay in the second cache.
 pub const A_ROWS: i64 = 48;
 /// The same where they lie across the rows of memory, which are read the faster the longer the runs along them.
-pub const TRANSPOSED_A_ROWS: i64 = 192;
+pub const TRANSPOSED_A_ROWS: i64 = 144;
 /// Blocks of columns that share the packing of A while k is done in several passes: their tiles are kept from pass to pass.
 const RUN: i64 = 4;
 const ROWS: i64 = Contraction::ROW_BLOCK;
