@@ -30,6 +30,16 @@ impl<'f> Stored<'f> {
         }
     }
 
+    /// The first element as f32, in every lane.
+    pub fn broadcast(self) -> Vector<'f> {
+        let first = self.pointer.function().index(0);
+        match self.dtype {
+            DType::F32 => self.pointer.load(first).splat(),
+            DType::I32 => self.pointer.load_int(first).to_float().splat(),
+            DType::BF16 => unreachable!("bf16 lie side by side, no single number is one: see `check`"),
+        }
+    }
+
     /// Stores a register as what the type has of it: the nearest, of integers the next towards zero.
     pub fn store_lanes(self, offset: Index<'f>, value: Vector<'f>, lanes: Lanes<'f>) {
         match self.dtype {

@@ -5,7 +5,6 @@ use crate::kernels::rotary::Turning;
 use crate::kernels::sizes::Sizes;
 use crate::math::Accuracy;
 use crate::mlir::{Function, Index, Lanes, Launch, Pointer, Stored, Vector};
-use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Contraction, ContractionAccess, Kernel, ProgramOp};
 
 /// A or B.
@@ -72,7 +71,7 @@ impl<'f> Arguments<'f> {
                 ContractionAccess::Matrix => At::Matrix { outer: sizes.next(), row: sizes.next() },
                 ContractionAccess::PerRow => At::PerRow { outer: sizes.next(), row: sizes.next() },
                 ContractionAccess::PerColumn => At::PerColumn,
-                ContractionAccess::Scalar => At::Scalar(broadcast(elements)),
+                ContractionAccess::Scalar => At::Scalar(elements.broadcast()),
             };
             Operand { elements, at }
         };
@@ -125,7 +124,7 @@ impl<'f> Operand<'f> {
     fn load(&self, place: Place<'f>) -> Vector<'f> {
         match self.at {
             At::Matrix { .. } | At::PerColumn => self.row(place).load_lanes(place.column, place.lanes),
-            At::PerRow { .. } => broadcast(self.row(place)),
+            At::PerRow { .. } => self.row(place).broadcast(),
             At::Scalar(value) => value,
         }
     }
@@ -147,15 +146,5 @@ impl<'f> Operand<'f> {
             }
             At::PerColumn | At::Scalar(_) => self.elements,
         }
-    }
-}
-
-/// The first element, in every lane.
-fn broadcast(Stored { pointer, dtype }: Stored<'_>) -> Vector<'_> {
-    let first = pointer.function().index(0);
-    match dtype {
-        DType::F32 => pointer.load(first).splat(),
-        DType::I32 => pointer.load_int(first).to_float().splat(),
-        DType::BF16 => unreachable!("no number of a row is bf16: see `check`"),
     }
 }

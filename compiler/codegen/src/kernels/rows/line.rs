@@ -98,7 +98,7 @@ impl<'f> Iteration<'f> {
         };
         let starts: Vec<Stored> = self.operands.iter().map(|operand| operand.elements.at(offset(operand))).collect();
         let number = |(operand, start): (&Operand<'f>, &Stored<'f>)| match (operand.inner, operand.access) {
-            (Along::Row, Access::Read) => Some(number(*start)),
+            (Along::Row, Access::Read) => Some(start.broadcast()),
             (Along::Row, Access::Write | Access::Update) | (Along::Unit | Along::Strided(_), _) => None,
         };
         let numbers = self.operands.iter().zip(&starts).map(number).collect();
@@ -146,7 +146,7 @@ impl<'f> Line<'_, 'f> {
             return number;
         }
         match (inner, dtype) {
-            (Along::Row, _) => number(whole),
+            (Along::Row, _) => whole.broadcast(),
             (Along::Unit, _) => {
                 if let Some(ahead) = self.iteration.ahead {
                     let width = self.f.vectors().width as i64;
@@ -178,15 +178,5 @@ impl<'f> Line<'_, 'f> {
     /// Whether an operand is one number per row.
     pub fn is_row(&self, operand: usize) -> bool {
         matches!(self.iteration.operands[operand].inner, Along::Row)
-    }
-}
-
-/// The first element, in every lane.
-fn number(Stored { pointer, dtype }: Stored<'_>) -> Vector<'_> {
-    let first = pointer.function().index(0);
-    match dtype {
-        DType::F32 => pointer.load(first).splat(),
-        DType::I32 => pointer.load_int(first).to_float().splat(),
-        DType::BF16 => unreachable!("bf16 lie side by side: see `check`"),
     }
 }
