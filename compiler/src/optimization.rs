@@ -29,6 +29,8 @@ pub enum Optimization {
     Groups,
     /// Rotary embeddings where products store what is turned, and gradients where attention's backward part does.
     Rotary,
+    /// Row programs with the rows of a product, as soon as they are stored.
+    RowEpilogues,
     /// Computing parts of the forward pass again for the backward pass, where memory is short.
     Checkpointing,
     /// Products with few rows on matrices as they are stored, without packing them.
@@ -50,7 +52,7 @@ pub enum Optimization {
 }
 
 impl Optimization {
-    pub const ALL: [Optimization; 20] = [
+    pub const ALL: [Optimization; 21] = [
         Optimization::Vocabulary,
         Optimization::Dce,
         Optimization::Cse,
@@ -62,6 +64,7 @@ impl Optimization {
         Optimization::Takeover,
         Optimization::Groups,
         Optimization::Rotary,
+        Optimization::RowEpilogues,
         Optimization::Checkpointing,
         Optimization::FewRows,
         Optimization::Weights,
@@ -86,6 +89,7 @@ impl Optimization {
             Optimization::Takeover => "takeover",
             Optimization::Groups => "groups",
             Optimization::Rotary => "rotary",
+            Optimization::RowEpilogues => "row_epilogues",
             Optimization::Checkpointing => "checkpointing",
             Optimization::FewRows => "few_rows",
             Optimization::Weights => "weights",
@@ -115,7 +119,7 @@ impl Disabled {
         let fuses = |optimization: &Optimization| match optimization {
             Optimization::Vocabulary | Optimization::Prologues | Optimization::Epilogues => true,
             Optimization::Recomputation | Optimization::Takeover | Optimization::Groups => true,
-            Optimization::Rotary => true,
+            Optimization::Rotary | Optimization::RowEpilogues => true,
             Optimization::Dce | Optimization::Cse | Optimization::Simplify => false,
             Optimization::Canonicalize | Optimization::Checkpointing => false,
             Optimization::FewRows | Optimization::Weights | Optimization::Narrow => false,
@@ -164,7 +168,7 @@ mod tests {
             named("expand").unwrap_err(),
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
-        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, checkpointing, few_rows, weights, narrow, \
+        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, row_epilogues, checkpointing, few_rows, weights, narrow, \
                     written_gradients, lending, large_pages, shared_packing, joining";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {

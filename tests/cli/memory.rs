@@ -86,7 +86,8 @@ fn sharing() -> String {
     larger.iter().fold(SPEC.to_string(), |spec, (small, large)| spec.replace(small, large))
 }
 
-/// Whoever packs and multiplies what, and for which product while others multiply for the one before; also across a growth.
+/// Whoever packs and multiplies what, and for which product while others multiply for the one before, and when the rows of a product are done; also across a
+/// growth.
 #[test]
 fn threads_that_share_what_they_pack_change_no_bit() {
     let workplace = Workplace::with_spec(&sharing());
@@ -97,9 +98,11 @@ fn threads_that_share_what_they_pack_change_no_bit() {
         workplace.succeed(&[&run[..], &stages, disable].concat());
         checkpoint_bytes(&workplace.path(&format!("{out}/checkpoints/step-4")))
     };
-    let (own, one_by_one) = (&["--disable", "shared_packing"][..], &["--disable", "joining"][..]);
+    let [own, one_by_one, behind] =
+        [["--disable", "shared_packing"], ["--disable", "joining"], ["--disable", "row_epilogues"]];
+    let (own, one_by_one, behind) = (&own[..], &one_by_one[..], &behind[..]);
     let alone = checkpoint("1", &[own, one_by_one].concat());
-    for (threads, disable) in [("2", own), ("2", one_by_one), ("1", &[]), ("2", &[]), ("5", &[])] {
+    for (threads, disable) in [("2", own), ("2", one_by_one), ("2", behind), ("1", &[]), ("2", &[]), ("5", &[])] {
         assert!(checkpoint(threads, disable) == alone, "with {threads} threads and {disable:?} the run is another");
     }
 }

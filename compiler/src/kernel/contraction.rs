@@ -161,6 +161,7 @@ impl Contraction {
             preparation: groups(stored_rows, Self::PACKED_ROWS),
             items: groups(m, Self::ROW_TILE),
             in_pieces: !self.transpose_a || m >= Self::CUT_ROWS,
+            rows_of_item: Some(Self::ROW_TILE),
         }
     }
 }

@@ -11,12 +11,14 @@ pub struct Division {
     pub items: i64,
     /// Whether a few items cost no more than their part of all, so that what is left can be divided anew while threads work.
     pub in_pieces: bool,
+    /// Where an item is a few rows, all columns of them: how many, but for the last.
+    pub rows_of_item: Option<i64>,
 }
 
 impl Division {
     /// Independent items.
     pub fn of(items: i64) -> Division {
-        Division { preparation: 0, items, in_pieces: true }
+        Division { preparation: 0, items, in_pieces: true, rows_of_item: None }
     }
 }
 
@@ -36,7 +38,8 @@ impl Kernel {
     pub fn division(&self, sizes: &[i64], shared_memory: bool) -> Division {
         match &self.body {
             Body::Contraction(body) => body.division(sizes, shared_memory),
-            Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => {
+            Body::Rows(_) => Division { rows_of_item: Some(1), ..Division::of(self.extent(sizes)) },
+            Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => {
                 Division::of(self.extent(sizes))
             }
             Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => {

@@ -29,7 +29,7 @@ mod verify;
 pub use attention::{Attention, AttentionBackward, CachedAttention};
 pub use contraction::{Contraction, ContractionAccess};
 pub use division::Division;
-pub use evaluate::{evaluate, evaluate_buffers};
+pub use evaluate::{evaluate, evaluate_buffers, evaluate_rows};
 pub use moving::{CacheWrite, Gather, Rope, ScatterAdd};
 pub use program::{Number, Program, ProgramOp, Register};
 pub use rotary::Rotary;

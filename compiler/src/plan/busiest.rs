@@ -2,7 +2,7 @@
 
 use super::cost::launch_cost;
 use super::evaluate::chunks;
-use super::{Plan, Program, Step};
+use super::{Launch, Plan, Program, Step};
 use crate::size::{SizeValues, Symbol};
 
 /// For each kernel of a program, the sizes of the launch that takes most operations, of equal ones the first; None of one that no plan launches. `at` tells the
@@ -23,12 +23,8 @@ impl Busiest<'_> {
     fn steps(&mut self, steps: &[Step], sizes: &SizeValues) {
         for step in steps {
             match step {
-                Step::Launch(launch) => {
-                    let kernel = launch.kernel as usize;
-                    let flops = launch_cost(&self.program.kernels[kernel], launch, sizes).flops;
-                    if self.most[kernel].as_ref().is_none_or(|(most, _)| flops > *most) {
-                        self.most[kernel] = Some((flops, launch.sizes.iter().map(|size| size.eval(sizes)).collect()));
-                    }
+                Step::Launch(_) | Step::RowEpilogue { .. } => {
+                    step.launches().into_iter().for_each(|launch| self.launch(launch, sizes))
                 }
                 Step::Zero(_) => {}
                 Step::Chunks { rows, chunk, body } => {
@@ -38,6 +34,14 @@ impl Busiest<'_> {
                     }
                 }
             }
+        }
+    }
+
+    fn launch(&mut self, launch: &Launch, sizes: &SizeValues) {
+        let kernel = launch.kernel as usize;
+        let flops = launch_cost(&self.program.kernels[kernel], launch, sizes).flops;
+        if self.most[kernel].as_ref().is_none_or(|(most, _)| flops > *most) {
+            self.most[kernel] = Some((flops, launch.sizes.iter().map(|size| size.eval(sizes)).collect()));
         }
     }
 }

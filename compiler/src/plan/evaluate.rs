@@ -13,6 +13,9 @@ use crate::storage::Storage;
 /// Bytes of the smallest number, of which each has a cell; a wider one has the first of its cells.
 const CELL: u64 = 2;
 
+/// Of a product and the row program behind it.
+const ROWS_AT_ONCE: i64 = 3;
+
 /// Runs the plan of one entry. Storages that are written but not in memory begin as zero.
 pub fn evaluate(program: &Program, plan: &Plan, sizes: &SizeValues, memory: &mut Memory) {
     let layout = layout(plan, sizes);
@@ -111,6 +114,7 @@ impl Run<'_> {
     fn step(&mut self, step: &Step, sizes: &SizeValues) {
         match step {
             Step::Launch(launch) => self.launch(launch, sizes),
+            Step::RowEpilogue { product, rows } => self.row_epilogue(product, rows, sizes),
             Step::Zero(BufferId(buffer)) => {
                 let start = self.starts[*buffer as usize];
                 self.cells[start..][..self.lengths[*buffer as usize]].fill(0.0);
@@ -125,11 +129,28 @@ impl Run<'_> {
     }
 
     fn launch(&mut self, launch: &Launch, sizes: &SizeValues) {
-        let numbers: Vec<i64> = launch.sizes.iter().map(|size| size.eval(sizes)).collect();
+        let (numbers, at) = self.bound(launch, sizes);
+        kernel::evaluate(&self.program.kernels[launch.kernel as usize], &numbers, &mut self.cells, &at);
+    }
+
+    /// A few rows of both at a time, the last first: no device divides them less kindly.
+    fn row_epilogue(&mut self, product: &Launch, rows: &Launch, sizes: &SizeValues) {
+        let bound = [product, rows].map(|launch| (launch.kernel as usize, self.bound(launch, sizes)));
+        let count = rows.sizes[0].eval(sizes);
+        for part in (0..(count + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE).rev() {
+            let [start, end] = [part, part + 1].map(|part| part * ROWS_AT_ONCE);
+            for (kernel, (numbers, at)) in &bound {
+                kernel::evaluate_rows(&self.program.kernels[*kernel], numbers, start..end, &mut self.cells, at);
+            }
+        }
+    }
+
+    /// The sizes of a launch, and where its operands are.
+    fn bound(&self, launch: &Launch, sizes: &SizeValues) -> (Vec<i64>, Vec<usize>) {
+        let numbers = launch.sizes.iter().map(|size| size.eval(sizes)).collect();
         let place =
             |argument: &super::Argument| self.starts[argument.buffer.0 as usize] + argument.offset.eval(sizes) as usize;
-        let at: Vec<usize> = launch.arguments.iter().map(place).collect();
-        kernel::evaluate(&self.program.kernels[launch.kernel as usize], &numbers, &mut self.cells, &at);
+        (numbers, launch.arguments.iter().map(place).collect())
     }
 }
 

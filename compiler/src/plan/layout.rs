@@ -119,7 +119,7 @@ impl Plan {
     /// The sizes that hold in a step; for one that is done in chunks, those of its first and largest chunk.
     pub fn sizes_at(&self, step: u32, sizes: &SizeValues) -> SizeValues {
         match &self.steps[step as usize] {
-            Step::Launch(_) | Step::Zero(_) => sizes.clone(),
+            Step::Launch(_) | Step::RowEpilogue { .. } | Step::Zero(_) => sizes.clone(),
             Step::Chunks { rows, chunk, .. } => {
                 let rows = chunks(rows.eval(sizes), *chunk).next().map_or(0, |(_, rows)| rows);
                 sizes.clone().with(Symbol::CHUNK_START, 0).with(Symbol::CHUNK_ROWS, rows)

@@ -1,7 +1,7 @@
 //! Memory that is there and not yet in use: a gradient that a plan writes, and has not read before, is free until then. What the forward part keeps
 //! for the backward part of a late layer may lie in the gradients of the early ones.
 
-use super::{BufferId, Place, Plan, Step};
+use super::{BufferId, Launch, Place, Plan, Step};
 use crate::kernel::{Access, Kernel};
 use crate::storage::Storage;
 
@@ -33,11 +33,15 @@ pub fn lenders(kernels: &[Kernel], plan: &Plan) -> Vec<Lender> {
 /// Whether a step makes nothing of what stood in a buffer before.
 fn overwrites(kernels: &[Kernel], step: &Step, buffer: BufferId) -> bool {
     match step {
-        Step::Launch(launch) => {
-            let operands = launch.arguments.iter().zip(&kernels[launch.kernel as usize].operands);
-            operands
-                .filter(|(argument, _)| argument.buffer == buffer)
-                .all(|(_, operand)| operand.access == Access::Write)
+        // What the first that touches it has written is new to the other.
+        Step::Launch(_) | Step::RowEpilogue { .. } => {
+            let touches = |launch: &&&Launch| launch.arguments.iter().any(|argument| argument.buffer == buffer);
+            let launches = step.launches();
+            launches.iter().find(touches).is_none_or(|launch| {
+                let operands = launch.arguments.iter().zip(&kernels[launch.kernel as usize].operands);
+                let mut of_buffer = operands.filter(|(argument, _)| argument.buffer == buffer);
+                of_buffer.all(|(_, operand)| operand.access == Access::Write)
+            })
         }
         Step::Zero(_) => true,
         // A chunk may add to what the one before it has left.

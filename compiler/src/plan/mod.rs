@@ -14,6 +14,7 @@ mod lifetimes;
 mod narrow;
 mod operations;
 mod rotary;
+mod row_epilogues;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -87,6 +88,12 @@ pub struct Launch {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     Launch(Launch),
+    /// A product, and a row program on what it stores, which needs nothing that other rows make: a device that divides the rows of the product alone may do rows as
+    /// soon as they are stored, in any order, another does one launch after the other.
+    RowEpilogue {
+        product: Launch,
+        rows: Launch,
+    },
     /// Zeroes a buffer.
     Zero(BufferId),
     /// `body` for each of the even [`chunks`] of at most `chunk` of `rows` rows, in order; inside, `Symbol::CHUNK_START` and `Symbol::CHUNK_ROWS` are set.
@@ -98,10 +105,20 @@ pub enum Step {
 }
 
 impl Step {
+    /// Its own launches, in order; not those of chunks.
+    pub fn launches(&self) -> Vec<&Launch> {
+        match self {
+            Step::Launch(launch) => vec![launch],
+            Step::RowEpilogue { product, rows } => vec![product, rows],
+            Step::Zero(_) | Step::Chunks { .. } => Vec::new(),
+        }
+    }
+
     /// Visits its launches, each once, in order.
     fn each_launch(&mut self, visit: &mut dyn FnMut(&mut Launch)) {
         match self {
             Step::Launch(launch) => visit(launch),
+            Step::RowEpilogue { product, rows } => [product, rows].into_iter().for_each(visit),
             Step::Chunks { body, .. } => body.iter_mut().for_each(|step| step.each_launch(visit)),
             Step::Zero(_) => {}
         }
@@ -146,6 +163,16 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// In the order of their steps.
     pub lenders: Vec<Lender>,
+}
+
+impl Plan {
+    /// Numbers kernels anew, in the order in which they are launched; gives them.
+    fn renumber(&mut self, kernels: &[Kernel]) -> Vec<Kernel> {
+        let mut program = Program::default();
+        let mut number = |launch: &mut Launch| launch.kernel = program.kernel(kernels[launch.kernel as usize].clone());
+        self.steps.iter_mut().for_each(|step| step.each_launch(&mut number));
+        program.kernels
+    }
 }
 
 /// The plans of several entries over one set of deduplicated kernels.

@@ -50,10 +50,12 @@ fn narrowed(kernels: &[Kernel], plan: &Plan) -> BTreeSet<BufferId> {
 fn collect(kernels: &[Kernel], steps: &[Step], uses: &mut [Vec<Use>]) {
     for step in steps {
         match step {
-            Step::Launch(launch) => {
-                let kernel = &kernels[launch.kernel as usize];
-                for (operand, argument) in launch.arguments.iter().enumerate() {
-                    uses[argument.buffer.0 as usize].extend(uses_of(kernel, operand));
+            Step::Launch(_) | Step::RowEpilogue { .. } => {
+                for launch in step.launches() {
+                    let kernel = &kernels[launch.kernel as usize];
+                    for (operand, argument) in launch.arguments.iter().enumerate() {
+                        uses[argument.buffer.0 as usize].extend(uses_of(kernel, operand));
+                    }
                 }
             }
             Step::Zero(buffer) => uses[buffer.0 as usize].push(Use::Wide),
@@ -131,7 +133,7 @@ fn refill(step: &mut Step, narrowed: &BTreeSet<BufferId>) {
     let is_narrowed = step.buffers().iter().any(|buffer| narrowed.contains(buffer));
     match step {
         Step::Chunks { chunk, .. } if is_narrowed => *chunk *= 2,
-        Step::Chunks { .. } | Step::Launch(_) | Step::Zero(_) => {}
+        Step::Chunks { .. } | Step::Launch(_) | Step::RowEpilogue { .. } | Step::Zero(_) => {}
     }
 }
 

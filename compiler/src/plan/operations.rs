@@ -30,10 +30,12 @@ pub fn operations<'a>(program: &Program, plan: &'a Plan, sizes: &SizeValues) -> 
 fn collect<'a>(program: &Program, plan: &'a Plan, steps: &'a [Step], sizes: &SizeValues, all: &mut Vec<Operation<'a>>) {
     for step in steps {
         match step {
-            Step::Launch(launch) => {
-                let kernel = &program.kernels[launch.kernel as usize];
-                let Cost { flops, product_flops, bytes } = launch_cost(kernel, launch, sizes);
-                all.push(Operation { what: What::Launch(launch), flops, product_flops, bytes });
+            Step::Launch(_) | Step::RowEpilogue { .. } => {
+                for launch in step.launches() {
+                    let kernel = &program.kernels[launch.kernel as usize];
+                    let Cost { flops, product_flops, bytes } = launch_cost(kernel, launch, sizes);
+                    all.push(Operation { what: What::Launch(launch), flops, product_flops, bytes });
+                }
             }
             Step::Zero(buffer) => {
                 let buffer_bytes = plan.buffers[buffer.0 as usize].bytes(sizes);

@@ -3,7 +3,7 @@
 //! The fuser has each as a kernel of its own that turns rows in place, and here, where it is known who makes them and when what it takes besides is there,
 //! it goes into the maker. That is then launched as early as it can be: in its own place, or in that of the embedding.
 
-use super::{Argument, Launch, Plan, Program, Step};
+use super::{Argument, BufferId, Launch, Plan, Program, Step};
 use crate::kernel::{Access, AttentionBackward, Body, Contraction, ContractionAccess, Kernel, Operand, Rotary};
 use crate::size::Size;
 use std::ops::Range;
@@ -131,15 +131,8 @@ impl Turning {
 
     /// Whether steps write to none of these.
     fn writes_none(&self, steps: Range<usize>, arguments: &[Argument]) -> bool {
-        let is_one = |buffer| arguments.iter().any(|argument| argument.buffer == buffer);
-        self.steps[steps].iter().all(|step| match step {
-            Step::Launch(launch) => {
-                let operands = launch.arguments.iter().zip(&self.kernel(launch).operands);
-                let mut written = operands.filter(|(_, operand)| operand.access != Access::Read);
-                written.all(|(argument, _)| !is_one(argument.buffer))
-            }
-            Step::Zero(_) | Step::Chunks { .. } => step.buffers().into_iter().all(|buffer| !is_one(buffer)),
-        })
+        let is_one = |buffer: &BufferId| arguments.iter().any(|argument| argument.buffer == *buffer);
+        self.steps[steps].iter().all(|step| !step.written(&self.program.kernels).iter().any(is_one))
     }
 
     /// The launch of another body, which takes besides what an embedding does.
@@ -156,13 +149,9 @@ impl Turning {
         &self.program.kernels[launch.kernel as usize]
     }
 
-    /// Kernels are numbered anew, in the order in which they are launched.
     fn finish(self, mut plan: Plan) -> (Vec<Kernel>, Plan) {
-        let mut program = Program::default();
         plan.steps = self.steps;
-        let mut number =
-            |launch: &mut Launch| launch.kernel = program.kernel(self.program.kernels[launch.kernel as usize].clone());
-        plan.steps.iter_mut().for_each(|step| step.each_launch(&mut number));
-        (program.kernels, plan)
+        let kernels = plan.renumber(&self.program.kernels);
+        (kernels, plan)
     }
 }

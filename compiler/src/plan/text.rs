@@ -61,6 +61,10 @@ impl PlanText<'_> {
     fn step(&self, indent: &str, step: &Step, f: &mut Formatter<'_>) -> Result {
         match step {
             Step::Launch(launch) => writeln!(f, "{indent}{}", self.launch(launch)),
+            Step::RowEpilogue { product, rows } => {
+                writeln!(f, "{indent}{}", self.launch(product))?;
+                writeln!(f, "       its rows {}", self.launch(rows))
+            }
             Step::Zero(buffer) => writeln!(f, "{indent}zero b{}", buffer.0),
             Step::Chunks { rows, chunk, body } => {
                 writeln!(f, "{indent}chunks of {chunk} of {} rows", self.size(rows))?;

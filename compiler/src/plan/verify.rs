@@ -23,15 +23,16 @@ pub fn verify_at(program: &Program, plan: &Plan, sizes: &SizeValues) -> Vec<Stri
     let mut found = Vec::new();
     for step in &plan.steps {
         let launches: Vec<(&Launch, SizeValues)> = match step {
-            Step::Launch(launch) => vec![(launch, sizes.clone())],
-            Step::Zero(_) => Vec::new(),
+            Step::Launch(_) | Step::RowEpilogue { .. } | Step::Zero(_) => {
+                step.launches().into_iter().map(|launch| (launch, sizes.clone())).collect()
+            }
             Step::Chunks { rows, chunk, body } => {
                 let all: Vec<(i64, i64)> = chunks(rows.eval(sizes), *chunk).collect();
                 let at = |(start, rows): &(i64, i64)| {
                     sizes.clone().with(Symbol::CHUNK_START, *start).with(Symbol::CHUNK_ROWS, *rows)
                 };
                 let ends = [all.first(), all.last()].into_iter().flatten().map(at);
-                ends.flat_map(|sizes| body.iter().filter_map(Step::launch).map(move |l| (l, sizes.clone()))).collect()
+                ends.flat_map(|sizes| body.iter().flat_map(Step::launches).map(move |l| (l, sizes.clone()))).collect()
             }
         };
         launches.iter().for_each(|(launch, sizes)| within_buffers(program, plan, launch, sizes, &mut found));
@@ -71,7 +72,9 @@ impl Pass<'_> {
             }
         }
         match step {
-            Step::Launch(launch) => self.launch(launch),
+            Step::Launch(_) | Step::RowEpilogue { .. } => {
+                step.launches().into_iter().for_each(|launch| self.launch(launch))
+            }
             Step::Zero(buffer) => self.written[buffer.0 as usize] = true,
             Step::Chunks { body, .. } => body.iter().for_each(|step| self.step(index, step)),
         }
@@ -99,15 +102,6 @@ impl Pass<'_> {
         }
         for (operand, argument) in kernel.operands.iter().zip(&launch.arguments) {
             self.written[argument.buffer.0 as usize] |= operand.access != Access::Read;
-        }
-    }
-}
-
-impl Step {
-    fn launch(&self) -> Option<&Launch> {
-        match self {
-            Step::Launch(launch) => Some(launch),
-            Step::Zero(_) | Step::Chunks { .. } => None,
         }
     }
 }

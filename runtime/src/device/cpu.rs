@@ -3,7 +3,7 @@
 use super::engine::{Memory, Span};
 use super::host_memory::{HostMemory, Pages};
 use super::joined::{Operation, Stage, Touched, jobs};
-use super::launch::{Launch, Zeros};
+use super::launch::{Launch, RowEpilogue, Zeros};
 use super::on_host::HostEngine;
 use super::planned::PlanSession;
 use super::pool::{Job, Pool, Stretch};
@@ -34,6 +34,8 @@ pub struct Cpu {
 pub type CpuSession = PlanSession<Cpu>;
 
 pub struct CpuLaunch {
+    launch: Arc<Launch>,
+    division: Division,
     operation: Operation,
     /// By itself.
     alone: Arc<[Job]>,
@@ -127,7 +129,18 @@ impl HostEngine for Cpu {
             preparation: room.map(|_| stage(-division.preparation..0, true, preparation)),
             items: stage(0..division.items, division.in_pieces, items),
         };
-        Ok(CpuLaunch { alone: jobs([&operation]), operation })
+        Ok(CpuLaunch { launch, division, alone: jobs([&operation]), operation })
+    }
+
+    fn row_epilogue(&self, product: &CpuLaunch, rows: &CpuLaunch) -> Option<CpuLaunch> {
+        let (launch, behind) = (Arc::clone(&product.launch), Arc::clone(&rows.launch));
+        let (rows_of_item, row_count) = (product.division.rows_of_item?, rows.division.items);
+        // SAFETY: the plan has the row program behind the product because it needs nothing of other rows, and both divisions are by rows.
+        let work = unsafe { RowEpilogue::new(Arc::clone(&launch), behind, rows_of_item, row_count) };
+        let stretch = Stretch { work: Arc::new(work), ..product.operation.items.stretch.clone() };
+        let touched = product.operation.items.touched.clone().and(&rows.operation.items.touched);
+        let operation = Operation { items: Stage { stretch, touched }, ..product.operation.clone() };
+        Some(CpuLaunch { launch, division: product.division, alone: jobs([&operation]), operation })
     }
 
     unsafe fn run(&mut self, launch: &CpuLaunch) -> Result<()> {

@@ -57,6 +57,10 @@ impl HostEngine for CudaSim {
         Ok(SimulatedLaunch { kernel, arguments, blocks })
     }
 
+    fn row_epilogue(&self, _: &SimulatedLaunch, _: &SimulatedLaunch) -> Option<SimulatedLaunch> {
+        None
+    }
+
     unsafe fn run(&mut self, launch: &SimulatedLaunch) -> Result<()> {
         if launch.blocks == 0 {
             return Ok(());

@@ -37,6 +37,10 @@ pub trait Engine {
     /// There is too little memory.
     fn prepare(&mut self, kernel: usize, label: &str, arguments: &[Span], sizes: Vec<i64>) -> Result<Self::Launch>;
 
+    /// A launch of a product and one of a row program behind it as one, which does rows as soon as they are stored; None if that gains nothing on this device
+    /// or at these sizes.
+    fn row_epilogue(&self, product: &Self::Launch, rows: &Self::Launch) -> Option<Self::Launch>;
+
     /// Runs a launch, or lets it run after all that was asked for before.
     ///
     /// # Errors

@@ -80,6 +80,13 @@ impl Sequence {
 }
 
 impl Touched {
+    /// What either touches.
+    pub fn and(mut self, other: &Touched) -> Touched {
+        self.read.extend_from_slice(&other.read);
+        self.written.extend_from_slice(&other.written);
+        self
+    }
+
     /// Whether one writes what the other touches.
     fn conflicts(&self, other: &Touched) -> bool {
         let overlap = |some: &[Range<usize>], others: &[Range<usize>]| {

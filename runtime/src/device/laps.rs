@@ -11,8 +11,8 @@ pub struct CallProfile {
     /// The plan's index in the program.
     pub plan: usize,
     pub sizes: SizeValues,
-    /// Of each operation, in the order of `tfc_compiler::plan::operations`.
-    pub times: Vec<Duration>,
+    /// Of each operation, in the order of `tfc_compiler::plan::operations`; None of one that was done together with the one before.
+    pub times: Vec<Option<Duration>>,
 }
 
 /// Costs a comparison for each operation while nobody wants to know.
@@ -23,8 +23,9 @@ pub struct Laps<E: Engine> {
 struct Call<M> {
     plan: usize,
     sizes: SizeValues,
-    /// Before the first operation, and after each.
-    moments: Vec<M>,
+    begin: M,
+    /// After each operation, but for those that were done together with the one before.
+    ends: Vec<Option<M>>,
 }
 
 impl<E: Engine> Laps<E> {
@@ -45,9 +46,15 @@ impl<E: Engine> Laps<E> {
     /// # Errors
     /// The engine gave up on one of them.
     pub fn take(&mut self) -> Result<Vec<CallProfile>> {
-        let profile = |Call { plan, sizes, moments }| {
-            let times =
-                moments.windows(2).map(|moments| E::between(&moments[0], &moments[1])).collect::<Result<_>>()?;
+        let profile = |Call { plan, sizes, begin, ends }| {
+            let mut last = begin;
+            let mut time = |end: Option<E::Moment>| {
+                let Some(end) = end else { return Ok(None) };
+                let time = E::between(&last, &end)?;
+                last = end;
+                Ok(Some(time))
+            };
+            let times = ends.into_iter().map(&mut time).collect::<Result<_>>()?;
             Ok(CallProfile { plan, sizes, times })
         };
         self.calls.take().unwrap_or_default().into_iter().map(profile).collect()
@@ -56,7 +63,7 @@ impl<E: Engine> Laps<E> {
     /// A call begins.
     pub fn begin(&mut self, plan: usize, sizes: &SizeValues, engine: &E) -> Result<()> {
         if let Some(calls) = &mut self.calls {
-            calls.push(Call { plan, sizes: sizes.clone(), moments: vec![engine.now()?] });
+            calls.push(Call { plan, sizes: sizes.clone(), begin: engine.now()?, ends: Vec::new() });
         }
         Ok(())
     }
@@ -64,8 +71,15 @@ impl<E: Engine> Laps<E> {
     /// An operation has been asked for, and the next begins when it is done.
     pub fn lap(&mut self, engine: &E) -> Result<()> {
         if let Some(call) = self.calls.as_mut().and_then(|calls| calls.last_mut()) {
-            call.moments.push(engine.now()?);
+            call.ends.push(Some(engine.now()?));
         }
         Ok(())
+    }
+
+    /// The next operation is done together with the one before.
+    pub fn lap_with_last(&mut self) {
+        if let Some(call) = self.calls.as_mut().and_then(|calls| calls.last_mut()) {
+            call.ends.push(None);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::engine::Span;
 use super::pool::Work;
+use std::sync::Arc;
 
 /// The calling convention of every kernel (`tfc_compiler::kernel`).
 type Entry = unsafe extern "C" fn(*const *mut u8, *const i64, i64, i64, *mut u8);
@@ -40,6 +41,40 @@ impl Work for Launch {
     }
 }
 
+/// A product, and a row program of which each row needs that row of the product alone.
+pub struct RowEpilogue {
+    product: Arc<Launch>,
+    rows: Arc<Launch>,
+    /// Of an item of the product.
+    rows_of_item: i64,
+    /// In all.
+    row_count: i64,
+}
+
+/// Items of a product between two turns of the row program: what they make is in a near cache. Fewer, and a product asks too seldom for what it packs next.
+const ITEMS_AT_ONCE: i64 = 16;
+
+impl RowEpilogue {
+    /// # Safety
+    /// An item of the product makes all of its rows, and a row is an item of `rows`, which shares no row but its own with the product.
+    pub unsafe fn new(product: Arc<Launch>, rows: Arc<Launch>, rows_of_item: i64, row_count: i64) -> RowEpilogue {
+        RowEpilogue { product, rows, rows_of_item, row_count }
+    }
+}
+
+impl Work for RowEpilogue {
+    fn run(&self, thread: usize, begin: i64, end: i64) {
+        let mut first = begin;
+        while first < end {
+            let last = end.min(first + ITEMS_AT_ONCE);
+            self.product.run(thread, first, last);
+            let [first_row, last_row] = [first, last].map(|item| self.row_count.min(item * self.rows_of_item));
+            self.rows.run(thread, first_row, last_row);
+            first = last;
+        }
+    }
+}
+
 /// A span to be zeroed.
 pub struct Zeros(Span);
 
@@ -75,6 +110,37 @@ impl Work for Zeros {
 mod tests {
     use super::*;
     use tfc_compiler::graph::DType;
+
+    /// Writes the number of each row, seven to an item, to as many numbers as there are.
+    unsafe extern "C" fn number(buffers: *const *mut u8, sizes: *const i64, begin: i64, end: i64, _: *mut u8) {
+        // SAFETY: the test hands over one buffer of i64, and how many there are.
+        unsafe {
+            let (numbers, count) = ((*buffers).cast::<i64>(), *sizes);
+            (begin * 7..count.min(end * 7)).for_each(|row| *numbers.add(row as usize) = row);
+        }
+    }
+
+    /// Adds one to each row's number.
+    unsafe extern "C" fn add_one(buffers: *const *mut u8, _: *const i64, begin: i64, end: i64, _: *mut u8) {
+        // SAFETY: the test hands over one buffer of i64, and no more items than it has.
+        unsafe { (begin..end).for_each(|row| *(*buffers).cast::<i64>().add(row as usize) += 1) }
+    }
+
+    #[test]
+    fn each_row_is_done_once_when_the_product_has_stored_it() {
+        const ROWS: i64 = 7 * 50 + 3;
+        let mut numbers = vec![100_i64; ROWS as usize];
+        let launch = |entry: Entry| {
+            let buffers = vec![numbers.as_mut_ptr().cast::<u8>()];
+            // SAFETY: both functions are of this convention and access `numbers` alone, which is as large as they take it to be.
+            Arc::new(unsafe { Launch::new(entry as usize, buffers, vec![ROWS], vec![std::ptr::null_mut()]) })
+        };
+        let [product, rows] = [number as Entry, add_one as Entry].map(launch);
+        // SAFETY: an item makes seven rows, and a row is changed by its own item alone.
+        let both = unsafe { RowEpilogue::new(product, rows, 7, ROWS) };
+        [(40, 51), (0, 1), (1, 40)].into_iter().for_each(|(begin, end)| both.run(0, begin, end));
+        assert!((1..=ROWS).eq(numbers));
+    }
 
     #[test]
     fn a_span_is_zeroed_item_by_item_and_nothing_else() {

@@ -14,6 +14,9 @@ pub trait HostEngine {
     /// There is too little memory.
     fn prepare(&mut self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> Result<Self::Launch>;
 
+    /// See [`Engine::row_epilogue`].
+    fn row_epilogue(&self, product: &Self::Launch, rows: &Self::Launch) -> Option<Self::Launch>;
+
     /// # Errors
     /// The device gave up.
     ///
@@ -59,6 +62,10 @@ impl<E: HostEngine> Engine for E {
 
     fn prepare(&mut self, kernel: usize, _: &str, arguments: &[Span], sizes: Vec<i64>) -> Result<E::Launch> {
         HostEngine::prepare(self, kernel, arguments, sizes)
+    }
+
+    fn row_epilogue(&self, product: &E::Launch, rows: &E::Launch) -> Option<E::Launch> {
+        HostEngine::row_epilogue(self, product, rows)
     }
 
     unsafe fn run(&mut self, launch: &E::Launch) -> Result<()> {

@@ -170,7 +170,7 @@ impl<E: Engine> PlanSession<E> {
             Ok(found.is_none())
         };
         // SAFETY: as in `launch`.
-        unsafe { prepared.run_one_by_one(&mut self.engine, &mut Laps::none(), inspect)? };
+        unsafe { prepared.run_one_by_one(&mut self.engine, inspect)? };
         Ok(found)
     }
 }

@@ -28,6 +28,11 @@ pub struct Prepared<E: Engine> {
 
 enum Step<L> {
     Launch(Ready<L>),
+    /// One after the other, or as one launch.
+    RowEpilogue {
+        launches: [Ready<L>; 2],
+        as_one: Option<L>,
+    },
     Zero(Span),
 }
 
@@ -117,13 +122,12 @@ impl<E: Engine> Prepared<E> {
     pub unsafe fn run(&mut self, engine: &mut E, laps: &mut Laps<E>) -> Result<()> {
         if laps.are_wanted() {
             // SAFETY: as the caller promises.
-            return unsafe { self.run_one_by_one(engine, laps, &mut |_, _| Ok(true)) };
+            return unsafe { self.run_steps(engine, laps) };
         }
         if self.has_run && self.recording.is_none() {
             let before = self.before.take();
             // SAFETY: as the caller promises.
-            let mut steps =
-                |engine: &mut E| unsafe { self.run_one_by_one(engine, &mut Laps::none(), &mut |_, _| Ok(true)) };
+            let mut steps = |engine: &mut E| unsafe { self.run_steps(engine, &mut Laps::none()) };
             self.recording = engine.record(before, &mut steps)?;
         }
         self.has_run = true;
@@ -131,31 +135,25 @@ impl<E: Engine> Prepared<E> {
             // SAFETY: as the caller promises.
             Some(recording) => unsafe { engine.repeat(recording) },
             // SAFETY: as the caller promises.
-            None => unsafe { self.run_one_by_one(engine, laps, &mut |_, _| Ok(true)) },
+            None => unsafe { self.run_steps(engine, laps) },
         }
     }
 
     /// Runs one step after the other.
-    ///
-    /// # Errors
-    /// The engine gave up.
-    ///
-    /// # Safety
-    /// As of [`Prepared::run`].
-    pub unsafe fn run_one_by_one(
-        &self,
-        engine: &mut E,
-        laps: &mut Laps<E>,
-        inspect: &mut Inspect<'_, E>,
-    ) -> Result<()> {
+    unsafe fn run_steps(&self, engine: &mut E, laps: &mut Laps<E>) -> Result<()> {
         for step in &self.steps {
             match step {
-                Step::Launch(ready) => {
-                    // SAFETY: as the caller promises; the kernel's operands and sizes are those of the verified plan.
-                    unsafe { engine.run(&ready.launch)? };
+                Step::RowEpilogue { as_one: Some(launch), .. } => {
+                    // SAFETY: as for the two launches.
+                    unsafe { engine.run(launch)? };
                     laps.lap(engine)?;
-                    if !inspect(engine, ready)? {
-                        return Ok(());
+                    laps.lap_with_last();
+                }
+                Step::Launch(_) | Step::RowEpilogue { as_one: None, .. } => {
+                    for ready in step.launches() {
+                        // SAFETY: as the caller promises; the kernel's operands and sizes are those of the verified plan.
+                        unsafe { engine.run(&ready.launch)? };
+                        laps.lap(engine)?;
                     }
                 }
                 Step::Zero(span) => {
@@ -166,6 +164,40 @@ impl<E: Engine> Prepared<E> {
             }
         }
         Ok(())
+    }
+
+    /// Runs one launch after the other, each of them by itself, and shows what it has done.
+    ///
+    /// # Errors
+    /// The engine gave up.
+    ///
+    /// # Safety
+    /// As of [`Prepared::run`].
+    pub unsafe fn run_one_by_one(&self, engine: &mut E, inspect: &mut Inspect<'_, E>) -> Result<()> {
+        for step in &self.steps {
+            if let Step::Zero(span) = step {
+                // SAFETY: as in `run_steps`.
+                unsafe { engine.zero(span)? };
+            }
+            for ready in step.launches() {
+                // SAFETY: as in `run_steps`.
+                unsafe { engine.run(&ready.launch)? };
+                if !inspect(engine, ready)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<L> Step<L> {
+    fn launches(&self) -> &[Ready<L>] {
+        match self {
+            Step::Launch(ready) => std::slice::from_ref(ready),
+            Step::RowEpilogue { launches, .. } => launches,
+            Step::Zero(_) => &[],
+        }
     }
 }
 
@@ -183,6 +215,11 @@ impl<E: Engine> Preparation<'_, '_, E> {
                 plan::Step::Launch(launch) => {
                     let ready = self.launch(launch, sizes)?;
                     self.steps.push(Step::Launch(ready));
+                }
+                plan::Step::RowEpilogue { product, rows } => {
+                    let launches = [self.launch(product, sizes)?, self.launch(rows, sizes)?];
+                    let as_one = self.ground.engine.row_epilogue(&launches[0].launch, &launches[1].launch);
+                    self.steps.push(Step::RowEpilogue { launches, as_one });
                 }
                 plan::Step::Zero(buffer) => {
                     let whole = self.rest(&Argument { buffer: *buffer, offset: Size::constant(0) }, sizes);

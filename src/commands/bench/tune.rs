@@ -67,8 +67,9 @@ fn time(
         let mut session = session::on_cuda(compiled, gpu, &backend.with_tiles(choices))?;
         let mut work = workload.work(&mut session)?;
         let measured = measure(compiled, &mut work, &mut session, command.repetitions, &Limits::none())?;
-        for (kernel, Line { launches, seconds, labels, .. }) in measured.lines {
-            let Some((kernel, tile)) = kernel.and_then(|kernel| Some((kernel, *tiles[kernel as usize].get(round)?)))
+        for (launched, Line { launches, seconds, labels, .. }) in measured.lines {
+            let Some((kernel, tile)) =
+                launched.kernel.and_then(|kernel| Some((kernel, *tiles[kernel as usize].get(round)?)))
             else {
                 continue;
             };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tfc_compiler::compiled::Compiled;
-use tfc_compiler::plan::{Operation, What, operations};
+use tfc_compiler::plan::{Operation, Plan, What, operations};
 use tfc_compiler::size::SizeValues;
 use tfc_runtime::Result;
 use tfc_runtime::bench::Work;
@@ -36,9 +36,22 @@ pub struct Line {
     pub labels: Vec<String>,
 }
 
+/// What is launched: a kernel, a product with the row program behind it, or none where memory is zeroed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Launched {
+    pub kernel: Option<u32>,
+    pub row_epilogue: Option<u32>,
+}
+
+impl Launched {
+    pub fn kernels(self) -> impl Iterator<Item = u32> {
+        self.kernel.into_iter().chain(self.row_epilogue)
+    }
+}
+
 pub struct Measured {
-    /// By kernel, the slowest first; None is what only zeroes.
-    pub lines: Vec<(Option<u32>, Line)>,
+    /// The slowest first.
+    pub lines: Vec<(Launched, Line)>,
     /// Of a whole repetition, at best.
     pub seconds: f64,
     /// Of that what is in no launch, at best: what the host does.
@@ -66,7 +79,7 @@ pub fn measure(
         let time = start.elapsed().as_secs_f64();
         let calls = session.take_profile()?;
         if repetition > 0 {
-            let launches: f64 = calls.iter().flat_map(|call| &call.times).map(Duration::as_secs_f64).sum();
+            let launches: f64 = calls.iter().flat_map(|call| &call.times).flatten().map(Duration::as_secs_f64).sum();
             seconds = seconds.min(time);
             host_seconds = host_seconds.min(time - launches);
             best.add(calls);
@@ -95,18 +108,16 @@ impl Best {
         }
     }
 
-    fn lines(&self, compiled: &Compiled, limits: &Limits) -> Vec<(Option<u32>, Line)> {
-        let mut lines: BTreeMap<Option<u32>, Line> = BTreeMap::new();
+    fn lines(&self, compiled: &Compiled, limits: &Limits) -> Vec<(Launched, Line)> {
+        let mut lines: BTreeMap<Launched, Line> = BTreeMap::new();
         for call in &self.0 {
             let plan = &compiled.program.plans[call.plan];
             let operations = operations(&compiled.program, plan, &call.sizes);
             assert_eq!(operations.len(), call.times.len(), "bug in tfc: the device does not do what the plan says");
-            for (operation, time) in operations.iter().zip(&call.times) {
-                let (kernel, label) = match operation.what {
-                    What::Launch(launch) => (Some(launch.kernel), launch.label.as_str()),
-                    What::Zero(buffer) => (None, plan.buffers[buffer.0 as usize].name.as_str()),
-                };
-                lines.entry(kernel).or_default().add(operation, time.as_secs_f64(), label, limits);
+            let timed: Vec<_> = operations.iter().zip(&call.times).collect();
+            for timed in timed.chunk_by(|_, (_, time)| time.is_none()) {
+                let (launched, one) = together(timed, plan, limits);
+                lines.entry(launched).or_default().add(one);
             }
         }
         let mut lines: Vec<_> = lines.into_iter().collect();
@@ -115,18 +126,38 @@ impl Best {
     }
 }
 
+/// An operation, or a product and the row program that was done together with it.
+fn together(timed: &[(&Operation<'_>, &Option<Duration>)], plan: &Plan, limits: &Limits) -> (Launched, Line) {
+    let mut launched = Launched::default();
+    let (mut line, mut labels) = (Line { launches: 1, ..Line::default() }, Vec::new());
+    for (operation, time) in timed {
+        let label = match operation.what {
+            What::Launch(launch) => {
+                let place = if time.is_none() { &mut launched.row_epilogue } else { &mut launched.kernel };
+                *place = Some(launch.kernel);
+                launch.label.as_str()
+            }
+            What::Zero(buffer) => plan.buffers[buffer.0 as usize].name.as_str(),
+        };
+        line.flops += operation.flops as f64;
+        line.bytes += operation.bytes as f64;
+        line.seconds += time.unwrap_or_default().as_secs_f64();
+        labels.push(without_numbers(label));
+    }
+    line.least_seconds = (line.flops / limits.flops).max(line.bytes / limits.bytes);
+    (launched, Line { labels: vec![labels.join(", ")], ..line })
+}
+
 impl Line {
-    fn add(&mut self, operation: &Operation<'_>, seconds: f64, label: &str, limits: &Limits) {
-        let (flops, bytes) = (operation.flops as f64, operation.bytes as f64);
-        self.launches += 1;
-        self.flops += flops;
-        self.bytes += bytes;
-        self.seconds += seconds;
-        self.least_seconds += (flops / limits.flops).max(bytes / limits.bytes);
-        let label = without_numbers(label);
-        if !self.labels.contains(&label) {
-            self.labels.push(label);
-        }
+    fn add(&mut self, other: Line) {
+        self.launches += other.launches;
+        self.flops += other.flops;
+        self.bytes += other.bytes;
+        self.seconds += other.seconds;
+        self.least_seconds += other.least_seconds;
+        let is_new = |label: &String| !self.labels.contains(label);
+        let new: Vec<String> = other.labels.into_iter().filter(is_new).collect();
+        self.labels.extend(new);
     }
 }
 

@@ -86,7 +86,7 @@ fn arena(plan: &Plan, sizes: &SizeValues) -> Arena {
 
 fn label(plan: &Plan, step: &Step) -> String {
     match step {
-        Step::Launch(launch) => launch.label.clone(),
+        Step::Launch(launch) | Step::RowEpilogue { product: launch, .. } => launch.label.clone(),
         Step::Zero(buffer) => format!("zero {}", plan.buffers[buffer.0 as usize].name),
         Step::Chunks { body, .. } => {
             body.first().map_or_else(|| "chunks".into(), |first| format!("chunks of {}", label(plan, first)))

@@ -1,9 +1,10 @@
 //! What was measured, as tables and as JSON.
 
-use super::measure::{Limits, Line, Measured};
+use super::measure::{Launched, Limits, Line, Measured};
 use super::memory::{Arena, Memory};
 use super::reasons::reasons;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use tfc_compiler::kernel::Kernel;
 use tfc_compiler::quantity::bytes;
@@ -13,14 +14,18 @@ use tfc_runtime::device::SessionMemory;
 const LABELS: usize = 3;
 const BUFFERS: usize = 12;
 
+const ROW_EPILOGUE: &str =
+    "where it stands behind a product, it does rows as soon as they are stored, in a cache: no pass of its own";
+
 pub fn text(kernels: &[Kernel], measured: &Measured, limits: &Limits, memory: &Memory) -> String {
     let [flops, bandwidth] = [limits.flops, limits.bytes].map(|of_a_second| of_a_second / 1e9);
     let mut text = format!("{}: {flops:.1} GFLOP/s, {bandwidth:.1} GB/s\n\n", limits.device);
     text += &times(measured);
     text += "\n";
-    for (kernel, line) in &measured.lines {
-        if let Some(index) = kernel {
-            text += &one_kernel(*index, &kernels[*index as usize], line);
+    let mut told = BTreeSet::new();
+    for (launched, line) in &measured.lines {
+        for index in launched.kernels().filter(|index| told.insert(*index)) {
+            text += &one_kernel(index, &kernels[index as usize], *launched, line);
         }
     }
     text + &memory_text(memory)
@@ -44,8 +49,7 @@ fn times(measured: &Measured) -> String {
         );
         text += &format!("{}\n", cells.trim_end());
     };
-    let name = |kernel: &Option<u32>| kernel.map_or("zero".into(), |kernel| format!("k{kernel}"));
-    measured.lines.iter().for_each(|(kernel, line)| row(&name(kernel), line));
+    measured.lines.iter().for_each(|(launched, line)| row(&name(*launched), line));
     let all = sum(measured);
     row("all", &all);
     // Writing to a string cannot fail.
@@ -60,6 +64,12 @@ fn times(measured: &Measured) -> String {
     text
 }
 
+/// `k3`, or `k3+k4` where the one does the rows of the other.
+fn name(launched: Launched) -> String {
+    let names: Vec<String> = launched.kernels().map(|kernel| format!("k{kernel}")).collect();
+    if names.is_empty() { "zero".into() } else { names.join("+") }
+}
+
 fn sum(measured: &Measured) -> Line {
     measured.lines.iter().fold(Line::default(), |sum, (_, line)| Line {
         launches: sum.launches + line.launches,
@@ -72,14 +82,18 @@ fn sum(measured: &Measured) -> Line {
 }
 
 /// What it computes, and why that is together.
-fn one_kernel(index: u32, kernel: &Kernel, line: &Line) -> String {
-    let bound = if line.flops * line.bytes == 0.0 {
+fn one_kernel(index: u32, kernel: &Kernel, launched: Launched, line: &Line) -> String {
+    let is_row_epilogue = launched.row_epilogue == Some(index);
+    let bound = if line.flops * line.bytes == 0.0 || is_row_epilogue {
         String::new()
     } else {
         format!(", {:.1} FLOP/byte", line.flops / line.bytes)
     };
     let mut text = format!("k{index}{bound}: {kernel}");
     reasons(kernel).iter().for_each(|reason| text += &format!("  ({reason})\n"));
+    if is_row_epilogue {
+        text += &format!("  ({ROW_EPILOGUE})\n");
+    }
     text
 }
 
@@ -106,10 +120,13 @@ fn memory_text(memory: &Memory) -> String {
 }
 
 pub fn json(kernels: &[Kernel], measured: &Measured, limits: &Limits, memory: &Memory) -> Value {
-    let kernel = |(kernel, line): &(Option<u32>, Line)| {
-        let body = kernel.map(|kernel| &kernels[kernel as usize]);
+    let kernel = |(launched, line): &(Launched, Line)| {
+        let body = launched.kernel.map(|kernel| &kernels[kernel as usize]);
+        let behind = launched.row_epilogue.map(|kernel| &kernels[kernel as usize]);
         json!({
-            "kernel": kernel,
+            "kernel": launched.kernel,
+            "row_epilogue": launched.row_epilogue,
+            "row_epilogue_text": behind.map(ToString::to_string),
             "text": body.map(ToString::to_string),
             "reasons": body.map(reasons),
             "labels": line.labels,
@@ -157,7 +174,8 @@ pub fn json(kernels: &[Kernel], measured: &Measured, limits: &Limits, memory: &M
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use tfc_compiler::kernel::{Body, Inner, Operand, Program, ProgramOp, RowAccess, RowProgram};
+    use tfc_compiler::kernel::{Body, Contraction, Inner, Operand, Program, ProgramOp, RowAccess, RowProgram};
+    use tfc_compiler::precision::Precision;
     use tfc_compiler::scalar::Unary;
     use tfc_runtime::checkpoint::PlanState;
 
@@ -171,12 +189,21 @@ mod tests {
         Kernel { body: Body::Rows(body), operands: vec![Operand::READ, Operand::WRITE] }
     }
 
+    fn kernels() -> [Kernel; 2] {
+        let body = Body::Contraction(Contraction::product(Precision::F32, false, false));
+        [kernel(), Kernel { body, operands: vec![Operand::READ, Operand::READ, Operand::WRITE] }]
+    }
+
     fn measured() -> Measured {
         let labels = ["a", "b", "c", "d"].map(|name| format!("block.*.{name}: exp")).to_vec();
         let exp = Line { launches: 48, flops: 1e6, bytes: 8e6, seconds: 2e-3, least_seconds: 8e-4, labels };
+        let labels = vec!["block.*.a: matmul, exp".to_string()];
+        let product = Line { launches: 2, flops: 8e7, bytes: 4e6, seconds: 1e-3, least_seconds: 8e-4, labels };
         let labels = vec!["e.weight".to_string()];
         let zero = Line { launches: 1, flops: 0.0, bytes: 4e6, seconds: 5e-4, least_seconds: 4e-4, labels };
-        let lines = vec![(Some(0), exp), (None, zero)];
+        let launched = |kernel, row_epilogue| Launched { kernel, row_epilogue };
+        let lines =
+            vec![(launched(Some(0), None), exp), (launched(Some(1), Some(0)), product), (launched(None, None), zero)];
         Measured { lines, seconds: 4e-3, host_seconds: 1e-3, repetitions: 5, sizes: BTreeMap::new() }
     }
 
@@ -197,16 +224,18 @@ mod tests {
     #[test]
     fn tables() {
         let limits = Limits { device: "this machine".into(), flops: 100e9, bytes: 10e9 };
-        insta::assert_snapshot!(text(&[kernel()], &measured(), &limits, &memory()));
+        insta::assert_snapshot!(text(&kernels(), &measured(), &limits, &memory()));
     }
 
     #[test]
     fn numbers() {
         let limits = Limits { device: "this machine".into(), flops: 100e9, bytes: 10e9 };
-        let json = json(&[kernel()], &measured(), &limits, &memory());
+        let json = json(&kernels(), &measured(), &limits, &memory());
         assert_eq!(json["kernels"][0]["fraction_of_limit"], 0.4);
         assert_eq!(json["kernels"][0]["text"], kernel().to_string());
-        assert_eq!(json["kernels"][1]["kernel"], Value::Null);
+        assert_eq!([&json["kernels"][1]["kernel"], &json["kernels"][1]["row_epilogue"]], [1, 0]);
+        assert_eq!(json["kernels"][1]["row_epilogue_text"], kernel().to_string());
+        assert_eq!([&json["kernels"][2]["kernel"], &json["kernels"][2]["row_epilogue"]], [&Value::Null; 2]);
         assert_eq!(json["memory"]["storages"]["weights"], 3 << 20);
         assert_eq!(json["memory"]["arenas"][0]["live_bytes"], 2 << 20);
     }

@@ -135,7 +135,7 @@ pub fn backward(body: &AttentionBackward, sizes: &[i64], memory: &mut Memory) {
         }
     }
     for (operand, heads) in [(d_q, shape.h), (d_k, shape.g)] {
-        let made = Made { operand, stride: heads * c, heads, tokens: shape.b * shape.t, positions: shape.t };
+        let made = Made { operand, stride: heads * c, heads, tokens: 0..shape.b * shape.t, positions: shape.t };
         body.rotary.iter().for_each(|rotary| turn(rotary, d_v + 1, &made, memory));
     }
 }

@@ -5,8 +5,10 @@ use super::{Line, Memory, stored};
 use crate::kernel::program::{Program, Register};
 use crate::kernel::sizes::{ContractionSizes, Strides};
 use crate::kernel::{Contraction, Kernel};
+use std::ops::Range;
 
-pub fn evaluate(body: &Contraction, kernel: &Kernel, sizes: &[i64], memory: &mut Memory) {
+/// Rows of C, as far as there are so many.
+pub fn evaluate(body: &Contraction, kernel: &Kernel, sizes: &[i64], rows: Range<i64>, memory: &mut Memory) {
     let sizes = body.sizes(sizes);
     let ContractionSizes { outer, m, n, k, ref a, ref b, .. } = sizes;
     let strides: Vec<Strides<i64>> = [a, b].into_iter().chain(&sizes.operands).cloned().collect();
@@ -16,6 +18,7 @@ pub fn evaluate(body: &Contraction, kernel: &Kernel, sizes: &[i64], memory: &mut
         loaded.iter_mut().flatten().for_each(|element| *element = body.precision.operand(*element));
         loaded
     };
+    let made = rows.start..rows.end.min(m);
     for o in 0..outer {
         let (rows, columns) = if body.transpose_a { (k, m) } else { (m, k) };
         let a = load(o, 0, &body.prologue_a, rows, columns, memory);
@@ -25,7 +28,7 @@ pub fn evaluate(body: &Contraction, kernel: &Kernel, sizes: &[i64], memory: &mut
             let (row, column) = if transposed { (column, row) } else { (row, column) };
             matrix[row as usize][column as usize]
         };
-        for i in 0..m {
+        for i in made.clone() {
             let product =
                 |j: i64| (0..k).map(|l| at(&a, body.transpose_a, i, l) * at(&b, body.transpose_b, l, j)).sum::<f64>();
             let given: Vec<f64> = (0..n).map(product).collect();
@@ -48,8 +51,8 @@ pub fn evaluate(body: &Contraction, kernel: &Kernel, sizes: &[i64], memory: &mut
     }
     if let (Some(rotary), Some(positions)) = (&body.rotary, sizes.positions) {
         let (operand, heads) = (usize::from(body.stores[0].0), n / i64::from(rotary.channels));
-        let made = Made { operand, stride: strides[operand].outer[1], heads, tokens: m, positions };
-        turn(rotary, 2 + body.access.len(), &made, memory);
+        let heads_made = Made { operand, stride: strides[operand].outer[1], heads, tokens: made, positions };
+        turn(rotary, 2 + body.access.len(), &heads_made, memory);
     }
 }
 

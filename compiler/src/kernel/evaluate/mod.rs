@@ -15,6 +15,7 @@ use crate::graph::{DType, Reduction};
 use crate::interpret::kth_largest_of;
 use crate::precision::Precision;
 use crate::random;
+use std::ops::Range;
 
 /// Runs one launch: all work items, in order. `at` has the place of each operand's first element in `memory`.
 pub fn evaluate(kernel: &Kernel, sizes: &[i64], memory: &mut [f64], at: &[usize]) {
@@ -22,8 +23,8 @@ pub fn evaluate(kernel: &Kernel, sizes: &[i64], memory: &mut [f64], at: &[usize]
     assert_eq!(kernel.size_count(), sizes.len(), "bug in tfc: a launch hands over another number of sizes");
     let memory = &mut Memory { cells: memory, at };
     match &kernel.body {
-        Body::Contraction(body) => contraction::evaluate(body, kernel, sizes, memory),
-        Body::Rows(body) => rows::evaluate(body, kernel, sizes, memory),
+        Body::Contraction(body) => contraction::evaluate(body, kernel, sizes, 0..i64::MAX, memory),
+        Body::Rows(body) => rows::evaluate(body, kernel, sizes, 0..i64::MAX, memory),
         Body::Columns(body) => rows::evaluate_columns(body, kernel, sizes, memory),
         Body::Gather(_) => moving::gather(sizes, memory),
         Body::ScatterAdd(_) => moving::scatter_add(kernel, sizes, memory),
@@ -32,6 +33,25 @@ pub fn evaluate(kernel: &Kernel, sizes: &[i64], memory: &mut [f64], at: &[usize]
         Body::Attention(body) => attention::forward(body, sizes, memory),
         Body::AttentionBackward(body) => attention::backward(body, sizes, memory),
         Body::CachedAttention(body) => attention::cached(body, sizes, memory),
+    }
+}
+
+/// Some of the rows of a product or of a row program, which others may make in any order.
+pub fn evaluate_rows(kernel: &Kernel, sizes: &[i64], rows: Range<i64>, memory: &mut [f64], at: &[usize]) {
+    let memory = &mut Memory { cells: memory, at };
+    match &kernel.body {
+        Body::Contraction(body) => contraction::evaluate(body, kernel, sizes, rows, memory),
+        Body::Rows(body) => rows::evaluate(body, kernel, sizes, rows, memory),
+        Body::Columns(_)
+        | Body::Gather(_)
+        | Body::ScatterAdd(_)
+        | Body::Rope(_)
+        | Body::CacheWrite(_)
+        | Body::Attention(_)
+        | Body::AttentionBackward(_)
+        | Body::CachedAttention(_) => {
+            unreachable!("bug in tfc: this kernel is not divided by rows")
+        }
     }
 }
 

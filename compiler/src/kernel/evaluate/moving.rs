@@ -2,6 +2,7 @@
 
 use super::Memory;
 use crate::kernel::{Access, Kernel, Rope, Rotary};
+use std::ops::Range;
 
 pub fn gather(sizes: &[i64], memory: &mut Memory) {
     let [rows, width] = [sizes[0], sizes[1]];
@@ -26,19 +27,19 @@ pub fn scatter_add(kernel: &Kernel, sizes: &[i64], memory: &mut Memory) {
     }
 }
 
-/// Rows of heads that have just been made, a row for each token: where they are, how far apart, and how many of how many positions.
+/// Rows of heads that have just been made, a row for each token: where they are, how far apart, of which tokens, and how many positions a sequence has.
 pub struct Made {
     pub operand: usize,
     pub stride: i64,
     pub heads: i64,
-    pub tokens: i64,
+    pub tokens: Range<i64>,
     pub positions: i64,
 }
 
 /// Turns them, by the operands from `tables` on.
 pub fn turn(rotary: &Rotary, tables: usize, made: &Made, memory: &mut Memory) {
     let half = i64::from(rotary.turned / 2);
-    for token in 0..made.tokens {
+    for token in made.tokens.clone() {
         let place = match rotary.documents {
             true => memory.get(tables + 2, token) as i64,
             false => memory.get(tables + 2, 0) as i64 + token % made.positions,

@@ -3,10 +3,12 @@
 use super::{Line, Memory, stored};
 use crate::kernel::sizes::{RowSizes, Strides};
 use crate::kernel::{Access, ColumnReduction, Kernel, RowProgram};
+use std::ops::Range;
 
-pub fn evaluate(body: &RowProgram, kernel: &Kernel, sizes: &[i64], memory: &mut Memory) {
+/// Rows of all that the outer dimensions have, as far as there are so many.
+pub fn evaluate(body: &RowProgram, kernel: &Kernel, sizes: &[i64], rows: Range<i64>, memory: &mut Memory) {
     let sizes = body.sizes(sizes);
-    each_line(&sizes, |line| {
+    each_line(&sizes, rows, |line| {
         let registers = line.run(&body.program, &sizes.operands, memory);
         for (operand, register) in &body.stores {
             let operand = *operand as usize;
@@ -25,7 +27,7 @@ pub fn evaluate_columns(body: &ColumnReduction, kernel: &Kernel, sizes: &[i64], 
     if kernel.operands[out].access != Access::Update {
         (0..sizes.inner).for_each(|column| memory.set(out, column, 0.0));
     }
-    each_line(&sizes, |line| {
+    each_line(&sizes, 0..i64::MAX, |line| {
         let registers = line.run(&body.program, &sizes.operands, memory);
         for (column, value) in registers[body.value.0 as usize].iter().enumerate() {
             memory.add(out, column as i64, *value);
@@ -33,10 +35,10 @@ pub fn evaluate_columns(body: &ColumnReduction, kernel: &Kernel, sizes: &[i64], 
     });
 }
 
-/// Every outer index, the last dimension fastest.
-fn each_line(sizes: &RowSizes<i64>, mut visit: impl FnMut(&Line)) {
-    let rows: i64 = sizes.outer.iter().product();
-    for row in 0..rows {
+/// The outer indices of some rows, the last dimension fastest.
+fn each_line(sizes: &RowSizes<i64>, rows: Range<i64>, mut visit: impl FnMut(&Line)) {
+    let all: i64 = sizes.outer.iter().product();
+    for row in rows.start..rows.end.min(all) {
         let mut rest = row;
         let mut outer = vec![0; sizes.outer.len()];
         for (index, size) in outer.iter_mut().zip(&sizes.outer).rev() {

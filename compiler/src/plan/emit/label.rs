@@ -54,9 +54,9 @@ pub fn of_storage(storage: Storage, plan: &Plan) -> String {
 pub fn say_whose(steps: &mut [Step], graph: &Graph, task: &Task) {
     let (span, whole) = of_task(graph, task);
     for step in steps {
-        if let Step::Launch(launch) = step {
+        step.each_launch(&mut |launch| {
             launch.span = span;
             launch.label = format!("{whole}: {}", launch.label);
-        }
+        });
     }
 }

@@ -43,9 +43,13 @@ pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled) -
         true => (program.kernels, plan),
         false => super::narrow::narrow(program.kernels, plan),
     };
-    let (kernels, mut plan) = match disabled.has(Optimization::Rotary) {
+    let (kernels, plan) = match disabled.has(Optimization::Rotary) {
         true => (kernels, plan),
         false => super::rotary::turn(kernels, plan),
+    };
+    let (kernels, mut plan) = match disabled.has(Optimization::RowEpilogues) {
+        true => (kernels, plan),
+        false => super::row_epilogues::attach(kernels, plan),
     };
     super::lifetimes::set_lifetimes(&mut plan);
     if !disabled.has(Optimization::Lending) {

@@ -15,6 +15,7 @@ mod layout;
 mod models;
 mod narrow;
 mod rotary;
+mod row_epilogues;
 
 /// Compiles a graph and runs both; panics where they differ.
 fn check(graph: &Graph, sizes: &SizeValues, memory: &Memory) -> Program {

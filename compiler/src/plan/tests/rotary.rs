@@ -32,7 +32,7 @@ fn left(graph: &Graph) -> usize {
     let program = check(&graph, &sizes, &memory);
     let turns = |step: &&Step| match step {
         Step::Launch(launch) => matches!(program.kernels[launch.kernel as usize].body, Body::Rope(_)),
-        Step::Zero(_) | Step::Chunks { .. } => false,
+        Step::RowEpilogue { .. } | Step::Zero(_) | Step::Chunks { .. } => false,
     };
     program.plans[0].steps.iter().filter(turns).count()
 }

@@ -135,6 +135,11 @@ impl Engine for Cuda {
         Ok(CudaLaunch { kernel, label: label.to_string(), blocks, words })
     }
 
+    /// A product's tiles have a part of a row each.
+    fn row_epilogue(&self, _: &CudaLaunch, _: &CudaLaunch) -> Option<CudaLaunch> {
+        None
+    }
+
     unsafe fn run(&mut self, launch: &CudaLaunch) -> Result<()> {
         if launch.blocks == 0 {
             return Ok(());
