@@ -47,6 +47,16 @@ pub enum DeviceName {
     Reference,
 }
 
+impl DeviceName {
+    /// Whether kernels run on a GPU, or as they would there.
+    pub fn is_gpu(self) -> bool {
+        match self {
+            DeviceName::Cuda(_) | DeviceName::CudaSim => true,
+            DeviceName::Cpu | DeviceName::Reference => false,
+        }
+    }
+}
+
 impl FromStr for DeviceName {
     type Err = String;
 

@@ -149,9 +149,10 @@ pub fn on_cuda_sim(compiled: &Arc<Compiled>) -> Result<CudaSimSession> {
     CudaSimSession::new(Arc::clone(compiled), program)
 }
 
-/// What `--disable` says.
-pub fn disabled(arguments: &CompilerArguments) -> Result<Disabled> {
-    Disabled::named(&arguments.disable).map_err(Failure::mistake)
+/// What `--disable` says, and what is of no use on a GPU.
+pub fn disabled(arguments: &CompilerArguments, on_gpu: bool) -> Result<Disabled> {
+    let named = Disabled::named(&arguments.disable).map_err(Failure::mistake)?;
+    Ok(if on_gpu { named.and(&Disabled::of_gpus()) } else { named })
 }
 
 /// More than any processor has; beyond thousands systems have no more memory for their stacks.

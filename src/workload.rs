@@ -54,7 +54,7 @@ impl Workload {
         console: &Console,
     ) -> std::result::Result<Workload, Stop> {
         let budget = memory::budget(arguments.memory.as_deref(), bytes)?;
-        let disabled = session::disabled(&arguments.compiler)?;
+        let disabled = session::disabled(&arguments.compiler, device.is_gpu())?;
         let Spec { mut model, sources, .. } = spec::load(&arguments.spec.spec, &arguments.spec.sets, console)?;
         let stage = stage::find(&model, arguments.stage.as_deref())?;
         let batch = set_batch(&mut model, stage, arguments)?;

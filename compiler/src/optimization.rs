@@ -39,6 +39,8 @@ pub enum Optimization {
     Weights,
     /// Results of products that products read again as bf16 in memory, where products are of bf16.
     Narrow,
+    /// Long products in segments of k that are small enough for threads to share what they pack.
+    Segments,
     /// The first micro-batch of a batch writes gradients, instead of adding to zeros.
     WrittenGradients,
     /// Buffers of the forward part in gradients that are not written yet.
@@ -52,7 +54,7 @@ pub enum Optimization {
 }
 
 impl Optimization {
-    pub const ALL: [Optimization; 21] = [
+    pub const ALL: [Optimization; 22] = [
         Optimization::Vocabulary,
         Optimization::Dce,
         Optimization::Cse,
@@ -69,6 +71,7 @@ impl Optimization {
         Optimization::FewRows,
         Optimization::Weights,
         Optimization::Narrow,
+        Optimization::Segments,
         Optimization::WrittenGradients,
         Optimization::Lending,
         Optimization::LargePages,
@@ -94,6 +97,7 @@ impl Optimization {
             Optimization::FewRows => "few_rows",
             Optimization::Weights => "weights",
             Optimization::Narrow => "narrow",
+            Optimization::Segments => "segments",
             Optimization::WrittenGradients => "written_gradients",
             Optimization::Lending => "lending",
             Optimization::LargePages => "large_pages",
@@ -122,11 +126,16 @@ impl Disabled {
             Optimization::Rotary | Optimization::RowEpilogues => true,
             Optimization::Dce | Optimization::Cse | Optimization::Simplify => false,
             Optimization::Canonicalize | Optimization::Checkpointing => false,
-            Optimization::FewRows | Optimization::Weights | Optimization::Narrow => false,
+            Optimization::FewRows | Optimization::Weights | Optimization::Narrow | Optimization::Segments => false,
             Optimization::WrittenGradients | Optimization::Lending => false,
             Optimization::LargePages | Optimization::SharedPacking | Optimization::Joining => false,
         };
         Disabled(Optimization::ALL.into_iter().filter(fuses).collect())
+    }
+
+    /// What only costs time on a GPU, whose blocks share no panels.
+    pub fn of_gpus() -> Disabled {
+        Disabled([Optimization::Segments].into())
     }
 
     /// What either leaves out.
@@ -168,7 +177,7 @@ mod tests {
             named("expand").unwrap_err(),
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
-        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, row_epilogues, checkpointing, few_rows, weights, narrow, \
+        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, row_epilogues, checkpointing, few_rows, weights, narrow, segments, \
                     written_gradients, lending, large_pages, shared_packing, joining";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {

@@ -21,7 +21,7 @@ use tfc_runtime::{Failure, Result};
 const MICRO_BATCH: u64 = 8;
 
 pub fn run(command: &Eval, console: &Console) -> Outcome {
-    let disabled = session::disabled(&command.compiler)?;
+    let disabled = session::disabled(&command.compiler, command.device.device.is_gpu())?;
     let entries = |model: &mut Model| {
         if let Some(part) = command.tokens {
             if model.nested_axes().is_empty() {

@@ -21,7 +21,7 @@ pub fn run(command: &Run, console: &Console) -> Outcome {
     let model = spec::load(&command.spec.spec, &command.spec.sets, console)?.model;
     let stage = stage::find(&model, command.stage.as_deref())?;
     let entry = entry(&model, &command.entry)?;
-    let disabled = session::disabled(&command.compiler)?;
+    let disabled = session::disabled(&command.compiler, command.device.device.is_gpu())?;
     let entries = std::slice::from_ref(&entry);
     let compiled = Arc::new(match entry {
         Entry::Grad => compile_without(model, entries, &disabled),

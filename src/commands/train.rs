@@ -64,7 +64,7 @@ fn train_one(
         if command.resume { Some(spec::check_text(&path.join("model.tfm"), &folder.spec()?, console)?) } else { None };
 
     let entries = entries(&spec.model)?;
-    let disabled = session::disabled(&command.compiler)?;
+    let disabled = session::disabled(&command.compiler, command.device.device.is_gpu())?;
     let budget = memory::budget(command.memory.as_deref(), device.free_memory()?)?;
     let planned = if command.resume { train::planned(&folder)? } else { None };
     let (compiled, plan) = memory::compile_training(spec.model, &entries, &disabled, budget, planned)?;

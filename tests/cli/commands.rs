@@ -281,6 +281,19 @@ fn an_optimization_that_is_switched_off_changes_nothing_but_speed() {
     assert!(message.contains("cannot be left out"), "{message}");
 }
 
+/// The gradient of a vocabulary's logits, along 50,304 classes.
+#[test]
+fn long_products_are_done_in_segments_where_threads_share_panels() {
+    let workplace = Workplace::new();
+    let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/specs/bench-small124.tfm");
+    let segments = |more: &[&str]| {
+        let plan = workplace.succeed(&[&["compile", spec, "--emit", "plan"], more].concat());
+        plan.matches(", chunk_rows, 768, 4608, ").count()
+    };
+    assert_eq!(segments(&[]), 10);
+    assert_eq!([segments(&["--disable", "segments"]), segments(&["--target", "cuda"])], [0; 2]);
+}
+
 #[test]
 fn code_for_a_gpu_is_printed_and_written() {
     let workplace = Workplace::new();

@@ -137,6 +137,15 @@ impl Contraction {
     /// Of a transposed A a few rows are a part of a cache line for each k: fewer than so many rows in all are not cut into small pieces.
     pub const CUT_ROWS: i64 = 1024;
 
+    /// Segments of k are whole passes over it on every processor.
+    const SEGMENT: i64 = 1536;
+
+    /// How many k of a long product, of so many columns, are done at once so that B is shared; None where it is, or cannot be.
+    pub fn segment(&self, n: i64, k: i64) -> Option<i64> {
+        let segment = Self::SHARED / n.max(1) / Self::SEGMENT * Self::SEGMENT;
+        (n >= Self::SHARED_SIDE && segment > 0 && k > segment && n * k > Self::SHARED).then_some(segment)
+    }
+
     /// Whether B is packed once, by all threads together.
     pub fn shares_b(&self, sizes: &[i64]) -> bool {
         let [outer, m, n, k] = [0, 1, 2, 3].map(|i| sizes[i]);

@@ -15,6 +15,7 @@ mod narrow;
 mod operations;
 mod rotary;
 mod row_epilogues;
+mod segments;
 #[cfg(test)]
 mod tests;
 mod text;

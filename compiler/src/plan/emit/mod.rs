@@ -43,6 +43,10 @@ pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled) -
         true => (program.kernels, plan),
         false => super::narrow::narrow(program.kernels, plan),
     };
+    let (kernels, plan) = match disabled.has(Optimization::Segments) {
+        true => (kernels, plan),
+        false => super::segments::divide(kernels, plan),
+    };
     let (kernels, plan) = match disabled.has(Optimization::Rotary) {
         true => (kernels, plan),
         false => super::rotary::turn(kernels, plan),

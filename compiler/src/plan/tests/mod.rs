@@ -16,6 +16,7 @@ mod models;
 mod narrow;
 mod rotary;
 mod row_epilogues;
+mod segments;
 
 /// Compiles a graph and runs both; panics where they differ.
 fn check(graph: &Graph, sizes: &SizeValues, memory: &Memory) -> Program {

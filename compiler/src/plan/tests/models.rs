@@ -88,7 +88,7 @@ pub fn call(graph: &Graph, ids_below: i32) -> (SizeValues, Memory) {
 }
 
 /// Noise for what is loaded and for what is added to.
-fn memory(graph: &Graph, sizes: &SizeValues, ids_below: i32) -> Memory {
+pub fn memory(graph: &Graph, sizes: &SizeValues, ids_below: i32) -> Memory {
     let mut memory = Memory::default();
     let loads = graph.ids().filter_map(|id| match graph.node(id).op {
         Op::Load(storage) => Some((storage, graph.node(id).types[0].clone())),
@@ -380,10 +380,12 @@ fn whatever_is_switched_off_models_compute_the_same() {
         let disabled = Disabled::named(&[optimization.name().to_string()]).expect("its own name");
         let without: Vec<String> = graphs.iter().map(|graph| plan(graph, &disabled)).collect();
         // The fuser reads a graph from its outputs, so that it misses nothing that no output needs; and in none of these models does a value
-        // take the place of its matrix; and memory is not short. How many rows there are is found out at run time, weights are for inference, narrow
+        // take the place of its matrix; and memory is not short, nor a product long. How many rows there are is found out at run time, weights are for inference, narrow
         // is what products of bf16 are, and pages, what threads share and what they do at once are the device's.
-        let of_models =
-            matches!(optimization, Optimization::Dce | Optimization::Takeover | Optimization::Checkpointing);
+        let of_models = matches!(
+            optimization,
+            Optimization::Dce | Optimization::Takeover | Optimization::Checkpointing | Optimization::Segments
+        );
         let elsewhere = matches!(optimization, Optimization::FewRows | Optimization::Weights | Optimization::Narrow);
         let of_devices =
             matches!(optimization, Optimization::LargePages | Optimization::SharedPacking | Optimization::Joining);

@@ -114,7 +114,7 @@ fn predict(
 
 /// The same work with a kernel for each operation.
 fn unfused(command: &Explain, workload: &Workload) -> Result<Compiled> {
-    let disabled = session::disabled(&command.work.compiler)?.and(&Disabled::fusion());
+    let disabled = session::disabled(&command.work.compiler, true)?.and(&Disabled::fusion());
     Ok(compile_without(workload.compiled.model.clone(), &workload.entries, &disabled))
 }
 

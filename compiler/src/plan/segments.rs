@@ -1,0 +1,99 @@
+//! Long products in segments of k: the gradient of what a vocabulary's logits are made of adds up as many terms as there are classes.
+//!
+//! Threads share the panels of a B that stays in the last cache. Of a longer one each would pack all, read from memory, and take its tiles through the last
+//! cache with every pass; segments are small enough to share. Each but the first adds to what the one before has left.
+
+use super::{Argument, Launch, Plan, Program, Step};
+use crate::graph::DType;
+use crate::kernel::{Access, Body, Contraction, Kernel, Operand, ProgramOp};
+use crate::scalar::Binary;
+use crate::size::Size;
+
+/// The plan with segments in place of long products, and its kernels.
+pub fn divide(kernels: Vec<Kernel>, mut plan: Plan) -> (Vec<Kernel>, Plan) {
+    let mut program = Program { kernels, plans: Vec::new() };
+    plan.steps = divided(&mut program, plan.steps);
+    let kernels = plan.renumber(&program.kernels);
+    (kernels, plan)
+}
+
+fn divided(program: &mut Program, steps: Vec<Step>) -> Vec<Step> {
+    let mut all = Vec::new();
+    for step in steps {
+        match step {
+            Step::Launch(launch) => match Long::find(program, &launch) {
+                Some(long) => all.extend(long.segments(program, &launch).map(Step::Launch)),
+                None => all.push(Step::Launch(launch)),
+            },
+            Step::Chunks { rows, chunk, body } => {
+                all.push(Step::Chunks { rows, chunk, body: divided(program, body) });
+            }
+            Step::RowEpilogue { .. } | Step::Zero(_) => all.push(step),
+        }
+    }
+    all
+}
+
+/// A product that only stores its sums, or adds them to what is there, and is known to be long.
+struct Long {
+    body: Contraction,
+    operands: Vec<Operand>,
+    k: i64,
+    /// Of k.
+    segment: i64,
+    /// From one k to the next in A and in B.
+    strides: [Size; 2],
+}
+
+impl Long {
+    fn find(program: &Program, launch: &Launch) -> Option<Long> {
+        let Kernel { body, operands } = &program.kernels[launch.kernel as usize];
+        let Body::Contraction(body) = body else { return None };
+        let sizes = body.sizes(&launch.sizes);
+        let (n, k) = (sizes.n.as_constant()?, sizes.k.as_constant()?);
+        let segment = body.segment(n, k).filter(|_| sizes.outer.is_one())?;
+        let adds = adding(body, operands);
+        let is_plain = *body == stored(body) || (*body == adds.0 && *operands == adds.1);
+        if !is_plain || operands[2].dtype != DType::F32 {
+            return None;
+        }
+        let stride = |along_rows: bool, leading: &Size| if along_rows { Size::constant(1) } else { leading.clone() };
+        let strides = [stride(!body.transpose_a, &sizes.a.outer[1]), stride(body.transpose_b, &sizes.b.outer[1])];
+        Some(Long { body: body.clone(), operands: operands.clone(), k, segment, strides })
+    }
+
+    fn segments(self, program: &mut Program, whole: &Launch) -> impl Iterator<Item = Launch> {
+        let (body, operands) = adding(&self.body, &self.operands);
+        let adds = program.kernel(Kernel { body: Body::Contraction(body), operands });
+        let (whole, first) = (whole.clone(), whole.kernel);
+        let starts = (0..self.k).step_by(usize::try_from(self.segment).unwrap_or(usize::MAX));
+        starts.map(move |start| {
+            let mut launch = Launch { kernel: if start == 0 { first } else { adds }, ..whole.clone() };
+            for (argument, stride) in launch.arguments.iter_mut().zip(&self.strides) {
+                let Argument { buffer, offset } = argument.clone();
+                *argument = Argument { buffer, offset: offset + Size::constant(start) * stride.clone() };
+            }
+            launch.sizes[3] = Size::constant(self.segment.min(self.k - start));
+            launch
+        })
+    }
+}
+
+/// The bare product of the same matrices.
+fn stored(body: &Contraction) -> Contraction {
+    let bare = Contraction::product(body.precision, body.transpose_a, body.transpose_b);
+    Contraction { few_rows: body.few_rows, ..bare }
+}
+
+/// The same, added to what is there.
+fn adding(body: &Contraction, operands: &[Operand]) -> (Contraction, Vec<Operand>) {
+    let mut adding = stored(body);
+    let before = adding.epilogue.push(ProgramOp::Load(2));
+    let sum = adding.epilogue.push(ProgramOp::Binary(Binary::Add, before, adding.stores[0].1));
+    adding.stores = vec![(2, sum)];
+    let added = |(place, operand): (usize, &Operand)| match place {
+        2 => Operand { access: Access::Update, ..*operand },
+        _ => *operand,
+    };
+    (adding, operands.iter().enumerate().map(added).collect())
+}
