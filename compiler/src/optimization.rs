@@ -39,7 +39,7 @@ pub enum Optimization {
     Weights,
     /// Results of products that products read again as bf16 in memory, where products are of bf16.
     Narrow,
-    /// Long products in segments of k that are small enough for threads to share what they pack.
+    /// Long products of bf16 in segments of k that are small enough for threads to share what they pack.
     Segments,
     /// The first micro-batch of a batch writes gradients, instead of adding to zeros.
     WrittenGradients,

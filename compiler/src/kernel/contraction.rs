@@ -137,13 +137,14 @@ impl Contraction {
     /// Of a transposed A a few rows are a part of a cache line for each k: fewer than so many rows in all are not cut into small pieces.
     pub const CUT_ROWS: i64 = 1024;
 
-    /// Segments of k are whole passes over it on every processor.
-    const SEGMENT: i64 = 1536;
+    /// A segment of k where a long product is done in several: one pass of a processor that multiplies pairs.
+    pub const SEGMENT: i64 = 1536;
 
-    /// How many k of a long product, of so many columns, are done at once so that B is shared; None where it is, or cannot be.
-    pub fn segment(&self, n: i64, k: i64) -> Option<i64> {
-        let segment = Self::SHARED / n.max(1) / Self::SEGMENT * Self::SEGMENT;
-        (n >= Self::SHARED_SIDE && segment > 0 && k > segment && n * k > Self::SHARED).then_some(segment)
+    /// Whether a product of so many columns along so many k is done in segments of k so that B is shared. In f32, where panels are twice as large and are
+    /// multiplied in twice the time, that gains nothing.
+    pub fn has_segments(&self, n: i64, k: i64) -> bool {
+        let fits = n >= Self::SHARED_SIDE && n * Self::SEGMENT <= Self::SHARED;
+        self.precision == Precision::Bf16 && fits && k > Self::SEGMENT && n * k > Self::SHARED
     }
 
     /// Whether B is packed once, by all threads together.

@@ -1,7 +1,7 @@
 //! Long products in segments of k: the gradient of what a vocabulary's logits are made of adds up as many terms as there are classes.
 //!
-//! Threads share the panels of a B that stays in the last cache. Of a longer one each would pack all, read from memory, and take its tiles through the last
-//! cache with every pass; segments are small enough to share. Each but the first adds to what the one before has left.
+//! Threads share the panels of a B that stays in the last cache. Of a longer one each would pack all, read from memory, and keep its tiles in the last cache from
+//! pass to pass; segments are small enough to share, and each but the first adds to what the one before has left.
 
 use super::{Argument, Launch, Plan, Program, Step};
 use crate::graph::DType;
@@ -39,8 +39,6 @@ struct Long {
     body: Contraction,
     operands: Vec<Operand>,
     k: i64,
-    /// Of k.
-    segment: i64,
     /// From one k to the next in A and in B.
     strides: [Size; 2],
 }
@@ -51,29 +49,28 @@ impl Long {
         let Body::Contraction(body) = body else { return None };
         let sizes = body.sizes(&launch.sizes);
         let (n, k) = (sizes.n.as_constant()?, sizes.k.as_constant()?);
-        let segment = body.segment(n, k).filter(|_| sizes.outer.is_one())?;
         let adds = adding(body, operands);
         let is_plain = *body == stored(body) || (*body == adds.0 && *operands == adds.1);
-        if !is_plain || operands[2].dtype != DType::F32 {
+        let is_long = sizes.outer.is_one() && body.has_segments(n, k);
+        if !(is_plain && is_long && operands[2].dtype == DType::F32) {
             return None;
         }
         let stride = |along_rows: bool, leading: &Size| if along_rows { Size::constant(1) } else { leading.clone() };
         let strides = [stride(!body.transpose_a, &sizes.a.outer[1]), stride(body.transpose_b, &sizes.b.outer[1])];
-        Some(Long { body: body.clone(), operands: operands.clone(), k, segment, strides })
+        Some(Long { body: body.clone(), operands: operands.clone(), k, strides })
     }
 
     fn segments(self, program: &mut Program, whole: &Launch) -> impl Iterator<Item = Launch> {
         let (body, operands) = adding(&self.body, &self.operands);
         let adds = program.kernel(Kernel { body: Body::Contraction(body), operands });
         let (whole, first) = (whole.clone(), whole.kernel);
-        let starts = (0..self.k).step_by(usize::try_from(self.segment).unwrap_or(usize::MAX));
-        starts.map(move |start| {
+        (0..self.k).step_by(Contraction::SEGMENT as usize).map(move |start| {
             let mut launch = Launch { kernel: if start == 0 { first } else { adds }, ..whole.clone() };
             for (argument, stride) in launch.arguments.iter_mut().zip(&self.strides) {
                 let Argument { buffer, offset } = argument.clone();
                 *argument = Argument { buffer, offset: offset + Size::constant(start) * stride.clone() };
             }
-            launch.sizes[3] = Size::constant(self.segment.min(self.k - start));
+            launch.sizes[3] = Size::constant(Contraction::SEGMENT.min(self.k - start));
             launch
         })
     }
