@@ -105,7 +105,7 @@ pub fn open(compiled: &Arc<Compiled>, arguments: &DeviceArguments) -> Result<Box
 
 /// As [`open`], on the CPU.
 pub fn on_cpu(compiled: &Arc<Compiled>, threads: usize) -> Result<CpuSession> {
-    let backend = CpuBackend::new();
+    let backend = CpuBackend::new().without(&compiled.disabled);
     let code = CodeCache::of_environment().code(&backend, &compiled.program.kernels)?;
     CpuSession::new(Arc::clone(compiled), &code, &backend, threads)
 }

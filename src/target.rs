@@ -2,6 +2,7 @@
 
 use tfc_codegen::{Architecture, CpuBackend, CudaBackend, Processor};
 use tfc_compiler::executable::Backend;
+use tfc_compiler::optimization::Disabled;
 use tfc_runtime::{Failure, Result};
 
 pub enum Target {
@@ -31,6 +32,14 @@ impl Target {
                 "`{name}` is no target; there is `cpu`, which is this machine, {processors}, `cuda`, which is {baseline}, {gpus}"
             ))
         })
+    }
+
+    /// The same, its code written without what is switched off.
+    pub fn without(self, disabled: &Disabled) -> Target {
+        match self {
+            Target::Cpu(backend) => Target::Cpu(backend.without(disabled)),
+            Target::Cuda(backend) => Target::Cuda(backend),
+        }
     }
 
     pub fn backend(&self) -> &dyn Backend {

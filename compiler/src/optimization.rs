@@ -1,4 +1,5 @@
-//! What can be switched off by name, to find what is wrong or what is worth its while: passes over graphs, decisions of the fuser, and how memory is used.
+//! What can be switched off by name, to find what is wrong or what is worth its while: passes over graphs, decisions of the fuser, how code is written, and
+//! how memory is used.
 //!
 //! Whatever is off, results are the same up to rounding. What lowering cannot do without has no name here.
 
@@ -41,6 +42,16 @@ pub enum Optimization {
     Narrow,
     /// Long products of bf16 in segments of k that are small enough for threads to share what they pack.
     Segments,
+    /// Leaving out blocks of scores that a mask hides.
+    HiddenBlocks,
+    /// GELU in pieces whose coefficients are looked up in a register.
+    Pieces,
+    /// Exponents of exponentials applied by an instruction.
+    Exponents,
+    /// Sums of a product that are its result stored from registers.
+    DirectStores,
+    /// Asking for memory before it is read.
+    Prefetching,
     /// The first micro-batch of a batch writes gradients, instead of adding to zeros.
     WrittenGradients,
     /// Buffers of the forward part in gradients that are not written yet.
@@ -54,7 +65,7 @@ pub enum Optimization {
 }
 
 impl Optimization {
-    pub const ALL: [Optimization; 22] = [
+    pub const ALL: [Optimization; 27] = [
         Optimization::Vocabulary,
         Optimization::Dce,
         Optimization::Cse,
@@ -72,6 +83,11 @@ impl Optimization {
         Optimization::Weights,
         Optimization::Narrow,
         Optimization::Segments,
+        Optimization::HiddenBlocks,
+        Optimization::Pieces,
+        Optimization::Exponents,
+        Optimization::DirectStores,
+        Optimization::Prefetching,
         Optimization::WrittenGradients,
         Optimization::Lending,
         Optimization::LargePages,
@@ -98,6 +114,11 @@ impl Optimization {
             Optimization::Weights => "weights",
             Optimization::Narrow => "narrow",
             Optimization::Segments => "segments",
+            Optimization::HiddenBlocks => "hidden_blocks",
+            Optimization::Pieces => "pieces",
+            Optimization::Exponents => "exponents",
+            Optimization::DirectStores => "direct_stores",
+            Optimization::Prefetching => "prefetching",
             Optimization::WrittenGradients => "written_gradients",
             Optimization::Lending => "lending",
             Optimization::LargePages => "large_pages",
@@ -127,6 +148,8 @@ impl Disabled {
             Optimization::Dce | Optimization::Cse | Optimization::Simplify => false,
             Optimization::Canonicalize | Optimization::Checkpointing => false,
             Optimization::FewRows | Optimization::Weights | Optimization::Narrow | Optimization::Segments => false,
+            Optimization::HiddenBlocks | Optimization::Pieces | Optimization::Exponents => false,
+            Optimization::DirectStores | Optimization::Prefetching => false,
             Optimization::WrittenGradients | Optimization::Lending => false,
             Optimization::LargePages | Optimization::SharedPacking | Optimization::Joining => false,
         };
@@ -141,6 +164,23 @@ impl Disabled {
     /// What either leaves out.
     pub fn and(&self, other: &Disabled) -> Disabled {
         Disabled(self.0.union(&other.0).copied().collect())
+    }
+
+    /// How a processor's code is written, of which kernels know nothing.
+    pub fn code() -> Disabled {
+        let of_code = [
+            Optimization::HiddenBlocks,
+            Optimization::Pieces,
+            Optimization::Exponents,
+            Optimization::DirectStores,
+            Optimization::Prefetching,
+        ];
+        Disabled(of_code.into())
+    }
+
+    /// What both leave out.
+    pub fn among(&self, other: &Disabled) -> Disabled {
+        Disabled(self.0.intersection(&other.0).copied().collect())
     }
 
     pub fn has(&self, optimization: Optimization) -> bool {
@@ -178,7 +218,7 @@ mod tests {
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
         let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, row_epilogues, checkpointing, few_rows, weights, narrow, segments, \
-                    written_gradients, lending, large_pages, shared_packing, joining";
+                    hidden_blocks, pieces, exponents, direct_stores, prefetching, written_gradients, lending, large_pages, shared_packing, joining";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {
             assert_eq!(named(optimization.name()).unwrap().names(), [optimization.name()]);

@@ -20,6 +20,7 @@ pub fn run(command: &Compile, console: &Console) -> Outcome {
     let target = Target::named(&command.target)?;
     command.emit.iter().try_for_each(|stage| has_stage(&command.target, *stage))?;
     let disabled = session::disabled(&command.compiler, matches!(target, Target::Cuda(..)))?;
+    let target = target.without(&disabled);
     let spec = spec::load(&command.spec.spec, &command.spec.sets, console)?;
     stage::find(&spec.model, command.stage.as_deref())?;
     let entries = entries(&spec, command.entry)?;

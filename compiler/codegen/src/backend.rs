@@ -10,6 +10,7 @@ use crate::processor::Processor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tfc_compiler::executable::{Backend, BackendError, Code, EmitStage, Function, Loaded};
 use tfc_compiler::kernel::Kernel;
+use tfc_compiler::optimization::Disabled;
 
 /// Threads that compile. Each makes a module of its own, with its own copy of the helpers, so more of them gain less and less.
 const THREADS: usize = 4;
@@ -26,6 +27,11 @@ impl CpuBackend {
 
     pub fn of(processor: Processor) -> CpuBackend {
         CpuBackend { processor, compiled: AtomicUsize::new(0) }
+    }
+
+    /// The same, writing code without what is switched off.
+    pub fn without(self, disabled: &Disabled) -> CpuBackend {
+        CpuBackend { processor: self.processor.without(disabled), ..self }
     }
 
     /// How many kernels this back end has compiled so far.

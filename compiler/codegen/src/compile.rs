@@ -3,19 +3,18 @@
 use crate::lower;
 use crate::mlir::{Emission, MlirContext};
 use crate::processor::Processor;
-use crate::vectors::Vectors;
 use inkwell::targets::{FileType, TargetMachine};
 use tfc_compiler::executable::{BackendError, EmitStage};
 
 pub struct Compiler {
     mlir: MlirContext,
     machine: TargetMachine,
-    vectors: Vectors,
+    processor: Processor,
 }
 
 impl Compiler {
     pub fn new(processor: &Processor) -> Result<Compiler, BackendError> {
-        Ok(Compiler { mlir: MlirContext::new(), machine: processor.machine()?, vectors: processor.vectors })
+        Ok(Compiler { mlir: MlirContext::new(), machine: processor.machine()?, processor: processor.clone() })
     }
 
     /// The object file of a module.
@@ -60,7 +59,7 @@ impl Compiler {
     }
 
     fn emit(&self, emit: impl FnOnce(&Emission)) -> Result<melior::ir::Module<'_>, BackendError> {
-        let emission = Emission::new(&self.mlir, self.vectors);
+        let emission = Emission::new(&self.mlir, &self.processor);
         emit(&emission);
         emission.finish(&self.mlir)
     }

@@ -4,6 +4,7 @@ use crate::vectors::Vectors;
 use inkwell::OptimizationLevel;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
 use tfc_compiler::executable::BackendError;
+use tfc_compiler::optimization::Disabled;
 
 #[derive(Clone, Debug)]
 pub struct Processor {
@@ -11,6 +12,8 @@ pub struct Processor {
     cpu: String,
     features: String,
     pub vectors: Vectors,
+    /// How code is not to be written.
+    pub disabled: Disabled,
 }
 
 impl Processor {
@@ -24,6 +27,7 @@ impl Processor {
             cpu: TargetMachine::get_host_cpu_name().to_string_lossy().into_owned(),
             features: TargetMachine::get_host_cpu_features().to_string_lossy().into_owned(),
             vectors: Vectors::host(),
+            disabled: Disabled::default(),
         }
     }
 
@@ -33,6 +37,7 @@ impl Processor {
             cpu: cpu.to_string(),
             features: String::new(),
             vectors,
+            disabled: Disabled::default(),
         };
         match name {
             "x86-64-v3" => Some(on_linux("x86_64", name, Vectors::AVX2)),
@@ -40,6 +45,11 @@ impl Processor {
             "aarch64" => Some(on_linux("aarch64", "generic", Vectors::NEON)),
             _ => None,
         }
+    }
+
+    /// The same, its code written without what is switched off.
+    pub fn without(self, disabled: &Disabled) -> Processor {
+        Processor { disabled: disabled.among(&Disabled::code()), ..self }
     }
 
     /// A code generator. One per thread.
@@ -54,13 +64,14 @@ impl Processor {
         machine.ok_or_else(|| BackendError(format!("LLVM has no code generator for {cpu}")))
     }
 
-    /// What code made for it needs: `x86_64-unknown-linux-gnu/znver5/` and a digest of its features, which decide whether code runs.
+    /// What code made for it needs: `x86_64-unknown-linux-gnu/znver5/` and a digest of its features, which decide whether code runs; then what it was written without.
     pub fn target(&self) -> String {
         let digest = self
             .features
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        format!("{}/{}/{digest:016x}", self.triple, self.cpu)
+        let without: String = self.disabled.names().iter().map(|name| format!("/without-{name}")).collect();
+        format!("{}/{}/{digest:016x}{without}", self.triple, self.cpu)
     }
 
     /// Whether its code runs on this machine.

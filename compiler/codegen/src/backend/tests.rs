@@ -1,8 +1,15 @@
-//! The border to the rest of tfc: emitting, loading, refusing.
+//! The border to the rest of tfc: emitting, loading, refusing, switching off.
 
 use super::CpuBackend;
+use crate::processor::Processor;
 use tfc_compiler::executable::{Backend, Code, EmitStage, Loaded};
-use tfc_compiler::kernel::{Body, Gather, Inner, Kernel, Operand, Program, ProgramOp, Register, RowAccess, RowProgram};
+use tfc_compiler::graph::AttentionMask;
+use tfc_compiler::kernel::{
+    Attention, Body, Contraction, Gather, Inner, Kernel, Number, Operand, Program, ProgramOp, Register, RowAccess,
+    RowProgram,
+};
+use tfc_compiler::optimization::Disabled;
+use tfc_compiler::precision::Precision;
 use tfc_compiler::scalar::Unary;
 
 /// y = f(x) along rows.
@@ -92,6 +99,36 @@ fn foreign_and_damaged_code_is_refused() {
     let mut renamed = code;
     renamed.functions[0].symbol = "no\0name".into();
     assert!(backend.load(&renamed).is_err());
+}
+
+/// Code for 512-bit registers, where every optimization of code has something to do; code that lacks one has another name.
+#[test]
+fn every_optimization_of_code_can_be_left_out() {
+    let read = vec![Operand::READ; 3];
+    let attention = Attention {
+        precision: Precision::F32,
+        channels: 64,
+        mask: AttentionMask::Causal,
+        documents: false,
+        scale: Number(1.0),
+    };
+    let product = Contraction::product(Precision::F32, false, false);
+    let kernels = [
+        Kernel { body: Body::Attention(attention), operands: [read, vec![Operand::WRITE; 2]].concat() },
+        Kernel { body: Body::Contraction(product), operands: vec![Operand::READ, Operand::READ, Operand::WRITE] },
+        pointwise(Unary::Gelu),
+        pointwise(Unary::Exp),
+    ];
+    let backend = || CpuBackend::of(Processor::named("x86-64-v4").unwrap());
+    let whole = backend().text(&kernels, EmitStage::Mlir).unwrap();
+    for name in Disabled::code().names() {
+        let backend = backend().without(&Disabled::named(&[name.to_string()]).unwrap());
+        assert!(backend.text(&kernels, EmitStage::Mlir).unwrap() != whole, "{name} does nothing");
+        assert!(backend.target().ends_with(&format!("/without-{name}")), "{}", backend.target());
+    }
+    let of_kernels = backend().without(&Disabled::fusion());
+    assert_eq!(of_kernels.target(), backend().target());
+    assert!(!backend().without(&Disabled::code()).text(&kernels, EmitStage::Llvm).unwrap().contains("llvm.prefetch"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::polynomial;
 use crate::mlir::{Bits, Float, Value, Vector};
 use std::f32::consts::LOG2_E;
+use tfc_compiler::optimization::Optimization;
 
 /// ln 2 in two parts; the first has few bits, so its product with an exponent is exact.
 const LN_2_HIGH: f32 = 355.0 / 512.0;
@@ -19,7 +20,7 @@ const EXP2: [f32; 7] =
 /// eˣ: 0 and infinity where it leaves f32, denormal before that.
 pub fn exp<K: Float>(x: Value<K>) -> Value<K> {
     let x = x.or_at_least(x.constant(-105.0)).or_at_most(x.constant(89.0));
-    if x.function().vectors().avx512() {
+    if is_scaled(x) {
         return K::in_register(x, scale);
     }
     let reduced = reduce(x);
@@ -41,11 +42,16 @@ pub fn exp2_of_softmax<K: Float>(x: Value<K>) -> Value<K> {
 
 /// eˣ for x in [−105, 0].
 pub fn exp_of_negative<K: Float>(x: Value<K>) -> Value<K> {
-    if x.function().vectors().avx512() {
+    if is_scaled(x) {
         return K::in_register(x, scale);
     }
     let reduced = reduce(x);
     reduced.mantissa * power_of_two(reduced.exponent + 64) * 2f32.powi(-64)
+}
+
+/// Whether an instruction applies exponents.
+fn is_scaled<K: Float>(x: Value<K>) -> bool {
+    x.function().vectors().avx512() && x.function().uses(Optimization::Exponents)
 }
 
 /// eˣ where an instruction applies exponents.

@@ -7,10 +7,11 @@
 use super::pieces::Pieces;
 use super::{Accuracy, polynomial};
 use crate::mlir::{Float, Value};
+use tfc_compiler::optimization::Optimization;
 
 /// x · Φ(x).
 pub fn gelu<'f, K: Float>(x: Value<'f, K>, accuracy: Accuracy) -> Value<'f, K> {
-    if x.function().vectors().avx512() {
+    if is_in_pieces(x) {
         return K::in_register(x, |x| {
             let above_half = Pieces::distribution(accuracy);
             let x = x.or_at_least(x.constant(-above_half.end()));
@@ -25,13 +26,18 @@ pub fn gelu<'f, K: Float>(x: Value<'f, K>, accuracy: Accuracy) -> Value<'f, K> {
 
 /// Φ(x) + x · φ(x).
 pub fn gelu_derivative<'f, K: Float>(x: Value<'f, K>, accuracy: Accuracy) -> Value<'f, K> {
-    if x.function().vectors().avx512() {
+    if is_in_pieces(x) {
         return K::in_register(x, |x| Pieces::derivative(accuracy).at(x.absolute()).with_sign_of(x) + 0.5);
     }
     match accuracy {
         Accuracy::F32 => DERIVATIVE_F32.at(x),
         Accuracy::Bf16 => DERIVATIVE_BF16.at(x),
     }
+}
+
+/// Whether there are registers to look coefficients up in.
+fn is_in_pieces<K: Float>(x: Value<K>) -> bool {
+    x.function().vectors().avx512() && x.function().uses(Optimization::Pieces)
 }
 
 /// An odd function around ½ on [−end, end], as minimax for (f(x) − ½) / x in 2 · (x / end)² − 1: in x² itself the terms of the high powers

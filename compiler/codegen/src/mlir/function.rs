@@ -13,6 +13,7 @@ use melior::ir::r#type::FunctionType;
 use melior::ir::{Attribute, Block, BlockLike, BlockRef, Identifier, Location, Region, RegionLike, Type};
 use mlir_sys::MlirBlock;
 use std::cell::Cell;
+use tfc_compiler::optimization::Optimization;
 
 type Raw<'m> = melior::ir::Value<'m, 'm>;
 
@@ -102,6 +103,11 @@ impl<'m> Function<'m> {
     /// What the machine is like.
     pub fn vectors(&self) -> Vectors {
         self.emission.vectors
+    }
+
+    /// Whether code is written as an optimization has it.
+    pub fn uses(&self, optimization: Optimization) -> bool {
+        !self.emission.disabled.has(optimization)
     }
 
     pub(super) fn emission(&self) -> &'m Emission<'m> {

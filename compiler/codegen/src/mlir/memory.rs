@@ -9,6 +9,7 @@ use super::value::{
 };
 use melior::ir::attribute::{DenseI32ArrayAttribute, TypeAttribute};
 use melior::ir::{Attribute, Type};
+use tfc_compiler::optimization::Optimization;
 
 /// Which lanes of a register have an element in memory.
 #[derive(Clone, Copy)]
@@ -147,6 +148,9 @@ impl<'f> Pointer<'f> {
 
     /// Asks for the cache line of an element that will be read soon, or written, to be in a cache by then. There need be none.
     pub fn prefetch(self, offset: Index<'f>, into: Cache, write: bool) {
+        if !self.function.uses(Optimization::Prefetching) {
+            return;
+        }
         let hint = |value| self.function.integer(self.function.ty::<I32>(), value);
         let locality = match into {
             Cache::First => 3,

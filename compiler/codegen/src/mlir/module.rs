@@ -1,6 +1,7 @@
 //! The module under construction and the types of its values.
 
 use super::context::MlirContext;
+use crate::processor::Processor;
 use crate::vectors::Vectors;
 use melior::Context;
 use melior::ir::operation::OperationLike;
@@ -9,6 +10,7 @@ use melior::ir::{BlockLike, Location, Module, Operation, Type};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use tfc_compiler::executable::BackendError;
+use tfc_compiler::optimization::Disabled;
 
 /// Address spaces: that of a CPU; those of a GPU's memory and of the memory that the threads of a block share.
 const GENERIC: u32 = 0;
@@ -42,14 +44,15 @@ pub struct Emission<'c> {
     pub(super) context: &'c Context,
     pub(super) types: Types<'c>,
     pub vectors: Vectors,
+    pub(super) disabled: Disabled,
     module: Module<'c>,
     /// The helper functions that stand in the module already.
     helpers: RefCell<BTreeSet<String>>,
 }
 
 impl<'c> Emission<'c> {
-    pub fn new(mlir: &'c MlirContext, vectors: Vectors) -> Emission<'c> {
-        Emission::with_buffers_in(GENERIC, mlir, vectors)
+    pub fn new(mlir: &'c MlirContext, processor: &Processor) -> Emission<'c> {
+        Emission { disabled: processor.disabled.clone(), ..Emission::with_buffers_in(GENERIC, mlir, processor.vectors) }
     }
 
     /// A module of kernels for a GPU, whose buffers are in its global memory.
@@ -86,6 +89,7 @@ impl<'c> Emission<'c> {
             context,
             types,
             vectors,
+            disabled: Disabled::default(),
             module: Module::new(Location::unknown(context)),
             helpers: RefCell::default(),
         }

@@ -12,6 +12,7 @@ pub use gpu::GpuTrial;
 use std::ops::Range;
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Access, Division, Kernel, evaluate_buffers};
+use tfc_compiler::optimization::Disabled;
 use tfc_compiler::precision::Precision;
 
 /// Every register width that this machine can run: each is another path through the emitters.
@@ -51,7 +52,11 @@ const LINE: usize = 64;
 
 impl Jit {
     pub fn new(vectors: Vectors, emit: impl FnOnce(&Emission)) -> Jit {
-        let mut processor = Processor::host();
+        Jit::without(&Disabled::default(), vectors, emit)
+    }
+
+    pub fn without(disabled: &Disabled, vectors: Vectors, emit: impl FnOnce(&Emission)) -> Jit {
+        let mut processor = Processor::host().without(disabled);
         processor.vectors = vectors;
         let object = Compiler::new(&processor).and_then(|c| c.object(emit)).expect("the module compiles");
         Jit(LoadedObjects::new(&[&object]).expect("the object loads"))
@@ -86,6 +91,8 @@ pub struct Trial {
     kernel: Kernel,
     vectors: Vectors,
     jit: Jit,
+    /// The same without any optimization of code that can be switched off.
+    plain: Jit,
     /// Of one of all register widths.
     gpu: Option<GpuTrial>,
 }
@@ -100,8 +107,10 @@ impl Trial {
     /// Not on a GPU: for kernels that are more exact there.
     pub fn on_this_processor(kernel: &Kernel, vectors: Vectors) -> Trial {
         kernels::check(kernel).expect("a well-formed kernel");
-        let jit = Jit::new(vectors, |emission| kernels::emit(emission, "kernel", kernel));
-        Trial { kernel: kernel.clone(), vectors, jit, gpu: None }
+        let jit =
+            |disabled: &Disabled| Jit::without(disabled, vectors, |emission| kernels::emit(emission, "kernel", kernel));
+        let (jit, plain) = (jit(&Disabled::default()), jit(&Disabled::code()));
+        Trial { kernel: kernel.clone(), vectors, jit, plain, gpu: None }
     }
 
     /// Runs the kernel on `buffers` and holds what it writes against the f64 evaluation: each number within `tolerance` of the
@@ -123,22 +132,25 @@ impl Trial {
             gpu.check_against(truth, buffers, sizes, &allowed);
         }
         let items = self.kernel.extent(sizes);
-        let whole = self.run(buffers, None, sizes, std::iter::once(0..items));
-        let divided = self.run(buffers, None, sizes, (0..items).rev().map(|i| i..i + 1));
+        let whole = self.run(&self.jit, buffers, None, sizes, std::iter::once(0..items));
+        let divided = self.run(&self.jit, buffers, None, sizes, (0..items).rev().map(|i| i..i + 1));
+        let plain = self.run(&self.plain, buffers, None, sizes, std::iter::once(0..items));
         for (b, operand) in self.kernel.operands.iter().enumerate() {
             assert_eq!(bits(&whole[b]), bits(&divided[b]), "operand {b} depends on the division, sizes {sizes:?}");
             if operand.access == Access::Read {
                 continue;
             }
             let largest = truth[b].iter().fold(0f64, |m, x| m.max(x.abs()));
-            for (i, (got, want)) in whole[b].iter().zip(&truth[b]).enumerate() {
-                let error = (f64::from(*got) - want).abs();
-                assert!(
-                    error <= allowed(largest) || want.is_nan() && got.is_nan(),
-                    "operand {b}[{i}] is {got}, not {want}, with sizes {sizes:?} at width {}: {:?}",
-                    self.vectors.width,
-                    self.kernel.body
-                );
+            for (how, results) in [("", &whole), (" without optimizations", &plain)] {
+                for (i, (got, want)) in results[b].iter().zip(&truth[b]).enumerate() {
+                    let error = (f64::from(*got) - want).abs();
+                    assert!(
+                        error <= allowed(largest) || want.is_nan() && got.is_nan(),
+                        "operand {b}[{i}] is {got}, not {want}, with sizes {sizes:?} at width {}{how}: {:?}",
+                        self.vectors.width,
+                        self.kernel.body
+                    );
+                }
             }
         }
     }
@@ -157,9 +169,9 @@ impl Trial {
             false => vec![f64::NAN; buffer.len()],
         };
         let before: Vec<Vec<f64>> = buffers.iter().enumerate().map(poison).collect();
-        self.run(&before, Some(room), sizes, one_by_one(-preparation..0));
-        let shared = self.run(buffers, Some(room), sizes, one_by_one(0..items));
-        let alone = self.run(buffers, None, sizes, std::iter::once(0..self.kernel.extent(sizes)));
+        self.run(&self.jit, &before, Some(room), sizes, one_by_one(-preparation..0));
+        let shared = self.run(&self.jit, buffers, Some(room), sizes, one_by_one(0..items));
+        let alone = self.run(&self.jit, buffers, None, sizes, std::iter::once(0..self.kernel.extent(sizes)));
         for (b, (shared, alone)) in shared.iter().zip(&alone).enumerate() {
             assert_eq!(bits(shared), bits(alone), "operand {b} depends on sharing, sizes {sizes:?}");
         }
@@ -171,7 +183,7 @@ impl Trial {
         let room = self.room(sizes);
         let mut memory = unwritten(room + BEHIND);
         let memory = of_a_line(&mut memory);
-        self.run(buffers, Some(memory), sizes, std::iter::once(-preparation..0));
+        self.run(&self.jit, buffers, Some(memory), sizes, std::iter::once(-preparation..0));
         let written = memory.iter().rposition(|byte| *byte != UNWRITTEN).map_or(0, |last| last + 1);
         let padding = 4 * self.vectors.width * self.vectors.columns() + LINE;
         assert!(written <= room && room <= written + padding, "{written} of {room} bytes, sizes {sizes:?}");
@@ -184,6 +196,7 @@ impl Trial {
 
     fn run(
         &self,
+        jit: &Jit,
         buffers: &[Vec<f64>],
         mut shared: Option<&mut [u8]>,
         sizes: &[i64],
@@ -205,7 +218,7 @@ impl Trial {
                 })
                 .chain(shared.as_deref_mut().map(Buffer::Shared))
                 .collect();
-            self.jit.run("kernel", &mut arguments, sizes, part, scratch_bytes);
+            jit.run("kernel", &mut arguments, sizes, part, scratch_bytes);
         }
         let results = self.kernel.operands.iter().zip(floats.into_iter().zip(integers).zip(halves));
         results

@@ -381,7 +381,7 @@ fn whatever_is_switched_off_models_compute_the_same() {
         let without: Vec<String> = graphs.iter().map(|graph| plan(graph, &disabled)).collect();
         // The fuser reads a graph from its outputs, so that it misses nothing that no output needs; and in none of these models does a value
         // take the place of its matrix; and memory is not short, nor a product long. How many rows there are is found out at run time, weights are for inference, narrow
-        // is what products of bf16 are, and pages, what threads share and what they do at once are the device's.
+        // is what products of bf16 are, pages, what threads share and what they do at once are the device's, and how code is written the back end's.
         let of_models = matches!(
             optimization,
             Optimization::Dce | Optimization::Takeover | Optimization::Checkpointing | Optimization::Segments
@@ -389,7 +389,8 @@ fn whatever_is_switched_off_models_compute_the_same() {
         let elsewhere = matches!(optimization, Optimization::FewRows | Optimization::Weights | Optimization::Narrow);
         let of_devices =
             matches!(optimization, Optimization::LargePages | Optimization::SharedPacking | Optimization::Joining);
-        let unseen = of_models || elsewhere || of_devices;
+        let of_code = Disabled::code().has(optimization);
+        let unseen = of_models || elsewhere || of_devices || of_code;
         assert!(without != whole || unseen, "{} does nothing", optimization.name());
     }
 }

@@ -56,7 +56,7 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &AttentionBackwar
     f.each(launch.begin, launch.end, 1, |item| {
         let (sequence, group) = (item / groups, item % groups);
         let documents = places.map(|places| Documents { places: places.at(sequence * positions), positions });
-        let backward = Backward::new(f, launch, shape, Scoring::new(body.mask, body.scale, documents));
+        let backward = Backward::new(f, launch, shape, Scoring::new(f, body.mask, body.scale, documents));
         let rows = |tensor, heads, head| Rows::of_head(tensor, body.channels.into(), sequence * positions, heads, head);
         let [k, v, d_k, d_v] = [k, v, d_k, d_v].map(|tensor| rows(tensor, groups, group));
         let turn = |rows: Rows<'f>| {

@@ -47,7 +47,7 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &Attention) {
         let (sequence, head) = (head / heads, head % heads);
         let group = head / (heads / groups);
         let documents = places.map(|places| Documents { places: places.at(sequence * positions), positions });
-        let forward = Forward::new(f, launch, shape, Scoring::new(body.mask, body.scale, documents));
+        let forward = Forward::new(f, launch, shape, Scoring::new(f, body.mask, body.scale, documents));
         let count = (positions - first).or_at_most(f.index(QUERIES));
         let of_head = Head {
             q: rows(q, sequence * positions, heads, head),
@@ -67,7 +67,7 @@ pub fn emit_cached<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &CachedAtt
     let [_batch, positions, capacity, heads, groups] = [0; 5].map(|_| sizes.next());
     let [q, k, v, position, out] = [0, 1, 2, 3, 4].map(|i| launch.buffers.load_pointer(i));
     let shape = Shape::new(body.channels, Precision::F32, f.vectors());
-    let forward = Forward::new(f, launch, shape, Scoring::new(body.mask, body.scale, None));
+    let forward = Forward::new(f, launch, shape, Scoring::of_cache(body.mask, body.scale));
     let rows = |tensor, first, heads, head| Rows::of_head(tensor, body.channels.into(), first, heads, head);
     let position = position.load_int(f.index(0)).to_index();
     f.each(launch.begin, launch.end, 1, |item| {

@@ -8,6 +8,7 @@ use crate::mlir::{Carried, Function, Index, Ints, Lanes, Mask, Pointer, Vector};
 use std::f32::consts::LOG2_E;
 use tfc_compiler::graph::AttentionMask;
 use tfc_compiler::kernel::Number;
+use tfc_compiler::optimization::Optimization;
 
 /// Below every score, and yet a number: the difference of two of them is 0.
 pub const LOWEST: f32 = -1e30;
@@ -16,6 +17,8 @@ pub const LOWEST: f32 = -1e30;
 #[derive(Clone, Copy)]
 pub struct Scoring<'f> {
     mask: AttentionMask,
+    /// Whether what the mask hides from a whole block is left out, not only weighed with 0.
+    skips: bool,
     pub scale: f32,
     /// Of the present sequence, where it holds several.
     documents: Option<Documents<'f>>,
@@ -60,8 +63,13 @@ pub struct Seen<'f> {
 }
 
 impl<'f> Scoring<'f> {
-    pub fn new(mask: AttentionMask, scale: Number, documents: Option<Documents<'f>>) -> Scoring<'f> {
-        Scoring { mask, scale: scale.0 as f32, documents }
+    pub fn new(f: &Function<'f>, mask: AttentionMask, scale: Number, documents: Option<Documents<'f>>) -> Scoring<'f> {
+        Scoring { mask, skips: f.uses(Optimization::HiddenBlocks), scale: scale.0 as f32, documents }
+    }
+
+    /// Of keys in a cache: those after the last query have never been written.
+    pub fn of_cache(mask: AttentionMask, scale: Number) -> Scoring<'f> {
+        Scoring { mask, skips: true, scale: scale.0 as f32, documents: None }
     }
 
     /// The queries from this position on.
@@ -78,6 +86,9 @@ impl<'f> Scoring<'f> {
     /// beginning.
     pub fn key_range(self, first: Index<'f>, count: Index<'f>, keys: Index<'f>, block: i64) -> (Index<'f>, Index<'f>) {
         let zero = first.constant(0);
+        if !self.skips {
+            return (zero, keys);
+        }
         let end = (first + count).or_at_most(keys);
         let start = self.documents.map_or(zero, |documents| documents.start(first).or_at_least(zero));
         match self.mask {
@@ -90,6 +101,10 @@ impl<'f> Scoring<'f> {
     /// Of the keys `[key, key + count)`, what a panel of queries at the positions from `first` on sees: whole tiles, except at the last key.
     pub fn seen(self, shape: Shape, first: Index<'f>, key: Index<'f>, count: Index<'f>) -> Seen<'f> {
         let zero = first.constant(0);
+        if !self.skips {
+            let free_end = if self.hides() { zero } else { count };
+            return Seen { begin: zero, end: count, free: zero, free_end };
+        }
         let (first, last) = (first - key, first - key + (shape.panel - 1));
         let (begin, free) = match self.mask {
             AttentionMask::Full | AttentionMask::Causal => (zero, zero),
@@ -114,6 +129,9 @@ impl<'f> Scoring<'f> {
     /// The queries from position `first` on, of `count`, that a tile of keys from `key` on is seen by; a few more do no harm.
     pub fn seen_by(self, shape: Shape, key: Index<'f>, first: Index<'f>, count: Index<'f>) -> (Index<'f>, Index<'f>) {
         let zero = first.constant(0);
+        if !self.skips {
+            return (zero, count);
+        }
         // Never from one panel into the one before.
         let begin = (key - first).or_at_least(zero) / 4 * 4;
         match self.mask {
@@ -128,11 +146,17 @@ impl<'f> Scoring<'f> {
     /// The rows up to which a tile of queries that begins at position `first` looks, of those that its panel does.
     pub fn end(self, shape: Shape, first: Index<'f>, key: Index<'f>, seen: Seen<'f>) -> Index<'f> {
         match self.mask {
+            _ if !self.skips => seen.end,
             AttentionMask::Full => seen.end,
             AttentionMask::Causal | AttentionMask::Window(_) => {
                 (first - key + shape.queries).or_at_most(seen.end).or_at_least(seen.begin)
             }
         }
+    }
+
+    /// Whether there are keys that some queries do not see.
+    fn hides(self) -> bool {
+        self.mask != AttentionMask::Full || self.documents.is_some()
     }
 
     /// Which of the queries see a key.
@@ -166,12 +190,7 @@ impl<'f> Scoring<'f> {
             AttentionMask::Window(_) => part(begin, free, true, carried),
         };
         let carried = part(free, free_end, false, carried);
-        match self.mask {
-            AttentionMask::Full if self.documents.is_none() => carried,
-            AttentionMask::Full | AttentionMask::Causal | AttentionMask::Window(_) => {
-                part(free_end, end, true, carried)
-            }
-        }
+        if self.hides() { part(free_end, end, true, carried) } else { carried }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::kernels::program::evaluate;
 use crate::mlir::{Bool, Function, Index, Lanes, Pointer, Vector};
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Contraction, ProgramOp, Register};
+use tfc_compiler::optimization::Optimization;
 
 /// Where a tile of C is, and how much of it: `rows` × `columns` at least 1, more than a tile being a tile.
 #[derive(Clone, Copy)]
@@ -35,7 +36,8 @@ pub fn destination<'f>(
 ) -> Destination<'f> {
     let [rows, columns] = [f.vectors().rows, f.vectors().columns()].map(|size| f.index(size as i64));
     let elements = Rows { pointer: tile.elements, stride: columns };
-    let Some(c) = bare(arguments, body, tile) else { return Destination { rows: elements, is_c: f.truth(false) } };
+    let c = bare(arguments, body, tile).filter(|_| f.uses(Optimization::DirectStores));
+    let Some(c) = c else { return Destination { rows: elements, is_c: f.truth(false) } };
     let is_c = is_finished & rows.at_most(tile.rows) & columns.at_most(tile.columns);
     let pointer = is_c.select(c.pointer, elements.pointer);
     Destination { rows: Rows { pointer, stride: is_c.select(c.stride, elements.stride) }, is_c }
