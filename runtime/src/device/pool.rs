@@ -10,11 +10,12 @@
 
 use crate::{Failure, Kind, Result};
 use std::ops::{Deref, Range};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::thread::JoinHandle;
 
-/// What the threads do: called with a thread's index and some of the items, `begin..end`, each of them once. It does not panic.
+/// What the threads do: called with a thread's index and some of the items, `begin..end`, each of them once.
 pub trait Work: Send + Sync {
     fn run(&self, thread: usize, begin: i64, end: i64);
 }
@@ -48,6 +49,8 @@ struct Shared {
     begun: Vec<Line<AtomicUsize>>,
     /// Pieces of the present job.
     unfinished: Line<AtomicUsize>,
+    /// Whether work has panicked, in whichever thread.
+    panicked: AtomicBool,
     stop: AtomicBool,
     asleep: Line<AtomicUsize>,
     sleep: Mutex<()>,
@@ -122,6 +125,7 @@ impl Pool {
             generation: Line::default(),
             begun: (0..threads * Job::STRETCHES).map(|_| Line::default()).collect(),
             unfinished: Line::default(),
+            panicked: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             asleep: Line::default(),
             sleep: Mutex::new(()),
@@ -147,6 +151,9 @@ impl Pool {
     }
 
     /// Does the jobs, each when the one before is done, and returns when all are.
+    ///
+    /// # Panics
+    /// Work has, in whichever thread.
     pub fn run(&mut self, jobs: &Arc<[Job]>) {
         let shared = &self.shared;
         let first = self.next;
@@ -167,7 +174,7 @@ impl Drop for Pool {
         self.shared.stop.store(true, Ordering::Release);
         self.shared.announce(self.next);
         for worker in self.workers.drain(..) {
-            // What a worker does cannot panic; did it, it has printed why.
+            // Panics of work do not end it.
             let _ = worker.join();
         }
     }
@@ -180,6 +187,11 @@ impl Shared {
         self.unfinished.store(pieces, Ordering::Relaxed);
         self.announce(generation);
         self.work(job, generation, 0);
+        self.wait_for_the_others();
+        assert!(!self.panicked.load(Ordering::Relaxed), "bug in tfc: a thread has panicked");
+    }
+
+    fn wait_for_the_others(&self) {
         let done = || self.unfinished.load(Ordering::Acquire) == 0;
         for _ in 0..SPINS {
             if done() {
@@ -229,8 +241,10 @@ impl Shared {
                 let pieces = stretch.pieces(self.threads);
                 while let Some(piece) = begin(&begun[part], generation, pieces) {
                     let (begin, end) = piece_of(bounds(&stretch.items, part, self.threads), piece, pieces);
-                    if begin < end {
-                        stretch.work.run(thread, begin, end);
+                    let run = || stretch.work.run(thread, begin, end);
+                    // A piece that nobody finishes would be waited for for ever.
+                    if begin < end && catch_unwind(AssertUnwindSafe(run)).is_err() {
+                        self.panicked.store(true, Ordering::Relaxed);
                     }
                     self.unfinished.fetch_sub(1, Ordering::Release);
                 }
@@ -310,6 +324,15 @@ mod tests {
         }
     }
 
+    /// Panics in every piece.
+    struct Trap;
+
+    impl Work for Trap {
+        fn run(&self, _: usize, begin: i64, end: i64) {
+            panic!("a trap in {begin}..{end}");
+        }
+    }
+
     fn job(stretches: impl IntoIterator<Item = Stretch>) -> Job {
         let mut job = Job::default();
         stretches.into_iter().for_each(|stretch| job.push(stretch));
@@ -345,6 +368,17 @@ mod tests {
                 let done: Vec<i64> = count.0.iter().map(|c| c.load(Ordering::Relaxed)).collect();
                 assert_eq!(done, vec![230; extent as usize]);
             }
+        }
+    }
+
+    /// Nobody waits for what is never done.
+    #[test]
+    fn panics_reach_the_caller() {
+        for threads in [1, 2, 3] {
+            let mut pool = Pool::new(threads).expect("there are threads");
+            let stretch = Stretch { work: Arc::new(Trap), items: 0..64, in_pieces: true };
+            let jobs: Arc<[Job]> = Arc::from([job([stretch])]);
+            assert!(catch_unwind(AssertUnwindSafe(|| pool.run(&jobs))).is_err(), "{threads} threads");
         }
     }
 

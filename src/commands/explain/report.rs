@@ -127,6 +127,7 @@ pub fn json(kernels: &[Kernel], measured: &Measured, limits: &Limits, memory: &M
             "kernel": launched.kernel,
             "row_epilogue": launched.row_epilogue,
             "row_epilogue_text": behind.map(ToString::to_string),
+            "row_epilogue_reasons": behind.map(reasons),
             "text": body.map(ToString::to_string),
             "reasons": body.map(reasons),
             "labels": line.labels,
@@ -235,6 +236,7 @@ mod tests {
         assert_eq!(json["kernels"][0]["text"], kernel().to_string());
         assert_eq!([&json["kernels"][1]["kernel"], &json["kernels"][1]["row_epilogue"]], [1, 0]);
         assert_eq!(json["kernels"][1]["row_epilogue_text"], kernel().to_string());
+        assert_eq!(json["kernels"][1]["row_epilogue_reasons"], json!(reasons(&kernel())));
         assert_eq!([&json["kernels"][2]["kernel"], &json["kernels"][2]["row_epilogue"]], [&Value::Null; 2]);
         assert_eq!(json["memory"]["storages"]["weights"], 3 << 20);
         assert_eq!(json["memory"]["arenas"][0]["live_bytes"], 2 << 20);
