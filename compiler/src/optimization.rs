@@ -38,7 +38,7 @@ pub enum Optimization {
     FewRows,
     /// Weights stored as products read them, where nothing trains: rounded already, and rows along what is added up.
     Weights,
-    /// Results of products that products read again as bf16 in memory, where products are of bf16.
+    /// Results of products that products read again, and what else is there to be multiplied, as bf16 in memory, where products are of bf16.
     Narrow,
     /// Long products of bf16 in segments of k that are small enough for threads to share what they pack.
     Segments,

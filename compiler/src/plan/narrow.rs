@@ -1,7 +1,8 @@
-//! What stands in memory as bf16 where products are of bf16: results of products that products read again.
+//! What stands in memory as bf16 where products are of bf16: results of products that products read again, and what else is there to be multiplied.
 //!
 //! Those who read such a buffer as an operand of a product would round it anyway; those who compute on it see what a framework's linear layer hands on
-//! in mixed precision. What is added up along a model's depth (a residual, its gradient) stays f32, for there roundings would add up too.
+//! in mixed precision, or, of a layer norm that is written, a factor of its own gradient. What is added up along a model's depth (a residual, its
+//! gradient) stays f32, for there roundings would add up too: it is a summand.
 
 use super::{Buffer, BufferId, Launch, Place, Plan, Program, Step};
 use crate::graph::DType;
@@ -19,10 +20,12 @@ enum Use {
     Rows,
     /// It is multiplied as it is.
     Multiplied,
-    /// A program of a product reads it.
-    Beside,
+    /// A program of a product reads it, to multiply what becomes of it or beside what is multiplied.
+    Computed,
     /// It is read row by row.
     Read,
+    /// The same, and only multiplied by other numbers.
+    Factor,
     /// By something that knows f32 only.
     Wide,
 }
@@ -64,13 +67,12 @@ fn collect(kernels: &[Kernel], steps: &[Step], uses: &mut [Vec<Use>]) {
     }
 }
 
-/// Products come first. What else is written must be there for products alone, which round it.
+/// Products read it. What others than products write must be there to be multiplied.
 fn fit(uses: &[Use]) -> bool {
     let writes = |used: &Use| matches!(used, Use::Product | Use::Rows);
     let reads_after = |place: usize| uses[place + 1..].iter().take_while(|used| !writes(used));
-    let only_multiplied = |place: usize| reads_after(place).all(|used| *used == Use::Multiplied);
-    uses.first() == Some(&Use::Product)
-        && uses.iter().any(|used| matches!(used, Use::Multiplied | Use::Beside))
+    let only_multiplied = |place| reads_after(place).all(|used| matches!(used, Use::Multiplied | Use::Factor));
+    uses.iter().any(|used| matches!(used, Use::Multiplied | Use::Computed))
         && !uses.contains(&Use::Wide)
         && uses.iter().enumerate().all(|(place, used)| *used != Use::Rows || only_multiplied(place))
 }
@@ -81,6 +83,7 @@ fn uses_of(kernel: &Kernel, operand: usize) -> Vec<Use> {
     let used = match &kernel.body {
         Body::Contraction(body) => of_contraction(body, operand, access),
         Body::Rows(body) if body.access[operand].inner == Inner::Unit => match access {
+            Access::Read if is_factor(&body.program, operand) => Use::Factor,
             Access::Read => Use::Read,
             Access::Write | Access::Update => Use::Rows,
         },
@@ -98,13 +101,25 @@ fn of_contraction(body: &Contraction, operand: usize, access: Access) -> Use {
         |operand: u16| operand < 2 || body.access.get(usize::from(operand) - 2) == Some(&ContractionAccess::Matrix);
     let stored = body.stores.iter().find(|(stored, _)| usize::from(*stored) == operand);
     match (operand, stored) {
-        (0 | 1, _) => Use::Multiplied,
+        (0, _) if body.prologue_a.is_none() => Use::Multiplied,
+        (1, _) if body.prologue_b.is_none() => Use::Multiplied,
+        (0 | 1, _) => Use::Computed,
         (_, Some((_, register))) if access == Access::Write && is_product(&body.epilogue, *register, &matrix) => {
             Use::Product
         }
-        (_, None) if matrix(operand as u16) => Use::Beside,
+        (_, None) if matrix(operand as u16) => Use::Computed,
         _ => Use::Wide,
     }
+}
+
+/// Whether nothing is done with an operand but to multiply it.
+fn is_factor(program: &kernel::Program, operand: usize) -> bool {
+    let is_loaded = |register: &Register| match program.ops[usize::from(register.0)] {
+        ProgramOp::Load(loaded) => usize::from(loaded) == operand,
+        _ => false,
+    };
+    let uses = |op: &&ProgramOp| op.operands().iter().any(is_loaded);
+    program.ops.iter().filter(uses).all(|op| matches!(op, ProgramOp::Binary(Binary::Multiply, ..)))
 }
 
 /// Whether a register is the sum, scaled or computed on, with nothing added that has a number for each place.

@@ -1,8 +1,11 @@
 //! What stands in memory as bf16, and that it changes results by roundings only.
 
-use super::models::{block_gradient, call, language_model};
+use super::models::{block_gradient, builder, call, language_model, parameter, tokens};
 use super::*;
-use crate::graph::DType;
+use crate::autodiff::differentiate;
+use crate::graph::{Builder, DType, Op, Type};
+use crate::kernel::{Access, Body};
+use crate::scalar::Binary;
 
 fn graph() -> Graph {
     passes::optimize(&block_gradient(), &[], |_, _| {})
@@ -32,6 +35,43 @@ fn scores_and_their_gradient_are_narrow() {
     assert!(in_f32.plans[0].buffers.iter().all(|buffer| buffer.dtype != DType::BF16));
 }
 
+/// Three products of a layer norm, which is written for them, and the gradient of what it is made of; the norm may be a summand as well.
+fn products_of_a_norm(is_summand: bool) -> Graph {
+    let (mut b, _) = builder("gradient");
+    let [x, g] = ["x", "g"].map(|name| b.input(name, Type::f32(tokens(8))));
+    let h = b.add(Op::LayerNorm { eps: 1e-5 }, &[x]);
+    let of_h = |b: &mut Builder, index| {
+        let w = parameter(b, index, &[8.into(), 8.into()]);
+        b.add(Op::MatMul { transpose_a: false, transpose_b: false }, &[h, w])
+    };
+    let [p, q, r] = [0, 1, 2].map(|index| of_h(&mut b, index));
+    let products = [q, r].into_iter().fold(p, |product, other| b.multiply(product, other));
+    let y = if is_summand { b.binary(Binary::Add, h, products) } else { products };
+    let gradients = differentiate(&mut b, y, g, &[x]);
+    b.output("y", y);
+    b.output("gradient of x", gradients[0]);
+    passes::optimize(&b.finish(), &[], |_, _| {})
+}
+
+/// What products round anyway, and nobody adds to anything; its gradient multiplies by it.
+#[test]
+fn what_is_there_to_be_multiplied_is_narrow() {
+    for is_summand in [false, true] {
+        let graph = products_of_a_norm(is_summand);
+        let program = compile_entry(&graph, Precision::Bf16, &Disabled::default());
+        let plan = &program.plans[0];
+        let violations = verify(&program, plan);
+        assert!(violations.is_empty(), "{}", violations.join("\n"));
+        let norm = plan.steps.iter().flat_map(Step::launches).find_map(|launch| {
+            let kernel = &program.kernels[launch.kernel as usize];
+            let written = kernel.operands.iter().rposition(|operand| operand.access == Access::Write)?;
+            matches!(kernel.body, Body::Rows(_)).then(|| launch.arguments[written].buffer)
+        });
+        let norm = &plan.buffers[norm.expect("a layer norm").0 as usize];
+        assert_eq!(norm.dtype, if is_summand { DType::F32 } else { DType::BF16 }, "{program}");
+    }
+}
+
 /// In whose memory there is room for twice the rows, whichever precision the sums are of.
 #[test]
 fn chunks_of_narrow_logits_have_twice_the_rows() {
@@ -50,24 +90,26 @@ fn chunks_of_narrow_logits_have_twice_the_rows() {
 /// A number that is stored is off by 2⁻⁹ of itself at most, and takes part in sums of a few dozen such numbers.
 #[test]
 fn results_differ_by_roundings() {
-    let graph = graph();
-    let (sizes, memory) = call(&graph, 7);
-    let run = |disabled: &Disabled| {
-        let (program, mut memory) = (planned(disabled), memory.clone());
-        evaluate(&program, &program.plans[0], &sizes, &mut memory);
-        memory
-    };
-    let (narrow, wide) = (run(&Disabled::default()), run(&off()));
-    let mut differs = false;
-    for output in &graph.outputs {
-        let [narrow, wide] = [&narrow, &wide].map(|memory| match &memory.find(output.target).expect("written").data {
-            Data::F32(numbers) => numbers.clone(),
-            Data::I32(_) => panic!("a real number"),
-        });
-        let largest = wide.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
-        let off = narrow.iter().zip(&wide).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        assert!(off <= 4.0 / 512.0 * largest, "{} is off by {off} of {largest}", output.name);
-        differs |= off > 0.0;
+    for graph in [graph(), products_of_a_norm(false)] {
+        let (sizes, memory) = call(&graph, 7);
+        let run = |disabled: &Disabled| {
+            let (program, mut memory) = (compile_entry(&graph, Precision::Bf16, disabled), memory.clone());
+            evaluate(&program, &program.plans[0], &sizes, &mut memory);
+            memory
+        };
+        let (narrow, wide) = (run(&Disabled::default()), run(&off()));
+        let mut differs = false;
+        for output in &graph.outputs {
+            let [narrow, wide] =
+                [&narrow, &wide].map(|memory| match &memory.find(output.target).expect("written").data {
+                    Data::F32(numbers) => numbers.clone(),
+                    Data::I32(_) => panic!("a real number"),
+                });
+            let largest = wide.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
+            let off = narrow.iter().zip(&wide).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(off <= 4.0 / 512.0 * largest, "{} is off by {off} of {largest}", output.name);
+            differs |= off > 0.0;
+        }
+        assert!(differs, "nothing was rounded");
     }
-    assert!(differs, "nothing was rounded");
 }
