@@ -19,6 +19,8 @@ pub struct Function {
     pub symbol: String,
     /// What each thread must hand to it.
     pub scratch: Room,
+    /// The same in a launch whose threads share.
+    pub scratch_of_sharing: Room,
     /// What threads share in a launch whose [`crate::kernel::Division`] has them share.
     pub shared: Room,
 }

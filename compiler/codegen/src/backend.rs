@@ -64,6 +64,7 @@ impl Backend for CpuBackend {
         let function = |(i, kernel)| Function {
             symbol: symbol(i),
             scratch: kernels::scratch(kernel, self.processor.vectors),
+            scratch_of_sharing: kernels::scratch_of_sharing(kernel, self.processor.vectors),
             shared: kernels::shared(kernel, self.processor.vectors),
         };
         Ok(Code {

@@ -20,8 +20,12 @@ impl Backend for Counting {
     fn emit(&self, kernels: &[Kernel]) -> std::result::Result<Code, BackendError> {
         self.emitted.fetch_add(1, Ordering::Relaxed);
         let shared = Room { bytes: Extent::Size(2).units(32).times(4), most: 1 << 20 };
-        let function =
-            |i| Function { symbol: format!("kernel_{i}"), scratch: Room::always(64 * i), shared: shared.clone() };
+        let function = |i| Function {
+            symbol: format!("kernel_{i}"),
+            scratch: Room::always(64 * i),
+            scratch_of_sharing: Room::NONE,
+            shared: shared.clone(),
+        };
         Ok(Code {
             target: self.target(),
             bytes: format!("{kernels:?}").into_bytes(),

@@ -113,7 +113,8 @@ impl HostEngine for Cpu {
     fn prepare(&mut self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> Result<CpuLaunch> {
         let division = self.compiled.program.kernels[kernel].division(&sizes, !self.shared.is_empty());
         let room = self.room(kernel, &sizes, division)?;
-        let scratch_bytes = self.functions[kernel].scratch.of(&sizes);
+        let Function { scratch, scratch_of_sharing, .. } = &self.functions[kernel];
+        let scratch_bytes = if room.is_some() { scratch_of_sharing } else { scratch }.of(&sizes);
         let scratch = self.scratch.iter_mut().map(|scratch| with_bytes(scratch, scratch_bytes));
         let scratch = scratch.collect::<Result<_>>()?;
         let shared = room.as_ref().map_or(std::ptr::null_mut(), |room| room.start);

@@ -13,7 +13,7 @@ mod sizes;
 use crate::mlir::Emission;
 use crate::vectors::Vectors;
 use tfc_compiler::executable::{BackendError, Room};
-use tfc_compiler::kernel::{Body, Kernel};
+use tfc_compiler::kernel::{Body, Contraction, Kernel};
 
 /// Refuses a kernel that is not well-formed: the emitters rely on it.
 pub fn check(kernel: &Kernel) -> Result<(), BackendError> {
@@ -42,8 +42,18 @@ pub fn emit(emission: &Emission, name: &str, kernel: &Kernel) {
 
 /// The memory that threads share if they share any.
 pub fn shared(kernel: &Kernel, vectors: Vectors) -> Room {
+    of_contractions(kernel, |body| contraction::shared(body, vectors))
+}
+
+/// The scratch that each thread must hand to a kernel where threads share.
+pub fn scratch_of_sharing(kernel: &Kernel, vectors: Vectors) -> Room {
+    of_contractions(kernel, |body| contraction::scratch_of_sharing(body, vectors))
+}
+
+/// Nothing for what shares nothing.
+fn of_contractions(kernel: &Kernel, room: impl Fn(&Contraction) -> Room) -> Room {
     match &kernel.body {
-        Body::Contraction(body) => contraction::shared(body, vectors),
+        Body::Contraction(body) => room(body),
         Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => Room::NONE,
         Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => Room::NONE,
     }

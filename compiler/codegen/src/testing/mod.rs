@@ -202,7 +202,8 @@ impl Trial {
         sizes: &[i64],
         parts: impl Iterator<Item = Range<i64>>,
     ) -> Vec<Vec<f32>> {
-        let scratch_bytes = kernels::scratch(&self.kernel, self.vectors).of(sizes);
+        let scratch = if shared.is_some() { kernels::scratch_of_sharing } else { kernels::scratch };
+        let scratch_bytes = scratch(&self.kernel, self.vectors).of(sizes);
         let mut floats: Vec<Vec<f32>> = buffers.iter().map(|b| b.iter().map(|x| *x as f32).collect()).collect();
         let mut integers: Vec<Vec<i32>> = buffers.iter().map(|b| b.iter().map(|x| *x as i32).collect()).collect();
         let upper_half = |x: &f64| ((*x as f32).to_bits() >> 16) as u16;

@@ -49,6 +49,11 @@ pub fn scratch(body: &Contraction, vectors: Vectors) -> Room {
     }
 }
 
+/// The same where B is with all threads.
+pub fn scratch_of_sharing(body: &Contraction, vectors: Vectors) -> Room {
+    room(nest::scratch_elements_of_sharing(body, vectors), nest::most_scratch_elements(body, vectors))
+}
+
 /// Of f32.
 fn room(elements: Extent, most: i64) -> Room {
     Room { bytes: elements.times(4), most: 4 * most as usize }

@@ -36,6 +36,12 @@ fn parts(numbers: Numbers, vectors: Vectors) -> [i64; 3] {
     [b.elements(COLUMNS, depth), a.elements(ROWS, depth), RUN * ROWS * COLUMNS]
 }
 
+/// The same where B is shared: the rows of A that are packed at once, and the tiles of C, as large as there is room for.
+fn parts_of_sharing(body: &Contraction, numbers: Numbers, vectors: Vectors) -> [i64; 2] {
+    let of_a = Layout::of_a(numbers, vectors).elements(a_rows(body), STEPS * numbers.step());
+    [of_a, RUN * ROWS * COLUMNS]
+}
+
 /// f32 of scratch for any sizes.
 pub fn most_scratch_elements(body: &Contraction, vectors: Vectors) -> i64 {
     Scratch::total(&parts(Numbers::new(body.precision, vectors), vectors))
@@ -57,6 +63,17 @@ pub fn scratch_elements(body: &Contraction, vectors: Vectors) -> Extent {
     k.if_at_most(STEPS * numbers.step(), one_pass, passes)
 }
 
+/// Where B is shared: of A the rows that are packed at once, and tiles of all columns where k is done in several passes.
+pub fn scratch_elements_of_sharing(body: &Contraction, vectors: Vectors) -> Extent {
+    let [m, n, k] = [1, 2, 3].map(Extent::Size);
+    let numbers = Numbers::new(body.precision, vectors);
+    let (a, b) = (Layout::of_a(numbers, vectors), Layout::of_b(numbers, vectors));
+    let one_pass = a.elements_of_passes(m.or_at_most(a_rows(body)), k.clone(), Extent::Constant(1));
+    let of_a = Scratch::total(&parts_of_sharing(body, numbers, vectors)[..1]);
+    let tiles = n.or_at_most(RUN * COLUMNS).units(b.lanes).times(b.lanes * ROWS_OF_PASSES);
+    k.if_at_most(STEPS * numbers.step(), one_pass, Extent::Sum(vec![Extent::Constant(of_a), tiles]))
+}
+
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'f>, body: &Contraction) {
     let (vectors, numbers) = (f.vectors(), Numbers::new(body.precision, f.vectors()));
     let passes = Passes::new(arguments.k, numbers);
@@ -65,13 +82,16 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'
     let a = side(arguments.a, !body.transpose_a, Layout::of_a(numbers, vectors), prologue_a);
     let b = side(arguments.b, body.transpose_b, Layout::of_b(numbers, vectors), prologue_b);
     let shared = Shared { f, arguments, side: b, passes };
+    let is_shared = shared.there();
     let [packed_b, packed_a, tiles] = Scratch::divide(launch.scratch, parts(numbers, vectors));
+    let of_sharing = Scratch::divide(launch.scratch, parts_of_sharing(body, numbers, vectors));
+    let [packed_a, tiles] = [0, 1].map(|i| is_shared.select(of_sharing[i], [packed_a, tiles][i]));
     let nest = Nest {
         f,
         body,
         arguments,
         a,
-        is_shared: shared.there(),
+        is_shared,
         shared,
         one_pass: passes.count.equals(f.index(1)),
         passes,
