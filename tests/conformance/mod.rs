@@ -3,6 +3,7 @@
 
 mod bf16;
 mod checkpointing;
+mod code;
 mod cuda_sim;
 mod decoding;
 mod documents;

@@ -6,7 +6,9 @@
 
 use super::{Buffer, BufferId, Launch, Place, Plan, Program, Step};
 use crate::graph::DType;
-use crate::kernel::{self, Access, Body, Contraction, ContractionAccess, Inner, Kernel, ProgramOp, Register};
+use crate::kernel::{
+    self, Access, Body, Contraction, ContractionAccess, Inner, Kernel, ProgramOp, Register, RowProgram,
+};
 use crate::precision::Precision;
 use crate::scalar::Binary;
 use std::collections::BTreeSet;
@@ -83,7 +85,7 @@ fn uses_of(kernel: &Kernel, operand: usize) -> Vec<Use> {
     let used = match &kernel.body {
         Body::Contraction(body) => of_contraction(body, operand, access),
         Body::Rows(body) if body.access[operand].inner == Inner::Unit => match access {
-            Access::Read if is_factor(&body.program, operand) => Use::Factor,
+            Access::Read if is_factor(body, operand) => Use::Factor,
             Access::Read => Use::Read,
             Access::Write | Access::Update => Use::Rows,
         },
@@ -113,13 +115,15 @@ fn of_contraction(body: &Contraction, operand: usize, access: Access) -> Use {
 }
 
 /// Whether nothing is done with an operand but to multiply it.
-fn is_factor(program: &kernel::Program, operand: usize) -> bool {
-    let is_loaded = |register: &Register| match program.ops[usize::from(register.0)] {
+fn is_factor(body: &RowProgram, operand: usize) -> bool {
+    let ops = &body.program.ops;
+    let is_loaded = |register: &Register| match ops[usize::from(register.0)] {
         ProgramOp::Load(loaded) => usize::from(loaded) == operand,
         _ => false,
     };
     let uses = |op: &&ProgramOp| op.operands().iter().any(is_loaded);
-    program.ops.iter().filter(uses).all(|op| matches!(op, ProgramOp::Binary(Binary::Multiply, ..)))
+    let is_copied = body.stores.iter().any(|(_, register)| is_loaded(register));
+    !is_copied && ops.iter().filter(uses).all(|op| matches!(op, ProgramOp::Binary(Binary::Multiply, ..)))
 }
 
 /// Whether a register is the sum, scaled or computed on, with nothing added that has a number for each place.

@@ -35,8 +35,16 @@ fn scores_and_their_gradient_are_narrow() {
     assert!(in_f32.plans[0].buffers.iter().all(|buffer| buffer.dtype != DType::BF16));
 }
 
-/// Three products of a layer norm, which is written for them, and the gradient of what it is made of; the norm may be a summand as well.
-fn products_of_a_norm(is_summand: bool) -> Graph {
+#[derive(Clone, Copy, PartialEq)]
+enum Also {
+    Nothing,
+    Summand,
+    /// Handed back, of the first position.
+    Copied,
+}
+
+/// Three products of a layer norm, which is written for them, and the gradient of what it is made of; the norm may be something else as well.
+fn products_of_a_norm(also: Also) -> Graph {
     let (mut b, _) = builder("gradient");
     let [x, g] = ["x", "g"].map(|name| b.input(name, Type::f32(tokens(8))));
     let h = b.add(Op::LayerNorm { eps: 1e-5 }, &[x]);
@@ -46,18 +54,22 @@ fn products_of_a_norm(is_summand: bool) -> Graph {
     };
     let [p, q, r] = [0, 1, 2].map(|index| of_h(&mut b, index));
     let products = [q, r].into_iter().fold(p, |product, other| b.multiply(product, other));
-    let y = if is_summand { b.binary(Binary::Add, h, products) } else { products };
+    let y = if also == Also::Summand { b.binary(Binary::Add, h, products) } else { products };
     let gradients = differentiate(&mut b, y, g, &[x]);
     b.output("y", y);
     b.output("gradient of x", gradients[0]);
+    if also == Also::Copied {
+        let copy = b.add(Op::Slice { axis: 1, start: 0.into(), length: 1.into() }, &[h]);
+        b.output("copy", copy);
+    }
     passes::optimize(&b.finish(), &[], |_, _| {})
 }
 
 /// What products round anyway, and nobody adds to anything; its gradient multiplies by it.
 #[test]
 fn what_is_there_to_be_multiplied_is_narrow() {
-    for is_summand in [false, true] {
-        let graph = products_of_a_norm(is_summand);
+    for also in [Also::Nothing, Also::Summand, Also::Copied] {
+        let graph = products_of_a_norm(also);
         let program = compile_entry(&graph, Precision::Bf16, &Disabled::default());
         let plan = &program.plans[0];
         let violations = verify(&program, plan);
@@ -68,7 +80,7 @@ fn what_is_there_to_be_multiplied_is_narrow() {
             matches!(kernel.body, Body::Rows(_)).then(|| launch.arguments[written].buffer)
         });
         let norm = &plan.buffers[norm.expect("a layer norm").0 as usize];
-        assert_eq!(norm.dtype, if is_summand { DType::F32 } else { DType::BF16 }, "{program}");
+        assert_eq!(norm.dtype, if also == Also::Nothing { DType::BF16 } else { DType::F32 }, "{program}");
     }
 }
 
@@ -90,7 +102,7 @@ fn chunks_of_narrow_logits_have_twice_the_rows() {
 /// A number that is stored is off by 2⁻⁹ of itself at most, and takes part in sums of a few dozen such numbers.
 #[test]
 fn results_differ_by_roundings() {
-    for graph in [graph(), products_of_a_norm(false)] {
+    for graph in [graph(), products_of_a_norm(Also::Nothing)] {
         let (sizes, memory) = call(&graph, 7);
         let run = |disabled: &Disabled| {
             let (program, mut memory) = (compile_entry(&graph, Precision::Bf16, disabled), memory.clone());
