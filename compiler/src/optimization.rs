@@ -50,6 +50,8 @@ pub enum Optimization {
     Exponents,
     /// Sums of a product that are its result stored from registers.
     DirectStores,
+    /// Where a matrix ends within a tile, no register without a column of it.
+    EdgeTiles,
     /// Asking for memory before it is read.
     Prefetching,
     /// The first micro-batch of a batch writes gradients, instead of adding to zeros.
@@ -65,7 +67,7 @@ pub enum Optimization {
 }
 
 impl Optimization {
-    pub const ALL: [Optimization; 27] = [
+    pub const ALL: [Optimization; 28] = [
         Optimization::Vocabulary,
         Optimization::Dce,
         Optimization::Cse,
@@ -87,6 +89,7 @@ impl Optimization {
         Optimization::Pieces,
         Optimization::Exponents,
         Optimization::DirectStores,
+        Optimization::EdgeTiles,
         Optimization::Prefetching,
         Optimization::WrittenGradients,
         Optimization::Lending,
@@ -118,6 +121,7 @@ impl Optimization {
             Optimization::Pieces => "pieces",
             Optimization::Exponents => "exponents",
             Optimization::DirectStores => "direct_stores",
+            Optimization::EdgeTiles => "edge_tiles",
             Optimization::Prefetching => "prefetching",
             Optimization::WrittenGradients => "written_gradients",
             Optimization::Lending => "lending",
@@ -149,7 +153,7 @@ impl Disabled {
             Optimization::Canonicalize | Optimization::Checkpointing => false,
             Optimization::FewRows | Optimization::Weights | Optimization::Narrow | Optimization::Segments => false,
             Optimization::HiddenBlocks | Optimization::Pieces | Optimization::Exponents => false,
-            Optimization::DirectStores | Optimization::Prefetching => false,
+            Optimization::DirectStores | Optimization::EdgeTiles | Optimization::Prefetching => false,
             Optimization::WrittenGradients | Optimization::Lending => false,
             Optimization::LargePages | Optimization::SharedPacking | Optimization::Joining => false,
         };
@@ -173,6 +177,7 @@ impl Disabled {
             Optimization::Pieces,
             Optimization::Exponents,
             Optimization::DirectStores,
+            Optimization::EdgeTiles,
             Optimization::Prefetching,
         ];
         Disabled(of_code.into())
@@ -218,7 +223,7 @@ mod tests {
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
         let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, row_epilogues, checkpointing, few_rows, weights, narrow, segments, \
-                    hidden_blocks, pieces, exponents, direct_stores, prefetching, written_gradients, lending, large_pages, shared_packing, joining";
+                    hidden_blocks, pieces, exponents, direct_stores, edge_tiles, prefetching, written_gradients, lending, large_pages, shared_packing, joining";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {
             assert_eq!(named(optimization.name()).unwrap().names(), [optimization.name()]);

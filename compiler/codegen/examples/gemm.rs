@@ -1,5 +1,5 @@
 //! How much of a core's peak the matrix product reaches, and how much faster two threads are:
-//! `cargo run --release -p tfc-codegen --example gemm [f32|bf16] [FORM]`.
+//! `cargo run --release -p tfc-codegen --example gemm [f32|bf16] [FORM] [MxNxK ...]`.
 
 use std::time::{Duration, Instant};
 use tfc_codegen::{CpuBackend, Peak};
@@ -28,19 +28,19 @@ fn main() -> Result<(), BackendError> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     for precision in [Precision::F32, Precision::Bf16] {
         if wanted.first().is_none_or(|name| name == precision.name()) {
-            table(precision, wanted.get(1).map(String::as_str))?;
+            table(precision, wanted.get(1).map(String::as_str), wanted.get(2..).unwrap_or_default())?;
         }
     }
     Ok(())
 }
 
-fn table(precision: Precision, only: Option<&str>) -> Result<(), BackendError> {
+fn table(precision: Precision, only: Option<&str>, sizes: &[String]) -> Result<(), BackendError> {
     let peak = Peak::new(precision)?;
     println!("{}: peak of one core now: {:.0} GFLOP/s", precision.name(), peak.measure() / 1e9);
     let programs = [("", Program::default(), false), ("gelu", gelu(), false), ("+=", accumulate(), true)];
     let mut kernels = Vec::new();
     let mut names = Vec::new();
-    for (form, transpose_a, transpose_b) in FORMS.into_iter().filter(|(form, ..)| only.is_none_or(|only| only == *form))
+    for (form, transpose_a, transpose_b) in FORMS.into_iter().filter(|(form, ..)| only.is_none_or(|only| only == "all" || only == *form))
     {
         for (name, epilogue, update) in &programs {
             kernels.push(kernel(precision, [transpose_a, transpose_b], epilogue.clone(), *update));
@@ -52,7 +52,8 @@ fn table(precision: Precision, only: Option<&str>) -> Result<(), BackendError> {
     let code = backend.emit(&kernels)?;
     println!("{} kernels compiled in {:.2?}, {} bytes", kernels.len(), start.elapsed(), code.bytes.len());
     let loaded = backend.load(&code)?;
-    for [m, n, k] in SHAPES {
+    let named: Vec<[usize; 3]> = sizes.iter().filter_map(|sizes| shape(sizes)).collect();
+    for [m, n, k] in if named.is_empty() { SHAPES.to_vec() } else { named } {
         print!("{m:5} {n:5} {k:5}");
         for (i, kernel) in kernels.iter().enumerate() {
             let (fraction, scaling) = measure(kernel, &code, &loaded, i, [m, n, k], &peak);
@@ -61,6 +62,12 @@ fn table(precision: Precision, only: Option<&str>) -> Result<(), BackendError> {
         println!();
     }
     Ok(())
+}
+
+/// `MxNxK`.
+fn shape(sizes: &str) -> Option<[usize; 3]> {
+    let sizes: Vec<usize> = sizes.split('x').filter_map(|size| size.parse().ok()).collect();
+    sizes.try_into().ok()
 }
 
 fn gelu() -> Program {

@@ -3,6 +3,7 @@
 use super::{Layout, Numbers, Rows};
 use crate::mlir::{Bool, Cache, Function, Index, Pointer, Stored, Vector};
 use crate::vectors::Vectors;
+use tfc_compiler::optimization::Optimization;
 
 /// Steps of k in one turn of the loop.
 const UNROLL: i64 = 4;
@@ -17,6 +18,8 @@ pub struct Panels<'f> {
     /// What there is already, `[rows, columns]`, and whether to add to it.
     pub before: Pointer<'f>,
     pub accumulate: Bool<'f>,
+    /// Columns of C that are left: with more than a tile has, all of the tile exists.
+    pub columns: Index<'f>,
     /// May be where `before` is.
     pub out: Rows<'f>,
 }
@@ -37,10 +40,43 @@ impl Wanted<'_> {
 
 /// out = (before +) A-panel · B-panel. Asks for what is wanted on the way, a row in each turn of the loop: a core waits for few lines at a time, and
 /// were it to ask for all of them at once, the panels would have to wait as well.
+///
+/// Where C ends within the tile, registers without columns are left out: what is in `out` there is not written.
 pub fn multiply<'f>(f: &'f Function<'f>, numbers: Numbers, panels: Panels<'f>, wanted: &[Wanted<'f>]) {
-    let Panels { a, b, k, before, accumulate, out } = panels;
+    let fewest = if f.uses(Optimization::EdgeTiles) { 1 } else { f.vectors().registers };
+    multiply_at_least(f, fewest, numbers, panels, wanted);
+}
+
+/// The same with the fewest registers to a row that hold all columns, `registers` of them or more.
+fn multiply_at_least<'f>(
+    f: &'f Function<'f>,
+    registers: usize,
+    numbers: Numbers,
+    panels: Panels<'f>,
+    wanted: &[Wanted<'f>],
+) {
+    if registers == f.vectors().registers {
+        return multiply_tile(f, registers, numbers, panels, wanted);
+    }
+    let suffice = panels.columns.at_most(f.index((registers * f.vectors().width) as i64));
+    f.either(
+        suffice,
+        || multiply_tile(f, registers, numbers, panels, wanted),
+        || multiply_at_least(f, registers + 1, numbers, panels, wanted),
+    );
+}
+
+/// The same for the first `registers` of each row of the tile.
+fn multiply_tile<'f>(
+    f: &'f Function<'f>,
+    registers: usize,
+    numbers: Numbers,
+    panels: Panels<'f>,
+    wanted: &[Wanted<'f>],
+) {
+    let Panels { a, b, k, before, accumulate, out, .. } = panels;
     let accumulate = accumulate.select(f.index(1), f.index(0));
-    let name = format!("multiply_{}_asking_for_{}", numbers.name(), wanted.len());
+    let name = format!("multiply_{}_in_{registers}_asking_for_{}", numbers.name(), wanted.len());
     let firsts = wanted.iter().map(|wanted| wanted.rows.pointer);
     let counts = wanted.iter().flat_map(|wanted| [wanted.rows.stride, wanted.count]);
     let pointers: Vec<Pointer> = [a, b, before, out.pointer].into_iter().chain(firsts).collect();
@@ -48,9 +84,14 @@ pub fn multiply<'f>(f: &'f Function<'f>, numbers: Numbers, panels: Panels<'f>, w
     f.call(&name, &pointers, &indices, |f, pointers, indices| {
         let &[a, b, before, out, ref firsts @ ..] = pointers else { return };
         let &[k, accumulate, distance, ref counts @ ..] = indices else { return };
-        let zeros = || vec![f.vector(0.0); f.vectors().rows * f.vectors().registers];
-        let column = |register: usize| f.index((register * f.vectors().width) as i64);
-        let loads = || (0..zeros().len()).map(|r| before.load_vector(column(r))).collect::<Vec<_>>();
+        let (rows, width) = (f.vectors().rows, f.vectors().width);
+        let zeros = || vec![f.vector(0.0); rows * registers];
+        let column = |register: usize| f.index((register * width) as i64);
+        let load = |row: usize| {
+            let row = before.at(f.index((row * f.vectors().columns()) as i64));
+            (0..registers).map(move |register| row.load_vector(column(register)))
+        };
+        let loads = || (0..rows).flat_map(load).collect::<Vec<_>>();
         let sums = f.either(accumulate.equals(f.index(0)), zeros, loads);
         let whole = k - k % UNROLL;
         let turn = |k, sums| steps(f, numbers, [a, b], k, UNROLL, sums);
@@ -66,7 +107,7 @@ pub fn multiply<'f>(f: &'f Function<'f>, numbers: Numbers, panels: Panels<'f>, w
         }
         let sums = f.carry(done, whole, UNROLL, sums, turn);
         let sums = f.carry(whole, k, 1, sums, |k, sums| steps(f, numbers, [a, b], k, 1, sums));
-        for (row, sums) in sums.chunks_exact(f.vectors().registers).enumerate() {
+        for (row, sums) in sums.chunks_exact(registers).enumerate() {
             let row = out.at(distance * row as i64);
             sums.iter().enumerate().for_each(|(register, sum)| row.store_vector(column(register), *sum));
         }
@@ -83,16 +124,17 @@ fn steps<'f>(
     mut sums: Vec<Vector<'f>>,
 ) -> Vec<Vector<'f>> {
     let vectors = f.vectors();
+    let registers = sums.len() / vectors.rows;
     let (a_pitch, b_pitch) = (Layout::of_a(numbers, vectors).pitch, Layout::of_b(numbers, vectors).pitch);
     let (a, b) = (a.at(k * a_pitch), b.at(k * b_pitch));
     for step in 0..count {
-        let columns: Vec<Vector> = (0..vectors.registers)
+        let columns: Vec<Vector> = (0..registers)
             .map(|register| b.load_vector(f.index(step * b_pitch + (register * vectors.width) as i64)))
             .collect();
         for row in 0..vectors.rows {
             let element = a.load(f.index(step * a_pitch + row as i64)).splat();
             for (register, column) in columns.iter().enumerate() {
-                let sum = &mut sums[row * vectors.registers + register];
+                let sum = &mut sums[row * registers + register];
                 *sum = numbers.accumulate(element, *column, *sum);
             }
         }

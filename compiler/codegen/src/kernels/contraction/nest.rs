@@ -277,6 +277,7 @@ impl<'f> Nest<'_, 'f> {
                     k,
                     before: elements,
                     accumulate: !is_first,
+                    columns,
                     out: out.rows,
                 };
                 multiply(f, a.numbers, panels, &wanted);
