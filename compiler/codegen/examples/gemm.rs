@@ -40,7 +40,8 @@ fn table(precision: Precision, only: Option<&str>, sizes: &[String]) -> Result<(
     let programs = [("", Program::default(), false), ("gelu", gelu(), false), ("+=", accumulate(), true)];
     let mut kernels = Vec::new();
     let mut names = Vec::new();
-    for (form, transpose_a, transpose_b) in FORMS.into_iter().filter(|(form, ..)| only.is_none_or(|only| only == "all" || only == *form))
+    for (form, transpose_a, transpose_b) in
+        FORMS.into_iter().filter(|(form, ..)| only.is_none_or(|only| only == "all" || only == *form))
     {
         for (name, epilogue, update) in &programs {
             kernels.push(kernel(precision, [transpose_a, transpose_b], epilogue.clone(), *update));
