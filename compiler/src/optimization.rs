@@ -40,6 +40,8 @@ pub enum Optimization {
     Weights,
     /// Results of products that products read again, and what else is there to be multiplied, as bf16 in memory, where products are of bf16.
     Narrow,
+    /// The same of queries, keys and values, what attention makes of them and its gradient, on processors.
+    NarrowHeads,
     /// Long products of bf16 in segments of k that are small enough for threads to share what they pack.
     Segments,
     /// Leaving out blocks of scores that a mask hides.
@@ -67,7 +69,7 @@ pub enum Optimization {
 }
 
 impl Optimization {
-    pub const ALL: [Optimization; 28] = [
+    pub const ALL: [Optimization; 29] = [
         Optimization::Vocabulary,
         Optimization::Dce,
         Optimization::Cse,
@@ -84,6 +86,7 @@ impl Optimization {
         Optimization::FewRows,
         Optimization::Weights,
         Optimization::Narrow,
+        Optimization::NarrowHeads,
         Optimization::Segments,
         Optimization::HiddenBlocks,
         Optimization::Pieces,
@@ -116,6 +119,7 @@ impl Optimization {
             Optimization::FewRows => "few_rows",
             Optimization::Weights => "weights",
             Optimization::Narrow => "narrow",
+            Optimization::NarrowHeads => "narrow_heads",
             Optimization::Segments => "segments",
             Optimization::HiddenBlocks => "hidden_blocks",
             Optimization::Pieces => "pieces",
@@ -151,7 +155,8 @@ impl Disabled {
             Optimization::Rotary | Optimization::RowEpilogues => true,
             Optimization::Dce | Optimization::Cse | Optimization::Simplify => false,
             Optimization::Canonicalize | Optimization::Checkpointing => false,
-            Optimization::FewRows | Optimization::Weights | Optimization::Narrow | Optimization::Segments => false,
+            Optimization::FewRows | Optimization::Weights | Optimization::Segments => false,
+            Optimization::Narrow | Optimization::NarrowHeads => false,
             Optimization::HiddenBlocks | Optimization::Pieces | Optimization::Exponents => false,
             Optimization::DirectStores | Optimization::EdgeTiles | Optimization::Prefetching => false,
             Optimization::WrittenGradients | Optimization::Lending => false,
@@ -160,9 +165,9 @@ impl Disabled {
         Disabled(Optimization::ALL.into_iter().filter(fuses).collect())
     }
 
-    /// What only costs time on a GPU, whose blocks share no panels.
+    /// What only costs time on a GPU, whose blocks share no panels, and what there is no code for.
     pub fn of_gpus() -> Disabled {
-        Disabled([Optimization::Segments].into())
+        Disabled([Optimization::Segments, Optimization::NarrowHeads].into())
     }
 
     /// What either leaves out.
@@ -222,7 +227,7 @@ mod tests {
             named("expand").unwrap_err(),
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
-        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, row_epilogues, checkpointing, few_rows, weights, narrow, segments, \
+        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, row_epilogues, checkpointing, few_rows, weights, narrow, narrow_heads, segments, \
                     hidden_blocks, pieces, exponents, direct_stores, edge_tiles, prefetching, written_gradients, lending, large_pages, shared_packing, joining";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {

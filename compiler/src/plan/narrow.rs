@@ -32,18 +32,18 @@ enum Use {
     Wide,
 }
 
-/// The plan with narrower buffers, and its kernels.
-pub fn narrow(kernels: Vec<Kernel>, plan: Plan) -> (Vec<Kernel>, Plan) {
+/// The plan with narrower buffers, and its kernels. `heads`: whether what attention reads and makes is among them.
+pub fn narrow(kernels: Vec<Kernel>, plan: Plan, heads: bool) -> (Vec<Kernel>, Plan) {
     let narrowed = match plan.precision {
         Precision::F32 => BTreeSet::new(),
-        Precision::Bf16 => narrowed(&kernels, &plan),
+        Precision::Bf16 => narrowed(&kernels, &plan, heads),
     };
     if narrowed.is_empty() { (kernels, plan) } else { rewrite(&kernels, plan, &narrowed) }
 }
 
-fn narrowed(kernels: &[Kernel], plan: &Plan) -> BTreeSet<BufferId> {
+fn narrowed(kernels: &[Kernel], plan: &Plan, heads: bool) -> BTreeSet<BufferId> {
     let mut uses = vec![Vec::new(); plan.buffers.len()];
-    collect(kernels, &plan.steps, &mut uses);
+    collect(kernels, &plan.steps, heads, &mut uses);
     let fits = |(buffer, uses): (&Buffer, &Vec<Use>)| {
         matches!(buffer.place, Place::Arena { .. }) && buffer.dtype == DType::F32 && fit(uses)
     };
@@ -52,19 +52,19 @@ fn narrowed(kernels: &[Kernel], plan: &Plan) -> BTreeSet<BufferId> {
 }
 
 /// Adds every use of each buffer, in order.
-fn collect(kernels: &[Kernel], steps: &[Step], uses: &mut [Vec<Use>]) {
+fn collect(kernels: &[Kernel], steps: &[Step], heads: bool, uses: &mut [Vec<Use>]) {
     for step in steps {
         match step {
             Step::Launch(_) | Step::RowEpilogue { .. } => {
                 for launch in step.launches() {
                     let kernel = &kernels[launch.kernel as usize];
                     for (operand, argument) in launch.arguments.iter().enumerate() {
-                        uses[argument.buffer.0 as usize].extend(uses_of(kernel, operand));
+                        uses[argument.buffer.0 as usize].extend(uses_of(kernel, operand, heads));
                     }
                 }
             }
             Step::Zero(buffer) => uses[buffer.0 as usize].push(Use::Wide),
-            Step::Chunks { body, .. } => collect(kernels, body, uses),
+            Step::Chunks { body, .. } => collect(kernels, body, heads, uses),
         }
     }
 }
@@ -80,7 +80,7 @@ fn fit(uses: &[Use]) -> bool {
 }
 
 /// What is read comes before what is written.
-fn uses_of(kernel: &Kernel, operand: usize) -> Vec<Use> {
+fn uses_of(kernel: &Kernel, operand: usize, heads: bool) -> Vec<Use> {
     let access = kernel.operands[operand].access;
     let used = match &kernel.body {
         Body::Contraction(body) => of_contraction(body, operand, access),
@@ -89,6 +89,12 @@ fn uses_of(kernel: &Kernel, operand: usize) -> Vec<Use> {
             Access::Read => Use::Read,
             Access::Write | Access::Update => Use::Rows,
         },
+        Body::Rope(_) if heads && operand == 0 => if access == Access::Read { Use::Read } else { Use::Rows },
+        Body::Rope(_) if heads && access == Access::Write => Use::Rows,
+        Body::Attention(_) if heads && operand < 3 => Use::Multiplied,
+        Body::Attention(body) if heads && operand == 3 + usize::from(body.documents) => Use::Product,
+        // The output and its gradient by one another as well.
+        Body::AttentionBackward(_) if heads && operand < 6 && operand != 4 => Use::Multiplied,
         Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => Use::Wide,
         Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => Use::Wide,
     };

@@ -2,23 +2,18 @@
 
 use super::rotary::{place, turn};
 use super::sizes::Sizes;
-use crate::mlir::{Function, Index, Launch, Pointer};
-use tfc_compiler::graph::DType;
+use crate::mlir::{Function, Index, Launch, Pointer, Stored};
 use tfc_compiler::kernel::{Access, Kernel, Rope, ScatterAdd};
 
 pub fn gather<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel) {
     let sizes = Sizes::new(launch);
     let [_rows, width] = [0; 2].map(|_| sizes.next());
-    let [ids, table, out] = buffers(launch);
+    let [ids, _, out] = buffers(launch);
+    let table = Stored::operand(launch, kernel, 1);
     f.each(launch.begin, launch.end, 1, |row| {
         let place = ids.load_int(row).to_index() * width;
         let out = out.at(row * width);
-        match kernel.operands[1].dtype {
-            DType::F32 | DType::I32 => copy(f, table.at(place), out, width),
-            DType::BF16 => f.strips(f.index(0), width, |i, lanes| {
-                out.store_lanes(i, table.load_bf16_lanes(place + i, lanes), lanes);
-            }),
-        }
+        copy(f, table.at(place), out.into(), width);
     });
 }
 
@@ -48,8 +43,8 @@ pub fn scatter_add<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel)
 pub fn rope<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: &Rope) {
     let sizes = Sizes::new(launch);
     let [_batch, positions, heads, channels, turned] = [0; 5].map(|_| sizes.next());
-    let [x, cosines, sines, position] = buffers(launch);
-    let out = if kernel.turns_in_place() { x } else { launch.buffers.load_pointer(4) };
+    let [_, cosines, sines, position] = buffers(launch);
+    let [x, out] = [0, if kernel.turns_in_place() { 0 } else { 4 }].map(|i| Stored::operand(launch, kernel, i));
     let half = turned / 2;
     f.each(launch.begin, launch.end, 1, |item| {
         let place = place(f, position, item, positions, body.documents) * half;
@@ -73,7 +68,7 @@ pub fn cache_write<'f>(f: &'f Function<'f>, launch: Launch<'f>) {
     let first = position.load_int(f.index(0)).to_index();
     f.each(launch.begin, launch.end, 1, |item| {
         let place = item / positions * capacity + first + item % positions;
-        copy(f, new.at(item * width), cache.at(place * width), width);
+        copy(f, new.at(item * width).into(), cache.at(place * width).into(), width);
     });
 }
 
@@ -81,7 +76,7 @@ fn buffers<'f, const N: usize>(launch: Launch<'f>) -> [Pointer<'f>; N] {
     std::array::from_fn(|i| launch.buffers.load_pointer(i as i64))
 }
 
-fn copy<'f>(f: &'f Function<'f>, from: Pointer<'f>, to: Pointer<'f>, length: Index<'f>) {
+fn copy<'f>(f: &'f Function<'f>, from: Stored<'f>, to: Stored<'f>, length: Index<'f>) {
     f.strips(f.index(0), length, |i, lanes| to.store_lanes(i, from.load_lanes(i, lanes), lanes));
 }
 

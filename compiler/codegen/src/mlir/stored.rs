@@ -1,8 +1,10 @@
 //! The elements of a tensor in memory, whatever their type: registers of f32 on the way in and out.
 
+use super::function::Launch;
 use super::memory::{Cache, Lanes};
 use super::value::{Index, Pointer, Vector};
 use tfc_compiler::graph::DType;
+use tfc_compiler::kernel::Kernel;
 
 /// Where numbers of a type are.
 #[derive(Clone, Copy)]
@@ -12,6 +14,11 @@ pub struct Stored<'f> {
 }
 
 impl<'f> Stored<'f> {
+    /// An operand of the kernel that is launched, from its first element on.
+    pub fn operand(launch: Launch<'f>, kernel: &Kernel, index: usize) -> Stored<'f> {
+        Stored { pointer: launch.buffers.load_pointer(index as i64), dtype: kernel.operands[index].dtype }
+    }
+
     /// `offset` elements further.
     pub fn at(self, offset: Index<'f>) -> Stored<'f> {
         let pointer = match self.dtype {

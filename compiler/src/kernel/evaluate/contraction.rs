@@ -1,14 +1,14 @@
 //! One matrix product with its programs.
 
 use super::moving::{Made, turn};
-use super::{Line, Memory, stored};
+use super::{Line, Memory};
 use crate::kernel::program::{Program, Register};
 use crate::kernel::sizes::{ContractionSizes, Strides};
-use crate::kernel::{Contraction, Kernel};
+use crate::kernel::Contraction;
 use std::ops::Range;
 
 /// Rows of C, as far as there are so many.
-pub fn evaluate(body: &Contraction, kernel: &Kernel, sizes: &[i64], rows: Range<i64>, memory: &mut Memory) {
+pub fn evaluate(body: &Contraction, sizes: &[i64], rows: Range<i64>, memory: &mut Memory) {
     let sizes = body.sizes(sizes);
     let ContractionSizes { outer, m, n, k, ref a, ref b, .. } = sizes;
     let strides: Vec<Strides<i64>> = [a, b].into_iter().chain(&sizes.operands).cloned().collect();
@@ -43,8 +43,7 @@ pub fn evaluate(body: &Contraction, kernel: &Kernel, sizes: &[i64], rows: Range<
             for (operand, register) in &body.stores {
                 let start = line.start(&strides[*operand as usize]);
                 for (j, value) in registers[register.0 as usize].iter().enumerate() {
-                    let kept = stored(kernel.operands[*operand as usize].dtype, *value);
-                    memory.set(*operand as usize, start + j as i64, kept);
+                    memory.set(*operand as usize, start + j as i64, *value);
                 }
             }
         }

@@ -10,7 +10,7 @@ mod rows;
 
 use super::program::{Program, ProgramOp};
 use super::sizes::Strides;
-use super::{Body, Kernel};
+use super::{Body, Kernel, Operand};
 use crate::graph::{DType, Reduction};
 use crate::interpret::kth_largest_of;
 use crate::precision::Precision;
@@ -21,10 +21,10 @@ use std::ops::Range;
 pub fn evaluate(kernel: &Kernel, sizes: &[i64], memory: &mut [f64], at: &[usize]) {
     assert_eq!(kernel.operands.len(), at.len(), "bug in tfc: operands and places differ in number");
     assert_eq!(kernel.size_count(), sizes.len(), "bug in tfc: a launch hands over another number of sizes");
-    let memory = &mut Memory { cells: memory, at };
+    let memory = &mut Memory { cells: memory, at, operands: &kernel.operands };
     match &kernel.body {
-        Body::Contraction(body) => contraction::evaluate(body, kernel, sizes, 0..i64::MAX, memory),
-        Body::Rows(body) => rows::evaluate(body, kernel, sizes, 0..i64::MAX, memory),
+        Body::Contraction(body) => contraction::evaluate(body, sizes, 0..i64::MAX, memory),
+        Body::Rows(body) => rows::evaluate(body, sizes, 0..i64::MAX, memory),
         Body::Columns(body) => rows::evaluate_columns(body, kernel, sizes, memory),
         Body::Gather(_) => moving::gather(sizes, memory),
         Body::ScatterAdd(_) => moving::scatter_add(kernel, sizes, memory),
@@ -38,10 +38,10 @@ pub fn evaluate(kernel: &Kernel, sizes: &[i64], memory: &mut [f64], at: &[usize]
 
 /// Some of the rows of a product or of a row program, which others may make in any order.
 pub fn evaluate_rows(kernel: &Kernel, sizes: &[i64], rows: Range<i64>, memory: &mut [f64], at: &[usize]) {
-    let memory = &mut Memory { cells: memory, at };
+    let memory = &mut Memory { cells: memory, at, operands: &kernel.operands };
     match &kernel.body {
-        Body::Contraction(body) => contraction::evaluate(body, kernel, sizes, rows, memory),
-        Body::Rows(body) => rows::evaluate(body, kernel, sizes, rows, memory),
+        Body::Contraction(body) => contraction::evaluate(body, sizes, rows, memory),
+        Body::Rows(body) => rows::evaluate(body, sizes, rows, memory),
         Body::Columns(_)
         | Body::Gather(_)
         | Body::ScatterAdd(_)
@@ -74,6 +74,7 @@ pub fn evaluate_buffers(kernel: &Kernel, sizes: &[i64], buffers: &mut [Vec<f64>]
 struct Memory<'a> {
     cells: &'a mut [f64],
     at: &'a [usize],
+    operands: &'a [Operand],
 }
 
 impl Memory<'_> {
@@ -81,12 +82,18 @@ impl Memory<'_> {
         self.cells[self.at[operand] + element as usize]
     }
 
+    /// Keeps what the operand's type has of a value.
     fn set(&mut self, operand: usize, element: i64, value: f64) {
-        self.cells[self.at[operand] + element as usize] = value;
+        let kept = match self.operands[operand].dtype {
+            DType::F32 => value,
+            DType::BF16 => Precision::Bf16.operand(value),
+            DType::I32 => value.trunc(),
+        };
+        self.cells[self.at[operand] + element as usize] = kept;
     }
 
     fn add(&mut self, operand: usize, element: i64, value: f64) {
-        self.cells[self.at[operand] + element as usize] += value;
+        self.set(operand, element, self.get(operand, element) + value);
     }
 }
 
@@ -166,13 +173,4 @@ fn norm(values: &[f64]) -> f64 {
     let largest = values.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
     let scale = if largest == 0.0 || largest.is_infinite() { 1.0 } else { largest };
     scale * values.iter().map(|x| (x / scale).powi(2)).sum::<f64>().sqrt()
-}
-
-/// What stays of a value that is stored to an operand.
-fn stored(dtype: DType, value: f64) -> f64 {
-    match dtype {
-        DType::F32 => value,
-        DType::BF16 => Precision::Bf16.operand(value),
-        DType::I32 => value.trunc(),
-    }
 }

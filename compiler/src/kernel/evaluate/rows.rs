@@ -1,12 +1,12 @@
 //! Row programs and column reductions.
 
-use super::{Line, Memory, stored};
+use super::{Line, Memory};
 use crate::kernel::sizes::{RowSizes, Strides};
 use crate::kernel::{Access, ColumnReduction, Kernel, RowProgram};
 use std::ops::Range;
 
 /// Rows of all that the outer dimensions have, as far as there are so many.
-pub fn evaluate(body: &RowProgram, kernel: &Kernel, sizes: &[i64], rows: Range<i64>, memory: &mut Memory) {
+pub fn evaluate(body: &RowProgram, sizes: &[i64], rows: Range<i64>, memory: &mut Memory) {
     let sizes = body.sizes(sizes);
     each_line(&sizes, rows, |line| {
         let registers = line.run(&body.program, &sizes.operands, memory);
@@ -15,7 +15,7 @@ pub fn evaluate(body: &RowProgram, kernel: &Kernel, sizes: &[i64], rows: Range<i
             let Strides { inner, .. } = sizes.operands[operand];
             let start = line.start(&sizes.operands[operand]);
             for (i, value) in registers[register.0 as usize].iter().enumerate() {
-                memory.set(operand, start + i as i64 * inner, stored(kernel.operands[operand].dtype, *value));
+                memory.set(operand, start + i as i64 * inner, *value);
             }
         }
     });

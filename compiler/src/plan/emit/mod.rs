@@ -41,7 +41,7 @@ pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled) -
     let Emitter { program, plan, .. } = emitter;
     let (kernels, plan) = match disabled.has(Optimization::Narrow) {
         true => (program.kernels, plan),
-        false => super::narrow::narrow(program.kernels, plan),
+        false => super::narrow::narrow(program.kernels, plan, !disabled.has(Optimization::NarrowHeads)),
     };
     let (kernels, plan) = match disabled.has(Optimization::Segments) {
         true => (kernels, plan),

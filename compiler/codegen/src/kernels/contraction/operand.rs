@@ -60,13 +60,12 @@ impl<'f> Arguments<'f> {
         let sizes = Sizes::new(launch);
         let [_, m, n, k] = [0; 4].map(|_| sizes.next());
         let [a, b] = [0, 1].map(|i| Matrix {
-            elements: Stored { pointer: launch.buffers.load_pointer(i as i64), dtype: kernel.operands[i].dtype },
+            elements: Stored::operand(launch, kernel, i),
             outer: sizes.next(),
             leading: sizes.next(),
         });
         let operand = |(i, access): (usize, &ContractionAccess)| {
-            let pointer = launch.buffers.load_pointer(i as i64 + 2);
-            let elements = Stored { pointer, dtype: kernel.operands[i + 2].dtype };
+            let elements = Stored::operand(launch, kernel, i + 2);
             let at = match access {
                 ContractionAccess::Matrix => At::Matrix { outer: sizes.next(), row: sizes.next() },
                 ContractionAccess::PerRow => At::PerRow { outer: sizes.next(), row: sizes.next() },
@@ -111,7 +110,7 @@ impl<'f> Arguments<'f> {
         let stored = self.operand(body.stores[0].0);
         f.each(rows[0], rows[1], 1, |row| {
             let first = Place { outer: f.index(0), row, column: f.index(0), lanes: Lanes::All };
-            turning.columns(f, stored.row(first).pointer, row, columns);
+            turning.columns(f, stored.row(first), row, columns);
         });
     }
 

@@ -62,7 +62,7 @@ impl<'f> Iteration<'f> {
         let many = || (0..outer_rank).map(|_| sizes.next()).collect::<Vec<_>>();
         let (outer, inner) = (many(), sizes.next());
         let operand = |(i, access): (usize, &RowAccess)| Operand {
-            elements: Stored { pointer: launch.buffers.load_pointer(i as i64), dtype: kernel.operands[i].dtype },
+            elements: Stored::operand(launch, kernel, i),
             access: kernel.operands[i].access,
             outer: many(),
             inner: match access.inner {
