@@ -13,9 +13,7 @@
 //! 9. The loads and stores of an operand of a contraction are those of one of its programs; A and B are loaded by none.
 
 use super::program::{Program, ProgramOp, Register};
-use super::{
-    Access, Body, ColumnReduction, Contraction, ContractionAccess, Inner, Kernel, Rotary, RowProgram,
-};
+use super::{Access, Body, ColumnReduction, Contraction, ContractionAccess, Inner, Kernel, Rotary, RowProgram};
 use crate::graph::DType;
 use crate::precision::Precision;
 

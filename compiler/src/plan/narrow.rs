@@ -89,7 +89,13 @@ fn uses_of(kernel: &Kernel, operand: usize, heads: bool) -> Vec<Use> {
             Access::Read => Use::Read,
             Access::Write | Access::Update => Use::Rows,
         },
-        Body::Rope(_) if heads && operand == 0 => if access == Access::Read { Use::Read } else { Use::Rows },
+        Body::Rope(_) if heads && operand == 0 => {
+            if access == Access::Read {
+                Use::Read
+            } else {
+                Use::Rows
+            }
+        }
         Body::Rope(_) if heads && access == Access::Write => Use::Rows,
         Body::Attention(_) if heads && operand < 3 => Use::Multiplied,
         Body::Attention(body) if heads && operand == 3 + usize::from(body.documents) => Use::Product,

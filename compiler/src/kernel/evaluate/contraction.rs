@@ -2,9 +2,9 @@
 
 use super::moving::{Made, turn};
 use super::{Line, Memory};
+use crate::kernel::Contraction;
 use crate::kernel::program::{Program, Register};
 use crate::kernel::sizes::{ContractionSizes, Strides};
-use crate::kernel::Contraction;
 use std::ops::Range;
 
 /// Rows of C, as far as there are so many.
