@@ -2,7 +2,7 @@
 
 use crate::session;
 use std::sync::Arc;
-use tfc_compiler::compile::compile;
+use tfc_compiler::compile::compile_for_gpu;
 use tfc_compiler::compiled::Entry;
 use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
@@ -36,7 +36,7 @@ pub fn check(model: &Model) -> Result<usize> {
     }
     let decodes = can_decode(&model).is_ok();
     let entries = [Entry::updates(&model), vec![Entry::Evaluate], if decodes { vec![Entry::Decode] } else { vec![] }];
-    let compiled = Arc::new(compile(model, &entries.concat()));
+    let compiled = Arc::new(compile_for_gpu(model, &entries.concat()));
     let mut session = session::on_cuda_sim(&compiled)?;
     for stage in trained {
         let training = Training::new(&compiled, &mut session, stage, 1)?;

@@ -17,7 +17,10 @@ use tfc_runtime::{Failure, Kind, Result};
 pub fn compile(model: Model, entries: &[Entry], device: DeviceName, disabled: &Disabled) -> Compiled {
     match device {
         DeviceName::Cpu => compile_for_inference(model, entries, disabled),
-        DeviceName::Cuda(_) | DeviceName::CudaSim | DeviceName::Reference => compile_without(model, entries, disabled),
+        DeviceName::Cuda(_) | DeviceName::CudaSim => {
+            compile_without(model, entries, &disabled.and(&Disabled::of_gpus()))
+        }
+        DeviceName::Reference => compile_without(model, entries, disabled),
     }
 }
 

@@ -16,6 +16,11 @@ pub fn compile(model: Model, entries: &[Entry]) -> Compiled {
     compile_without(model, entries, &Disabled::default())
 }
 
+/// As [`compile`], without what is of no use on a GPU.
+pub fn compile_for_gpu(model: Model, entries: &[Entry]) -> Compiled {
+    compile_without(model, entries, &Disabled::of_gpus())
+}
+
 /// As [`compile`], with some optimizations switched off.
 pub fn compile_without(model: Model, entries: &[Entry], disabled: &Disabled) -> Compiled {
     compile_recomputing(model, entries, disabled, &[])

@@ -6,134 +6,84 @@
 use crate::passes;
 use std::collections::BTreeSet;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Optimization {
-    /// The loss of a vocabulary without its matrix of logits.
-    Vocabulary,
-    /// Leaving out what no output needs.
-    Dce,
-    /// Computing what is the same only once.
-    Cse,
-    /// Algebra: what is multiplied by one, or moved there and back.
-    Simplify,
-    /// One order of operands and nodes, so that equal kernels are found to be equal.
-    Canonicalize,
-    /// Pointwise operations on an operand of a product, as it is loaded.
-    Prologues,
-    /// Pointwise operations on a product, before it is stored.
-    Epilogues,
-    /// Computing a value wherever it is used, instead of keeping it.
-    Recomputation,
-    /// Computing once what several products load: where many do, or where it can take the place of its matrix.
-    Takeover,
-    /// Several pointwise operations and reductions over the same rows in one kernel.
-    Groups,
-    /// Rotary embeddings where products store what is turned, and gradients where attention's backward part does.
-    Rotary,
-    /// Row programs with the rows of a product, as soon as they are stored.
-    RowEpilogues,
-    /// Computing parts of the forward pass again for the backward pass, where memory is short.
-    Checkpointing,
-    /// Products with few rows on matrices as they are stored, without packing them.
-    FewRows,
-    /// Weights stored as products read them, where nothing trains: rounded already, and rows along what is added up.
-    Weights,
-    /// Results of products that products read again, and what else is there to be multiplied, as bf16 in memory, where products are of bf16.
-    Narrow,
-    /// The same of queries, keys and values, what attention makes of them and its gradient, on processors.
-    NarrowHeads,
-    /// Long products of bf16 in segments of k that are small enough for threads to share what they pack.
-    Segments,
-    /// Leaving out blocks of scores that a mask hides.
-    HiddenBlocks,
-    /// GELU in pieces whose coefficients are looked up in a register.
-    Pieces,
-    /// Exponents of exponentials applied by an instruction.
-    Exponents,
-    /// Sums of a product that are its result stored from registers.
-    DirectStores,
-    /// Where a matrix ends within a tile, no register without a column of it.
-    EdgeTiles,
-    /// Asking for memory before it is read.
-    Prefetching,
-    /// The first micro-batch of a batch writes gradients, instead of adding to zeros.
-    WrittenGradients,
-    /// Buffers of the forward part in gradients that are not written yet.
-    Lending,
-    /// Tensors on large pages of the host's memory.
-    LargePages,
-    /// Packing the second matrix of a product once for all threads of a processor.
-    SharedPacking,
-    /// Launches of a call that write nothing the others touch at once on the threads of a processor, and packing for the next product beside the last.
-    Joining,
+macro_rules! optimizations {
+    ($($(#[$doc:meta])* $variant:ident: $name:literal,)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Optimization {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Optimization {
+            pub const ALL: [Optimization; [$($name),*].len()] = [$(Optimization::$variant),*];
+
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Optimization::$variant => $name,)*
+                }
+            }
+        }
+    };
 }
 
-impl Optimization {
-    pub const ALL: [Optimization; 29] = [
-        Optimization::Vocabulary,
-        Optimization::Dce,
-        Optimization::Cse,
-        Optimization::Simplify,
-        Optimization::Canonicalize,
-        Optimization::Prologues,
-        Optimization::Epilogues,
-        Optimization::Recomputation,
-        Optimization::Takeover,
-        Optimization::Groups,
-        Optimization::Rotary,
-        Optimization::RowEpilogues,
-        Optimization::Checkpointing,
-        Optimization::FewRows,
-        Optimization::Weights,
-        Optimization::Narrow,
-        Optimization::NarrowHeads,
-        Optimization::Segments,
-        Optimization::HiddenBlocks,
-        Optimization::Pieces,
-        Optimization::Exponents,
-        Optimization::DirectStores,
-        Optimization::EdgeTiles,
-        Optimization::Prefetching,
-        Optimization::WrittenGradients,
-        Optimization::Lending,
-        Optimization::LargePages,
-        Optimization::SharedPacking,
-        Optimization::Joining,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Optimization::Vocabulary => "vocabulary",
-            Optimization::Dce => "dce",
-            Optimization::Cse => "cse",
-            Optimization::Simplify => "simplify",
-            Optimization::Canonicalize => "canonicalize",
-            Optimization::Prologues => "prologues",
-            Optimization::Epilogues => "epilogues",
-            Optimization::Recomputation => "recomputation",
-            Optimization::Takeover => "takeover",
-            Optimization::Groups => "groups",
-            Optimization::Rotary => "rotary",
-            Optimization::RowEpilogues => "row_epilogues",
-            Optimization::Checkpointing => "checkpointing",
-            Optimization::FewRows => "few_rows",
-            Optimization::Weights => "weights",
-            Optimization::Narrow => "narrow",
-            Optimization::NarrowHeads => "narrow_heads",
-            Optimization::Segments => "segments",
-            Optimization::HiddenBlocks => "hidden_blocks",
-            Optimization::Pieces => "pieces",
-            Optimization::Exponents => "exponents",
-            Optimization::DirectStores => "direct_stores",
-            Optimization::EdgeTiles => "edge_tiles",
-            Optimization::Prefetching => "prefetching",
-            Optimization::WrittenGradients => "written_gradients",
-            Optimization::Lending => "lending",
-            Optimization::LargePages => "large_pages",
-            Optimization::SharedPacking => "shared_packing",
-            Optimization::Joining => "joining",
-        }
-    }
+optimizations! {
+    /// The loss of a vocabulary without its matrix of logits.
+    Vocabulary: "vocabulary",
+    /// Leaving out what no output needs.
+    Dce: "dce",
+    /// Computing what is the same only once.
+    Cse: "cse",
+    /// Algebra: what is multiplied by one, or moved there and back.
+    Simplify: "simplify",
+    /// One order of operands and nodes, so that equal kernels are found to be equal.
+    Canonicalize: "canonicalize",
+    /// Pointwise operations on an operand of a product, as it is loaded.
+    Prologues: "prologues",
+    /// Pointwise operations on a product, before it is stored.
+    Epilogues: "epilogues",
+    /// Computing a value wherever it is used, instead of keeping it.
+    Recomputation: "recomputation",
+    /// Computing once what several products load: where many do, or where it can take the place of its matrix.
+    Takeover: "takeover",
+    /// Several pointwise operations and reductions over the same rows in one kernel.
+    Groups: "groups",
+    /// Rotary embeddings where products store what is turned, and gradients where attention's backward part does.
+    Rotary: "rotary",
+    /// Row programs with the rows of a product, as soon as they are stored.
+    RowEpilogues: "row_epilogues",
+    /// Computing parts of the forward pass again for the backward pass, where memory is short.
+    Checkpointing: "checkpointing",
+    /// Products with few rows on matrices as they are stored, without packing them.
+    FewRows: "few_rows",
+    /// Weights stored as products read them, where nothing trains: rounded already, and rows along what is added up.
+    Weights: "weights",
+    /// Results of products that products read again, and what else is there to be multiplied, as bf16 in memory, where products are of bf16.
+    Narrow: "narrow",
+    /// The same of queries, keys and values, what attention makes of them and its gradient, on processors.
+    NarrowHeads: "narrow_heads",
+    /// Long products of bf16 in segments of k that are small enough for threads to share what they pack.
+    Segments: "segments",
+    /// Leaving out blocks of scores that a mask hides.
+    HiddenBlocks: "hidden_blocks",
+    /// GELU in pieces whose coefficients are looked up in a register.
+    Pieces: "pieces",
+    /// Exponents of exponentials applied by an instruction.
+    Exponents: "exponents",
+    /// Sums of a product that are its result stored from registers.
+    DirectStores: "direct_stores",
+    /// Where a matrix ends within a tile, no register without a column of it.
+    EdgeTiles: "edge_tiles",
+    /// Asking for memory before it is read.
+    Prefetching: "prefetching",
+    /// The first micro-batch of a batch writes gradients, instead of adding to zeros.
+    WrittenGradients: "written_gradients",
+    /// Buffers of the forward part in gradients that are not written yet.
+    Lending: "lending",
+    /// Tensors on large pages of the host's memory.
+    LargePages: "large_pages",
+    /// Packing the second matrix of a product once for all threads of a processor.
+    SharedPacking: "shared_packing",
+    /// Launches of a call that write nothing the others touch at once on the threads of a processor, and packing for the next product beside the last.
+    Joining: "joining",
 }
 
 /// What is switched off.
@@ -177,15 +127,19 @@ impl Disabled {
 
     /// How a processor's code is written, of which kernels know nothing.
     pub fn code() -> Disabled {
-        let of_code = [
-            Optimization::HiddenBlocks,
-            Optimization::Pieces,
-            Optimization::Exponents,
-            Optimization::DirectStores,
-            Optimization::EdgeTiles,
-            Optimization::Prefetching,
-        ];
-        Disabled(of_code.into())
+        let of_code = |optimization: &Optimization| match optimization {
+            Optimization::HiddenBlocks | Optimization::Pieces | Optimization::Exponents => true,
+            Optimization::DirectStores | Optimization::EdgeTiles | Optimization::Prefetching => true,
+            Optimization::Vocabulary | Optimization::Dce | Optimization::Cse | Optimization::Simplify => false,
+            Optimization::Canonicalize | Optimization::Prologues | Optimization::Epilogues => false,
+            Optimization::Recomputation | Optimization::Takeover | Optimization::Groups => false,
+            Optimization::Rotary | Optimization::RowEpilogues | Optimization::Checkpointing => false,
+            Optimization::FewRows | Optimization::Weights | Optimization::Segments => false,
+            Optimization::Narrow | Optimization::NarrowHeads => false,
+            Optimization::WrittenGradients | Optimization::Lending => false,
+            Optimization::LargePages | Optimization::SharedPacking | Optimization::Joining => false,
+        };
+        Disabled(Optimization::ALL.into_iter().filter(of_code).collect())
     }
 
     /// What both leave out.

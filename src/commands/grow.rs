@@ -5,7 +5,7 @@ use crate::console::Console;
 use crate::stop::Outcome;
 use crate::{session, spec, stage};
 use std::sync::Arc;
-use tfc_compiler::compile::compile;
+use tfc_compiler::compile::{compile, compile_for_gpu};
 use tfc_compiler::compiled::Entry;
 use tfc_runtime::checkpoint::{self, RunFolder};
 use tfc_runtime::grow::{Measure, grow_by_hand, logits_binding};
@@ -23,6 +23,7 @@ pub fn run(command: &Grow, console: &Console) -> Outcome {
     let index = stage::find(&spec.model, Some(&command.stage))?;
     let mut entries = vec![Entry::Gradient, Entry::Update, Entry::Evaluate];
     entries.extend(logits_binding(&spec.model).map(|logits| Entry::Named(vec![logits.to_string()])));
+    let compile = if command.device.device.is_gpu() { compile_for_gpu } else { compile };
     let compiled = Arc::new(compile(spec.model.clone(), &entries));
     let mut session = session::open(&compiled, &command.device)?;
     let into = RunFolder::create(&command.out, &spec.resolved)?;

@@ -11,7 +11,7 @@ use tfc_compiler::size::Symbol;
 
 fn step(disabled: &Disabled) -> Compiled {
     let model = spec_with("bench-small124", &["train.batch=32", "train.precision=bf16"]);
-    compile_without(model, &[Entry::Gradient, Entry::Update], disabled)
+    compile_without(model, &[Entry::Gradient, Entry::Update], &disabled.and(&Disabled::of_gpus()))
 }
 
 /// Of all operations of the step, with their kernels, what `count` makes of each.

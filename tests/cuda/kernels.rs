@@ -3,7 +3,7 @@
 
 use super::side_by_side::side_by_side;
 use crate::support::{spec_with, specs};
-use tfc_compiler::compile::compile;
+use tfc_compiler::compile::compile_for_gpu;
 use tfc_compiler::compiled::Entry;
 use tfc_compiler::graph::AttentionMask;
 use tfc_compiler::kernel::{Attention, AttentionBackward, Body, CachedAttention, Contraction, Kernel, Number, Operand};
@@ -35,7 +35,7 @@ fn of_spec(spec: &str, precision: Precision) -> Vec<Kernel> {
     let model = spec_with(spec, &[&format!("train.precision={}", precision.name())]);
     let mut entries = vec![Entry::Gradient, Entry::AddGradient, Entry::Update, Entry::Evaluate];
     entries.extend(can_decode(&model).is_ok().then_some(Entry::Decode));
-    compile(model, &entries).program.kernels
+    compile_for_gpu(model, &entries).program.kernels
 }
 
 /// Attention, attention to a cache, and the gradients of attention, of a causal model and of whole documents, in f32: they are the same in bf16.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tfc_codegen::{Architecture, CpuBackend, CudaBackend, cuda_sim};
 use tfc_compiler::check::{Loader, Options, check};
-use tfc_compiler::compile::compile;
+use tfc_compiler::compile::{compile, compile_for_gpu};
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::executable::Backend;
 use tfc_compiler::model::Model;
@@ -90,7 +90,11 @@ fn checked(path: &str, loader: &dyn Loader, sets: &[String]) -> Model {
 
 /// A session with the sizes of the model's first stage and this batch and sequence; every scale by its rule.
 pub fn session(model: Model, entries: &[Entry], device: Device, batch: i64, sequence: i64) -> Box<dyn Session> {
-    sized(compile(model, entries), batch, sequence, |compiled| open(compiled, device))
+    let compiled = match device {
+        Device::CudaSim => compile_for_gpu(model, entries),
+        Device::Reference | Device::Cpu { .. } => compile(model, entries),
+    };
+    sized(compiled, batch, sequence, |compiled| open(compiled, device))
 }
 
 /// The same on the CPU, with the code of a back end.

@@ -5,8 +5,7 @@
 //! result is stored, or in a row program, which also reduces along rows. Views are addressing. Structure decides, not names:
 //! [`mod@cost`] holds the rules.
 //!
-//! Row norms of a product are a pass of their own as yet. In an epilogue they would be partial sums, one per row and block of columns, written beside
-//! the product and added in order by whoever reads the norm; [`epilogue`] is where they would be absorbed.
+//! What reduces rows of a product is a row program of its own; the plan puts it behind the product ([`mod@crate::plan`]).
 
 mod chunks;
 mod class;
@@ -41,7 +40,8 @@ pub struct Fused {
     pub direct: Vec<bool>,
 }
 
-/// The values of a graph that stand in memory once it is fused.
+/// The values of a graph that stand in memory once it is fused, nearly: some may turn out to be computed within a group, and a few more to be kept where tasks could
+/// not be grouped otherwise.
 pub fn stored(graph: &Graph, disabled: &Disabled) -> BTreeSet<Value> {
     let prepared = prepare::prepare(graph);
     let kept = keep::decide(&prepared.graph, &prepared.accumulations, &BTreeSet::new(), disabled).kept;

@@ -161,8 +161,7 @@ pub fn through_reshape(
         if !news.iter().all(|new| space.covers(&place[*new], &to[*new])) {
             return Err(Blocked::Keep(operand));
         }
-        let mut dimensions = news.iter().flat_map(|new| place[*new].dimensions.clone());
-        let mut rest: Vec<usize> = dimensions.by_ref().collect();
+        let mut rest: Vec<usize> = news.iter().flat_map(|new| place[*new].dimensions.clone()).collect();
         for old in olds {
             let taken = take_extent(space, &mut rest, &from[old], operand)?;
             result[old] = Axis { dimensions: taken, offset: Size::default() };

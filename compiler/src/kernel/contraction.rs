@@ -87,6 +87,7 @@ impl Contraction {
         }
     }
 
+    /// The code of a processor counts blocks as this does (`row_blocks` in its loops).
     pub fn extent(&self, sizes: &[i64]) -> i64 {
         let blocks = |size: i64, block: i64| (size + block - 1) / block;
         match self.few_rows && sizes[1] <= Self::FEW_ROWS {
@@ -137,7 +138,7 @@ impl Contraction {
     /// Of a transposed A a few rows are a part of a cache line for each k: fewer than so many rows in all are not cut into small pieces.
     pub const CUT_ROWS: i64 = 1024;
 
-    /// A segment of k where a long product is done in several: one pass of a processor that multiplies pairs.
+    /// The longest segment of k where a long product is done in several: one pass of a processor that multiplies pairs.
     pub const SEGMENT: i64 = 1536;
 
     /// Whether a product of so many columns along so many k is done in segments of k so that B is shared. In f32, where panels are twice as large and are

@@ -149,7 +149,8 @@ fn elements(kernel: &Kernel, sizes: &[Size]) -> Vec<Size> {
         Body::Gather(_) => vec![s(0), of(&[0, 1]), of(&[0, 1])],
         Body::ScatterAdd(_) => vec![s(0), of(&[0, 1]), of(&[1, 2])],
         Body::Rope(body) => {
-            let table = of(&[1, 4]);
+            let half = s(4).checked_div(&Size::constant(2)).expect("bug in tfc: an odd number of channels is turned");
+            let table = s(1) * half;
             let positions = if body.documents { of(&[0, 1]) } else { Size::constant(1) };
             // In place, only what is turned.
             let x = if kernel.turns_in_place() { of(&[0, 1, 2, 4]) } else { of(&[0, 1, 2, 3]) };

@@ -33,7 +33,7 @@ pub use verify::{verify, verify_at};
 use crate::graph::{DType, Input};
 use crate::kernel::Kernel;
 use crate::precision::Precision;
-use crate::size::{Size, SizeValues, Symbol, Symbols};
+use crate::size::{Size, SizeValues, Symbols};
 use crate::storage::Storage;
 use tfc_grammar::span::Span;
 
@@ -208,6 +208,3 @@ impl Program {
         self.plans.iter().position(|plan| plan.name == entry && plan.precision == precision)
     }
 }
-
-/// The symbols that a chunk sets.
-pub const CHUNK_SYMBOLS: [Symbol; 2] = [Symbol::CHUNK_START, Symbol::CHUNK_ROWS];

@@ -11,6 +11,7 @@ use crate::kernel::{
 };
 use crate::precision::Precision;
 use crate::scalar::Binary;
+use crate::size::Symbol;
 use std::collections::BTreeSet;
 
 /// How a launch uses a buffer.
@@ -38,7 +39,7 @@ pub fn narrow(kernels: Vec<Kernel>, plan: Plan, heads: bool) -> (Vec<Kernel>, Pl
         Precision::F32 => BTreeSet::new(),
         Precision::Bf16 => narrowed(&kernels, &plan, heads),
     };
-    if narrowed.is_empty() { (kernels, plan) } else { rewrite(&kernels, plan, &narrowed) }
+    if narrowed.is_empty() { (kernels, plan) } else { rewrite(kernels, plan, &narrowed) }
 }
 
 fn narrowed(kernels: &[Kernel], plan: &Plan, heads: bool) -> BTreeSet<BufferId> {
@@ -160,19 +161,22 @@ fn reads(program: &kernel::Program, register: Register, matrix: &dyn Fn(u16) -> 
 }
 
 /// Twice the rows in a chunk whose matrix takes half of the memory: each chunk packs the whole table of a vocabulary, and multiplies the faster the narrower.
-fn refill(step: &mut Step, narrowed: &BTreeSet<BufferId>) {
-    let is_narrowed = step.buffers().iter().any(|buffer| narrowed.contains(buffer));
+fn refill(step: &mut Step, buffers: &[Buffer]) {
+    let is_narrow_matrix = |buffer: &BufferId| {
+        let buffer = &buffers[buffer.0 as usize];
+        buffer.dtype == DType::BF16 && buffer.elements.symbols().contains(&Symbol::CHUNK_ROWS)
+    };
+    let is_narrowed = step.buffers().iter().any(is_narrow_matrix);
     match step {
         Step::Chunks { chunk, .. } if is_narrowed => *chunk *= 2,
         Step::Chunks { .. } | Step::Launch(_) | Step::RowEpilogue { .. } | Step::Zero(_) => {}
     }
 }
 
-/// Kernels are numbered anew, in the order in which they are launched.
-fn rewrite(kernels: &[Kernel], mut plan: Plan, narrowed: &BTreeSet<BufferId>) -> (Vec<Kernel>, Plan) {
-    let mut program = Program::default();
+fn rewrite(kernels: Vec<Kernel>, mut plan: Plan, narrowed: &BTreeSet<BufferId>) -> (Vec<Kernel>, Plan) {
+    let mut program = Program { kernels, plans: Vec::new() };
     let mut narrow = |launch: &mut Launch| {
-        let mut kernel = kernels[launch.kernel as usize].clone();
+        let mut kernel = program.kernels[launch.kernel as usize].clone();
         for (argument, operand) in launch.arguments.iter().zip(&mut kernel.operands) {
             if narrowed.contains(&argument.buffer) {
                 operand.dtype = DType::BF16;
@@ -181,7 +185,8 @@ fn rewrite(kernels: &[Kernel], mut plan: Plan, narrowed: &BTreeSet<BufferId>) ->
         launch.kernel = program.kernel(kernel);
     };
     plan.steps.iter_mut().for_each(|step| step.each_launch(&mut narrow));
-    plan.steps.iter_mut().for_each(|step| refill(step, narrowed));
     narrowed.iter().for_each(|buffer| plan.buffers[buffer.0 as usize].dtype = DType::BF16);
-    (program.kernels, plan)
+    plan.steps.iter_mut().for_each(|step| refill(step, &plan.buffers));
+    let kernels = plan.renumber(&program.kernels);
+    (kernels, plan)
 }

@@ -48,7 +48,7 @@ fn product_of(kernels: &[Kernel], steps: &[Step], at: usize) -> Option<(usize, S
 }
 
 /// Whether a row of the one launch needs the same row of the other, and no other of it.
-fn goes_by_rows(kernels: &[Kernel], product: &Launch, rows: &Launch) -> bool {
+pub fn goes_by_rows(kernels: &[Kernel], product: &Launch, rows: &Launch) -> bool {
     let [product_kernel, rows_kernel] = [product, rows].map(|launch| &kernels[launch.kernel as usize]);
     let (Body::Contraction(body), Body::Rows(row_program)) = (&product_kernel.body, &rows_kernel.body) else {
         return false;

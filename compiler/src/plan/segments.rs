@@ -1,9 +1,12 @@
 //! Long products in segments of k: the gradient of what a vocabulary's logits are made of adds up as many terms as there are classes.
 //!
 //! Threads share the panels of a B that stays in the last cache. Of a longer one each would pack all, read from memory, and keep its tiles in the last cache from
-//! pass to pass; segments are small enough to share, and each but the first adds to what the one before has left.
+//! pass to pass; segments are small enough to share, and each but the first adds to what the one before has left: sums of f32, that none of them rounds.
+//!
+//! Where texts are continued a token at a time nothing is shared: there each product stays one, whose B is read from one end to the other.
 
 use super::{Argument, Launch, Plan, Program, Step};
+use crate::compiled::Entry;
 use crate::graph::DType;
 use crate::kernel::{Access, Body, Contraction, Kernel, Operand, ProgramOp};
 use crate::scalar::Binary;
@@ -11,6 +14,9 @@ use crate::size::Size;
 
 /// The plan with segments in place of long products, and its kernels.
 pub fn divide(kernels: Vec<Kernel>, mut plan: Plan) -> (Vec<Kernel>, Plan) {
+    if plan.name == Entry::Decode.name() {
+        return (kernels, plan);
+    }
     let mut program = Program { kernels, plans: Vec::new() };
     plan.steps = divided(&mut program, plan.steps);
     let kernels = plan.renumber(&program.kernels);
@@ -64,17 +70,37 @@ impl Long {
         let (body, operands) = adding(&self.body, &self.operands);
         let adds = program.kernel(Kernel { body: Body::Contraction(body), operands });
         let (whole, first) = (whole.clone(), whole.kernel);
-        (0..self.k).step_by(Contraction::SEGMENT as usize).map(move |start| {
+        let mut start = 0;
+        lengths(self.k).into_iter().map(move |length| {
             let mut launch = Launch { kernel: if start == 0 { first } else { adds }, ..whole.clone() };
             for (argument, stride) in launch.arguments.iter_mut().zip(&self.strides) {
                 let Argument { buffer, offset } = argument.clone();
                 *argument = Argument { buffer, offset: offset + Size::constant(start) * stride.clone() };
             }
-            launch.sizes[3] = Size::constant(Contraction::SEGMENT.min(self.k - start));
+            launch.sizes[3] = Size::constant(length);
+            start += length;
             launch
         })
     }
 }
+
+/// How long each segment of so many k is: what is left for the last two they share, so that neither is too short to be shared by threads, or to be worth its pass
+/// over C.
+fn lengths(k: i64) -> Vec<i64> {
+    let mut lengths = vec![Contraction::SEGMENT; (k / Contraction::SEGMENT) as usize];
+    let rest = k % Contraction::SEGMENT;
+    match lengths.pop() {
+        Some(last) if rest > 0 && rest < Contraction::SEGMENT / 2 => {
+            let half = ((last + rest) / 2 + LINE - 1) / LINE * LINE;
+            lengths.extend([half, last + rest - half]);
+        }
+        last => lengths.extend(last.into_iter().chain((rest > 0).then_some(rest))),
+    }
+    lengths
+}
+
+/// bf16 of a cache line.
+const LINE: i64 = 32;
 
 /// The bare product of the same matrices.
 fn stored(body: &Contraction) -> Contraction {

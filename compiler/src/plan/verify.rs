@@ -2,9 +2,11 @@
 //!
 //! 1. Every kernel is there and well formed; a launch hands over as many arguments and sizes as it takes, of its element types.
 //! 2. A buffer of the arena is read only after it was written, and is touched only while it lives.
-//! 3. At concrete sizes: every argument lies within its buffer, as far as the kernel reaches; in the first and the last chunk too.
+//! 3. What a launch writes is none of its other arguments; a row program behind a product goes by its rows.
+//! 4. At concrete sizes: every argument lies within its buffer, as far as the kernel reaches; in the first and the last chunk too.
 
 use super::evaluate::chunks;
+use super::row_epilogues::goes_by_rows;
 use super::{Launch, Place, Plan, Program, Step};
 use crate::kernel::Access;
 use crate::size::{SizeValues, Symbol};
@@ -72,8 +74,12 @@ impl Pass<'_> {
             }
         }
         match step {
-            Step::Launch(_) | Step::RowEpilogue { .. } => {
-                step.launches().into_iter().for_each(|launch| self.launch(launch))
+            Step::Launch(launch) => self.launch(launch),
+            Step::RowEpilogue { product, rows } => {
+                [product, rows].into_iter().for_each(|launch| self.launch(launch));
+                if !goes_by_rows(&self.program.kernels, product, rows) {
+                    self.found.push(format!("{}: needs more than its own row of the product", rows.label));
+                }
             }
             Step::Zero(buffer) => self.written[buffer.0 as usize] = true,
             Step::Chunks { body, .. } => body.iter().for_each(|step| self.step(index, step)),
@@ -100,7 +106,14 @@ impl Pass<'_> {
                 self.found.push(format!("{}: reads {} before it is written", launch.label, buffer.name));
             }
         }
-        for (operand, argument) in kernel.operands.iter().zip(&launch.arguments) {
+        for (i, (operand, argument)) in kernel.operands.iter().zip(&launch.arguments).enumerate() {
+            let others = launch.arguments.iter().enumerate().filter(|(other, _)| *other != i);
+            // Parts of one buffer may be written side by side.
+            let is_another = others.map(|(_, other)| other).any(|other| other == argument);
+            if operand.access != Access::Read && is_another {
+                let name = &self.plan.buffers[argument.buffer.0 as usize].name;
+                self.found.push(format!("{}: {name} is written and is another argument as well", launch.label));
+            }
             self.written[argument.buffer.0 as usize] |= operand.access != Access::Read;
         }
     }

@@ -9,7 +9,7 @@ use crate::train::{Batches, Course, StageData, Update};
 use crate::{Result, call, grow};
 use std::sync::Arc;
 use tfc_compiler::check::{Loader, Options, check as check_spec};
-use tfc_compiler::compile::compile;
+use tfc_compiler::compile::compile_for_gpu;
 use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::model::Model;
 use tfc_compiler::precision::Precision;
@@ -80,7 +80,7 @@ pub fn compiled(precision: Precision) -> Compiled {
     let model = model(precision);
     let mut entries = Entry::updates(&model);
     entries.extend([Entry::Decode, Entry::Named(vec!["logits".into()])]);
-    compile(model, &entries)
+    compile_for_gpu(model, &entries)
 }
 
 fn model(precision: Precision) -> Model {

@@ -136,6 +136,9 @@ impl HostEngine for Cpu {
     fn row_epilogue(&self, product: &CpuLaunch, rows: &CpuLaunch) -> Option<CpuLaunch> {
         let (launch, behind) = (Arc::clone(&product.launch), Arc::clone(&rows.launch));
         let (rows_of_item, row_count) = (product.division.rows_of_item?, rows.division.items);
+        if rows.division.rows_of_item != Some(1) {
+            return None;
+        }
         // SAFETY: the plan has the row program behind the product because it needs nothing of other rows, and both divisions are by rows.
         let work = unsafe { RowEpilogue::new(Arc::clone(&launch), behind, rows_of_item, row_count) };
         let stretch = Stretch { work: Arc::new(work), ..product.operation.items.stretch.clone() };

@@ -84,6 +84,8 @@ impl<E: Engine> PlanSession<E> {
             storages: &self.storages,
             arena: &self.arena,
         };
+        let violations = plan::verify_at(&compiled.program, plan, sizes);
+        assert!(violations.is_empty(), "bug in tfc: {} at these sizes: {}", plan.name, violations.join("; "));
         let before = self.recordings[index].take();
         self.prepared[index] = Some(Prepared::new(plan, &layout, sizes, &mut ground, before)?);
         Ok(())
@@ -148,8 +150,7 @@ impl<E: Engine> PlanSession<E> {
     }
 
     fn find_non_finite(&mut self, entry: &str, call: &[(Symbol, i64)], inputs: &[Named]) -> Result<Option<String>> {
-        // What an earlier call left in the arena, or where gradients lend their memory, must not be mistaken for a result.
-        self.arena.zero()?;
+        // What an earlier call left in gradients that lend their memory must not be mistaken for a result.
         let compiled = Arc::clone(&self.compiled);
         let plan = &compiled.program.plans[self.plan(entry)];
         for lender in &plan.lenders {

@@ -7,7 +7,7 @@ use super::{shape_at, tables};
 use crate::Result;
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Access, Kernel, Operand};
-use tfc_compiler::plan::{self, Argument, Layout, Place, Plan, Spot};
+use tfc_compiler::plan::{self, Argument, BufferId, Layout, Place, Plan, Spot};
 use tfc_compiler::size::{Size, SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
 
@@ -42,6 +42,8 @@ pub struct Ready<L> {
     pub label: String,
     /// The real numbers that it writes to, to the ends of their buffers.
     pub written: Vec<Span>,
+    /// The buffers of the arena that it is the first to touch: there may be anything in them.
+    begun: Vec<Span>,
 }
 
 /// What plans run on.
@@ -85,7 +87,9 @@ impl<E: Engine> Prepared<E> {
             before,
         };
         let buffers = (0..plan.buffers.len()).map(|buffer| prepared.place(plan, layout, buffer, ground)).collect();
-        Preparation { plan, ground, buffers, steps: &mut prepared.steps }.steps(&plan.steps, &mut sizes.clone())?;
+        let begun = vec![false; plan.buffers.len()];
+        Preparation { plan, ground, buffers, begun, steps: &mut prepared.steps }
+            .steps(&plan.steps, &mut sizes.clone())?;
         Ok(prepared)
     }
 
@@ -180,6 +184,11 @@ impl<E: Engine> Prepared<E> {
                 unsafe { engine.zero(span)? };
             }
             for ready in step.launches() {
+                // What stood there before would be taken for a result where it is written in parts.
+                for span in &ready.begun {
+                    // SAFETY: as in `run_steps`; no other buffer is there any more.
+                    unsafe { engine.zero(span)? };
+                }
                 // SAFETY: as in `run_steps`.
                 unsafe { engine.run(&ready.launch)? };
                 if !inspect(engine, ready)? {
@@ -205,6 +214,8 @@ struct Preparation<'a, 'g, E: Engine> {
     plan: &'a Plan,
     ground: &'a mut Ground<'g, E>,
     buffers: Vec<*mut u8>,
+    /// Which of them a launch has touched, or a step has zeroed.
+    begun: Vec<bool>,
     steps: &'a mut Vec<Step<E::Launch>>,
 }
 
@@ -222,7 +233,8 @@ impl<E: Engine> Preparation<'_, '_, E> {
                     self.steps.push(Step::RowEpilogue { launches, as_one });
                 }
                 plan::Step::Zero(buffer) => {
-                    let whole = self.rest(&Argument { buffer: *buffer, offset: Size::constant(0) }, sizes);
+                    self.begun[buffer.0 as usize] = true;
+                    let whole = self.whole(*buffer, sizes);
                     self.steps.push(Step::Zero(whole));
                 }
                 plan::Step::Chunks { rows, chunk, body } => {
@@ -244,11 +256,23 @@ impl<E: Engine> Preparation<'_, '_, E> {
         let is_written =
             |operand: &Operand| operand.dtype != DType::I32 && matches!(operand.access, Access::Write | Access::Update);
         let written = arguments.iter().zip(&kernel.operands).filter(|(_, operand)| is_written(operand));
+        let mut begun = Vec::new();
+        for Argument { buffer, .. } in &launch.arguments {
+            let is_first = !std::mem::replace(&mut self.begun[buffer.0 as usize], true);
+            if is_first && matches!(self.plan.buffers[buffer.0 as usize].place, Place::Arena { .. }) {
+                begun.push(self.whole(*buffer, sizes));
+            }
+        }
         Ok(Ready {
             label: launch.label.clone(),
+            begun,
             written: written.map(|(argument, _)| *argument).collect(),
             launch: self.ground.engine.prepare(launch.kernel as usize, &launch.label, &arguments, numbers)?,
         })
+    }
+
+    fn whole(&self, buffer: BufferId, sizes: &SizeValues) -> Span {
+        self.rest(&Argument { buffer, offset: Size::constant(0) }, sizes)
     }
 
     fn rest(&self, argument: &Argument, sizes: &SizeValues) -> Span {

@@ -9,7 +9,7 @@ use tfc_compiler::graph::DType;
 /// Rows of A that are done together where there is more than one.
 const ROWS: i64 = 4;
 /// Steps of k after which the next rows of A take their turn: what they share of B stays in the second cache.
-const STEPS: i64 = 512;
+const SHARED_STEPS: i64 = 512;
 /// Registers of a row of B that are loaded before the sums of the first are added to again.
 const TOGETHER: usize = 4;
 /// How many steps of k ahead B is asked for where its rows are stored along the columns.
@@ -171,8 +171,8 @@ impl<'f> Few<'f> {
 
     fn combine(self, f: &'f Function<'f>, rows: i64, column: Index<'f>, registers: i64, lanes: Lanes<'f>) {
         let width = f.vectors().width as i64;
-        f.each(f.index(0), self.depth.or_at_least(f.index(1)), STEPS, |first| {
-            let end = (first + STEPS).or_at_most(self.depth);
+        f.each(f.index(0), self.depth.or_at_least(f.index(1)), SHARED_STEPS, |first| {
+            let end = (first + SHARED_STEPS).or_at_most(self.depth);
             let adds = self.accumulate | f.index(0).less(first);
             f.each(f.index(0), self.rows, rows, |row| {
                 let a = self.a_rows(row, rows);

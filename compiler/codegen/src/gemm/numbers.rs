@@ -34,7 +34,7 @@ impl Numbers {
     }
 
     /// How many k make one step: as many as stand in a lane.
-    pub fn step(self) -> i64 {
+    pub const fn step(self) -> i64 {
         match self {
             Numbers::F32 | Numbers::Bf16 => 1,
             Numbers::Bf16Pairs => 2,

@@ -32,6 +32,17 @@ fn names() {
     insta::assert_snapshot!(answers);
 }
 
+/// Whatever the mask is.
+#[test]
+fn queries_and_keys_have_the_same_positions() {
+    let twice =
+        "e = embed(ids, 64, 24)\nlong = concat(e, e, axis = 1)\nq = split_heads(e, 3)\nk = split_heads(long, 3)";
+    for mask in ["full", "causal", "window(4)"] {
+        let said = answers(&[("", &format!("{twice}\ny = attention(q, k, k, {mask})"))]);
+        assert!(said.contains("queries and keys differ in batch, positions or channels"), "{mask}: {said}");
+    }
+}
+
 /// Each class of an input needs a column of the logits, and a row where it is looked up.
 #[test]
 fn classes() {

@@ -17,6 +17,9 @@ use crate::size::{Size, Symbol};
 use crate::storage::Storage;
 use std::collections::BTreeMap;
 
+/// From a plan and its kernels to better ones.
+type Pass<'a> = dyn Fn(Vec<Kernel>, Plan) -> (Vec<Kernel>, Plan) + 'a;
+
 /// Fuses and plans one entry in one precision: a program of one plan. Composites must be expanded, but for attention and the vocabulary loss.
 pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled) -> Program {
     let plan = Plan {
@@ -39,27 +42,23 @@ pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled) -
         emitter.emit(graph, Vec::new());
     }
     let Emitter { program, plan, .. } = emitter;
-    let (kernels, plan) = match disabled.has(Optimization::Narrow) {
-        true => (program.kernels, plan),
-        false => super::narrow::narrow(program.kernels, plan, !disabled.has(Optimization::NarrowHeads)),
-    };
-    let (kernels, plan) = match disabled.has(Optimization::Segments) {
-        true => (kernels, plan),
-        false => super::segments::divide(kernels, plan),
-    };
-    let (kernels, plan) = match disabled.has(Optimization::Rotary) {
-        true => (kernels, plan),
-        false => super::rotary::turn(kernels, plan),
-    };
-    let (kernels, mut plan) = match disabled.has(Optimization::RowEpilogues) {
-        true => (kernels, plan),
-        false => super::row_epilogues::attach(kernels, plan),
-    };
+    let heads = !disabled.has(Optimization::NarrowHeads);
+    let passes: [(Optimization, &Pass); 4] = [
+        (Optimization::Narrow, &|kernels, plan| super::narrow::narrow(kernels, plan, heads)),
+        (Optimization::Segments, &super::segments::divide),
+        (Optimization::Rotary, &super::rotary::turn),
+        (Optimization::RowEpilogues, &super::row_epilogues::attach),
+    ];
+    let done = passes.into_iter().filter(|(optimization, _)| !disabled.has(*optimization));
+    let (kernels, mut plan) = done.fold((program.kernels, plan), |(kernels, plan), (_, pass)| pass(kernels, plan));
     super::lifetimes::set_lifetimes(&mut plan);
     if !disabled.has(Optimization::Lending) {
         plan.lenders = super::lending::lenders(&kernels, &plan);
     }
-    Program { kernels, plans: vec![plan] }
+    let program = Program { kernels, plans: vec![plan] };
+    let violations = super::verify(&program, &program.plans[0]);
+    assert!(violations.is_empty(), "bug in tfc: an ill-formed plan: {}", violations.join("; "));
+    program
 }
 
 fn handed_back(graph: &Graph) -> Vec<PlannedOutput> {

@@ -17,6 +17,7 @@ mod narrow;
 mod rotary;
 mod row_epilogues;
 mod segments;
+mod verify;
 
 /// Compiles a graph and runs both; panics where they differ.
 fn check(graph: &Graph, sizes: &SizeValues, memory: &Memory) -> Program {

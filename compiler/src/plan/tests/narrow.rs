@@ -124,6 +124,27 @@ fn chunks_of_narrow_logits_have_twice_the_rows() {
     assert_eq!(rows(Precision::Bf16, &Disabled::default()), [2 * wide[0]]);
 }
 
+/// Logits that no product reads are f32, also where what they are made of is narrow: then a chunk has no more rows than in f32.
+#[test]
+fn chunks_of_wide_logits_have_as_many_rows_as_in_f32() {
+    let (mut b, _) = builder("evaluate");
+    let x = b.input("x", Type::f32(tokens(8)));
+    let labels = b.input("labels", Type::i32(tokens(8)[..2].to_vec()));
+    let [w, table] = [(0, 8), (1, 11)].map(|(index, rows)| parameter(&mut b, index, &[rows.into(), 8.into()]));
+    let h = b.add(Op::MatMul { transpose_a: false, transpose_b: true }, &[x, w]);
+    let loss = b.add(Op::VocabularyLoss, &[h, table, labels]);
+    b.output("loss", loss);
+    let graph = passes::optimize(&b.finish(), &[], |_, _| {});
+    let chunk = |precision: Precision| {
+        let program = compile_entry(&graph, precision, &Disabled::default());
+        let is_narrow = program.plans[0].buffers.iter().any(|buffer| buffer.dtype == DType::BF16);
+        let of = |step: &Step| if let Step::Chunks { chunk, .. } = step { Some(*chunk) } else { None };
+        (program.plans[0].steps.iter().find_map(of).expect("chunks"), is_narrow)
+    };
+    let (wide, _) = chunk(Precision::F32);
+    assert_eq!(chunk(Precision::Bf16), (wide, true));
+}
+
 /// A number that is stored is off by 2⁻⁹ of itself at most, as the operands of products are in either case: beside exact products, what stands in memory as bf16 puts
 /// results off by twice as much at most, and by what takes part in sums of a few dozen such numbers.
 #[test]

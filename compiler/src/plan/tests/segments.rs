@@ -13,14 +13,18 @@ const SHARED_K: i64 = Contraction::SHARED / N;
 
 /// x · w, or what it makes with a residual.
 fn product(transpose: bool, k: i64, onto: Option<Binary>) -> Graph {
-    let (mut b, _) = builder("named");
+    of_entry("named", transpose, [k, N], onto)
+}
+
+fn of_entry(entry: &str, transpose: bool, [k, n]: [i64; 2], onto: Option<Binary>) -> Graph {
+    let (mut b, _) = builder(entry);
     let stored = |rows: Size, columns: Size| if transpose { vec![columns, rows] } else { vec![rows, columns] };
     let m = Size::symbol(Symbol::BATCH);
     let x = b.input("x", Type::f32(stored(m.clone(), k.into())));
-    let w = parameter(&mut b, 0, &stored(k.into(), N.into()));
+    let w = parameter(&mut b, 0, &stored(k.into(), n.into()));
     let product = b.add(Op::MatMul { transpose_a: transpose, transpose_b: transpose }, &[x, w]);
     let y = onto.map_or(product, |onto| {
-        let residual = b.input("residual", Type::f32(vec![m, N.into()]));
+        let residual = b.input("residual", Type::f32(vec![m, n.into()]));
         b.binary(onto, residual, product)
     });
     b.output("y", y);
@@ -64,7 +68,17 @@ fn a_long_product_is_done_in_segments_that_add_up() {
     }
 }
 
-/// In f32, as long as threads can share, or more than a sum.
+/// One k more than a segment has, than two have, and half a segment more.
+#[test]
+fn no_segment_is_short() {
+    let wide = |k: i64| segments(&planned(&of_entry("named", false, [k, 2730], None), &Disabled::default()));
+    assert_eq!(wide(1537), [(768, false), (769, true)]);
+    assert_eq!(wide(3073), [(1536, false), (768, true), (769, true)]);
+    assert_eq!(wide(2304), [(1536, false), (768, true)]);
+    assert_eq!(wide(3072), [(1536, false), (1536, true)]);
+}
+
+/// In f32, as long as threads can share, more than a sum, or where a text is continued.
 #[test]
 fn others_are_done_at_once() {
     let of = |graph: &Graph| segments(&planned(graph, &Disabled::default()));
@@ -72,4 +86,5 @@ fn others_are_done_at_once() {
     assert_eq!(segments(&compile_entry(&long, Precision::F32, &Disabled::default())), [(SHARED_K + 77, false)]);
     assert_eq!(of(&product(false, SHARED_K, None)), [(SHARED_K, false)]);
     assert_eq!(of(&product(false, SHARED_K + 77, Some(Binary::Multiply))), [(SHARED_K + 77, false)]);
+    assert_eq!(of(&of_entry("decode", false, [SHARED_K + 77, N], None)), [(SHARED_K + 77, false)]);
 }

@@ -18,8 +18,9 @@ use tfc_compiler::kernel::{AttentionBackward, Kernel};
 use tfc_compiler::precision::Precision;
 
 /// Queries of a block, before it is cut to whole panels.
-const QUERIES: i64 = 128;
+pub const QUERIES: i64 = 128;
 
+/// At least one panel.
 fn queries(shape: Shape) -> i64 {
     QUERIES / shape.panel * shape.panel
 }

@@ -10,6 +10,9 @@ use tfc_compiler::graph::AttentionMask;
 use tfc_compiler::kernel::Number;
 use tfc_compiler::optimization::Optimization;
 
+/// What sums over queries begin at a multiple of: whole steps, and never in the panel before that of the first query.
+pub const TOGETHER: i64 = 4;
+
 /// Below every score, and yet a number: the difference of two of them is 0.
 pub const LOWEST: f32 = -1e30;
 
@@ -132,8 +135,7 @@ impl<'f> Scoring<'f> {
         if !self.skips {
             return (zero, count);
         }
-        // Never from one panel into the one before.
-        let begin = (key - first).or_at_least(zero) / 4 * 4;
+        let begin = (key - first).or_at_least(zero) / TOGETHER * TOGETHER;
         match self.mask {
             AttentionMask::Full => (zero, count),
             AttentionMask::Causal => (begin, count),

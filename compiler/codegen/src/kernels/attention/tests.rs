@@ -1,5 +1,9 @@
 //! Attention of all masks and odd sizes against its definition.
 
+use super::KEYS;
+use super::backward::QUERIES;
+use super::head::Shape;
+use super::softmax::TOGETHER;
 use crate::testing::{Trial, all_vectors, noise, stored};
 use crate::vectors::Vectors;
 use tfc_compiler::graph::{AttentionMask, DType};
@@ -49,6 +53,17 @@ fn sizes(mask: AttentionMask) -> impl Iterator<Item = [i64; 4]> {
         AttentionMask::Window(_) => Some(LONG),
     };
     SIZES.into_iter().chain(long)
+}
+
+/// What the loops take for granted of every processor's tiles.
+#[test]
+fn blocks_are_whole_tiles() {
+    for vectors in [Vectors::AVX512, Vectors::AVX512_BF16, Vectors::AVX2, Vectors::NEON, Vectors::SSE2] {
+        let shape = Shape::new(64, Precision::Bf16, vectors);
+        assert!(shape.panel <= QUERIES, "{vectors:?}");
+        assert_eq!([KEYS % shape.keys, shape.panel % shape.queries], [0, 0], "{vectors:?}");
+        assert_eq!([shape.panel % TOGETHER, TOGETHER % shape.numbers.step()], [0, 0], "{vectors:?}");
+    }
 }
 
 #[test]

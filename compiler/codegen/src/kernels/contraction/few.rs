@@ -19,9 +19,12 @@ const GAP: i64 = 16;
 /// What passes over k are a multiple of: a register of pairs.
 const DEPTH_STEP: i64 = 32;
 
+/// The most lanes of k of the most rows of A that are computed or rounded at once.
+const COMPUTED: i64 = 4096;
+
 /// f32 of scratch: A where it is computed or rounded, and a run of C.
 fn parts() -> [i64; 2] {
-    [Contraction::FEW_ROWS * (4096 + GAP), Contraction::FEW_ROWS * RUN_LEADING]
+    [Contraction::FEW_ROWS * (COMPUTED + GAP), Contraction::FEW_ROWS * RUN_LEADING]
 }
 
 pub fn scratch_elements() -> i64 {

@@ -23,6 +23,7 @@ impl<'f> Passes<'f> {
     /// Depths are whole items of a packing that threads share.
     pub fn new(k: Index<'f>, numbers: Numbers) -> Passes<'f> {
         const { assert!(STEPS % Contraction::PACKED_ROWS == 0) };
+        const { assert!(STEPS * Numbers::Bf16Pairs.step() == Contraction::SEGMENT) };
         let count = k.ceiling_division(STEPS * numbers.step()).or_at_least(k.constant(1));
         Passes { k, count, depth: ((k + count - 1) / count).round_up(Contraction::PACKED_ROWS) }
     }

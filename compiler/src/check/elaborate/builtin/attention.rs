@@ -29,7 +29,7 @@ impl<'a> Elaborator<'a> {
             return None;
         }
         let same = |axis: usize| q.axes[axis].size == k.axes[axis].size;
-        if !same(0) || !same(3) || (mask != AttentionMask::Full && !same(1)) {
+        if !same(0) || !same(1) || !same(3) {
             let axes: Vec<&Axis> = if same(3) { Vec::new() } else { vec![&q.axes[3], &k.axes[3]] };
             let message = "queries and keys differ in batch, positions or channels";
             self.wrong_shapes(Code::ShapeMismatch, message, &[&q, &k], &axes, args.span);
