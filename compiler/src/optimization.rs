@@ -58,7 +58,7 @@ optimizations! {
     Weights: "weights",
     /// Results of products that products read again, and what else is there to be multiplied, as bf16 in memory, where products are of bf16.
     Narrow: "narrow",
-    /// The same of queries, keys and values, what attention makes of them and its gradient, on processors.
+    /// The same of queries and keys that nobody turns, values, what attention makes of them and its gradient, on processors.
     NarrowHeads: "narrow_heads",
     /// Long products of bf16 in segments of k that are small enough for threads to share what they pack.
     Segments: "segments",

@@ -10,6 +10,7 @@ use super::epilogue::{Epilogues, epilogues};
 use super::uses::Uses;
 use crate::graph::{Graph, NodeId, Op, Value};
 use crate::optimization::{Disabled, Optimization};
+use crate::scalar::Binary;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A prepared graph and what was decided about it.
@@ -76,7 +77,8 @@ impl Pass<'_> {
             Class::View => self.view(value),
             Class::Pointwise => self.pointwise(value),
             Class::Row => self.row(id),
-            Class::Concat | Class::Columns | Class::Middle => self.keep_results(id),
+            Class::Columns => self.adding(id),
+            Class::Concat | Class::Middle => self.keep_results(id),
             Class::Contraction => self.contraction(id),
             Class::Opaque | Class::Chunks => self.opaque(id),
         }
@@ -211,6 +213,21 @@ impl Pass<'_> {
         for operand in self.graph().operands(id) {
             if self.decisions.dense_root(operand).is_none() {
                 self.keep(operand);
+            }
+        }
+        self.adding(id);
+    }
+
+    /// Results of what adds in memory: what is added to stands there.
+    fn adding(&mut self, id: NodeId) {
+        for result in 0..self.graph().node(id).types.len() as u32 {
+            let result = Value { node: id, result };
+            let exit = self.decisions.epilogues.exit(result);
+            if exit != result && *self.graph().op(exit) == Op::Binary(Binary::Add) {
+                let base = self.graph().operands(exit.node)[0];
+                if !self.decisions.kept.contains(&base) {
+                    self.keep(base);
+                }
             }
         }
         self.keep_results(id);

@@ -8,12 +8,14 @@
 //! 6. `Reduce` and `KthLargest`, of a k that is the same along the row, stand only in row programs, `Given` only in contractions, `OuterIndex` only in row programs and column reductions, below
 //!    their rank, `Uniform` in no prologue.
 //! 7. bf16 are only the matrices of a contraction in bf16, those that its programs read and write among them, what lies side by side along a row of a row
-//!    program, the table of a gather, heads that are turned, and those that attention reads and makes, but no gradients that it makes.
-//! 8. What is turned fits into blocks of columns; in a contraction it is the only operand that is stored.
+//!    program, the table of a gather, and what attention reads and makes, but no gradients that it makes.
+//! 8. What is turned fits into blocks of columns; in a contraction it is the only operand that is stored, and f32.
 //! 9. The loads and stores of an operand of a contraction are those of one of its programs; A and B are loaded by none.
 
 use super::program::{Program, ProgramOp, Register};
-use super::{Access, Body, ColumnReduction, Contraction, ContractionAccess, Inner, Kernel, Rotary, RowProgram};
+use super::{
+    Access, Body, ColumnReduction, Contraction, ContractionAccess, Inner, Kernel, Operand, Rotary, RowProgram,
+};
 use crate::graph::DType;
 use crate::precision::Precision;
 
@@ -52,10 +54,10 @@ fn narrow(kernel: &Kernel, found: &mut Vec<String>) {
             }
             Body::Rows(body) => body.access.get(index).is_some_and(|access| access.inner == Inner::Unit),
             Body::Gather(_) => index == 1 && operand.access == Access::Read,
-            Body::Rope(_) => index == 0 || index == 4,
             Body::Attention(body) => index < 3 || index == 3 + usize::from(body.documents),
             Body::AttentionBackward(_) => index < 6 && index != 4,
-            Body::Columns(_) | Body::ScatterAdd(_) | Body::CacheWrite(_) | Body::CachedAttention(_) => false,
+            Body::Columns(_) | Body::ScatterAdd(_) | Body::Rope(_) => false,
+            Body::CacheWrite(_) | Body::CachedAttention(_) => false,
         };
         if !fits {
             found.push(format!("#{index} cannot be bf16"));
@@ -120,8 +122,9 @@ fn contraction(kernel: &Kernel, body: &Contraction, found: &mut Vec<String>) {
     }
     if let Some(rotary) = &body.rotary {
         turns(rotary, found);
-        if body.stores.len() != 1 {
-            found.push("what is turned is not the only matrix that is stored".to_string());
+        let stored = body.stores.iter().map(|(operand, _)| kernel.operands.get(usize::from(*operand)));
+        if !matches!(stored.collect::<Vec<_>>().as_slice(), [Some(Operand { dtype: DType::F32, .. })]) {
+            found.push("what is turned is not the only matrix that is stored, or no f32".to_string());
         }
     }
     for operand in 0..kernel.operands.len() as u16 {

@@ -1,9 +1,9 @@
 //! Where each kernel has most to do.
 
+use super::chunks;
 use super::cost::launch_cost;
-use super::evaluate::chunks;
 use super::{Launch, Plan, Program, Step};
-use crate::size::{SizeValues, Symbol};
+use crate::size::SizeValues;
 
 /// For each kernel of a program, the sizes of the launch that takes most operations, of equal ones the first; None of one that no plan launches. `at` tells the
 /// sizes of a plan.
@@ -28,10 +28,7 @@ impl Busiest<'_> {
                 }
                 Step::Zero(_) => {}
                 Step::Chunks { rows, chunk, body } => {
-                    for (start, rows) in chunks(rows.eval(sizes), *chunk) {
-                        let sizes = sizes.clone().with(Symbol::CHUNK_START, start).with(Symbol::CHUNK_ROWS, rows);
-                        self.steps(body, &sizes);
-                    }
+                    chunks(sizes, rows, *chunk).for_each(|sizes| self.steps(body, &sizes));
                 }
             }
         }

@@ -2,12 +2,12 @@
 //!
 //! Memory is laid out as on a device and holds NaN wherever nothing was written, so a buffer that is read too early or overwritten too soon shows.
 
-use super::{BufferId, Launch, Place, Plan, Program, Spot, Step, Table, layout};
+use super::{BufferId, Launch, Place, Plan, Program, Spot, Step, Table, chunks, layout};
 use crate::graph::DType;
 use crate::interpret::{Data, Memory, Tensor};
 use crate::kernel;
 use crate::rotary;
-use crate::size::{Size, SizeValues, Symbol};
+use crate::size::{Size, SizeValues};
 use crate::storage::Storage;
 
 /// Bytes of the smallest number, of which each has a cell; a wider one has the first of its cells.
@@ -120,10 +120,7 @@ impl Run<'_> {
                 self.cells[start..][..self.lengths[*buffer as usize]].fill(0.0);
             }
             Step::Chunks { rows, chunk, body } => {
-                for (start, rows) in chunks(rows.eval(sizes), *chunk) {
-                    let sizes = sizes.clone().with(Symbol::CHUNK_START, start).with(Symbol::CHUNK_ROWS, rows);
-                    body.iter().for_each(|step| self.step(step, &sizes));
-                }
+                chunks(sizes, rows, *chunk).for_each(|sizes| body.iter().for_each(|step| self.step(step, &sizes)));
             }
         }
     }
@@ -152,12 +149,4 @@ impl Run<'_> {
             |argument: &super::Argument| self.starts[argument.buffer.0 as usize] + argument.offset.eval(sizes) as usize;
         (numbers, launch.arguments.iter().map(place).collect())
     }
-}
-
-/// Where each chunk of rows starts, and its rows: as few chunks as `most` rows in one allow, as even as they can be, the first the largest. So
-/// what a chunk needs is no larger than it must be.
-pub fn chunks(rows: i64, most: i64) -> impl Iterator<Item = (i64, i64)> {
-    let rows = rows.max(0) as u64;
-    let each = rows.div_ceil(rows.div_ceil(most as u64).max(1));
-    (0..rows).step_by(each.max(1) as usize).map(move |start| (start as i64, each.min(rows - start) as i64))
 }

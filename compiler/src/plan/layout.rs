@@ -121,8 +121,8 @@ impl Plan {
         match &self.steps[step as usize] {
             Step::Launch(_) | Step::RowEpilogue { .. } | Step::Zero(_) => sizes.clone(),
             Step::Chunks { rows, chunk, .. } => {
-                let rows = chunks(rows.eval(sizes), *chunk).next().map_or(0, |(_, rows)| rows);
-                sizes.clone().with(Symbol::CHUNK_START, 0).with(Symbol::CHUNK_ROWS, rows)
+                let none = || sizes.clone().with(Symbol::CHUNK_START, 0).with(Symbol::CHUNK_ROWS, 0);
+                chunks(sizes, rows, *chunk).next().unwrap_or_else(none)
             }
         }
     }

@@ -4,6 +4,7 @@
 //! is called at the start and at each growth; nothing else depends on the sizes.
 
 mod busiest;
+mod chunks;
 mod cost;
 mod emit;
 mod evaluate;
@@ -22,9 +23,10 @@ mod text;
 mod verify;
 
 pub use busiest::busiest;
+pub use chunks::chunks;
 pub use cost::{Cost, launch_cost};
 pub use emit::compile_entry;
-pub use evaluate::{chunks, evaluate};
+pub use evaluate::evaluate;
 pub use layout::{Layout, Spot, layout};
 pub use lending::Lender;
 pub use operations::{Operation, What, operations};

@@ -2,7 +2,7 @@
 //!
 //! Those who read such a buffer as an operand of a product would round it anyway; those who compute on it see what a framework's linear layer hands on
 //! in mixed precision, or, of a layer norm that is written, a factor of its own gradient. What is added up along a model's depth (a residual, its
-//! gradient) stays f32, for there roundings would add up too: it is a summand.
+//! gradient) stays f32, for there roundings would add up too: it is a summand. So do heads that are turned, which would be rounded before and after.
 
 use super::{Buffer, BufferId, Launch, Place, Plan, Program, Step};
 use crate::graph::DType;
@@ -90,14 +90,6 @@ fn uses_of(kernel: &Kernel, operand: usize, heads: bool) -> Vec<Use> {
             Access::Read => Use::Read,
             Access::Write | Access::Update => Use::Rows,
         },
-        Body::Rope(_) if heads && operand == 0 => {
-            if access == Access::Read {
-                Use::Read
-            } else {
-                Use::Rows
-            }
-        }
-        Body::Rope(_) if heads && access == Access::Write => Use::Rows,
         Body::Attention(_) if heads && operand < 3 => Use::Multiplied,
         Body::Attention(body) if heads && operand == 3 + usize::from(body.documents) => Use::Product,
         // The output and its gradient by one another as well.

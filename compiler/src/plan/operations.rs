@@ -1,9 +1,9 @@
 //! What a plan does at given sizes, one operation after the other: what a device times, with what each computes and moves.
 
+use super::chunks;
 use super::cost::{Cost, launch_cost};
-use super::evaluate::chunks;
 use super::{BufferId, Launch, Plan, Program, Step};
-use crate::size::{SizeValues, Symbol};
+use crate::size::SizeValues;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Operation<'a> {
@@ -43,10 +43,7 @@ fn collect<'a>(program: &Program, plan: &'a Plan, steps: &'a [Step], sizes: &Siz
                 all.push(Operation { what: What::Zero(*buffer), flops: 0, product_flops: 0, bytes });
             }
             Step::Chunks { rows, chunk, body } => {
-                for (start, rows) in chunks(rows.eval(sizes), *chunk) {
-                    let sizes = sizes.clone().with(Symbol::CHUNK_START, start).with(Symbol::CHUNK_ROWS, rows);
-                    collect(program, plan, body, &sizes, all);
-                }
+                chunks(sizes, rows, *chunk).for_each(|sizes| collect(program, plan, body, &sizes, all));
             }
         }
     }

@@ -5,11 +5,11 @@
 //! 3. What a launch writes is none of its other arguments; a row program behind a product goes by its rows.
 //! 4. At concrete sizes: every argument lies within its buffer, as far as the kernel reaches; in the first and the last chunk too.
 
-use super::evaluate::chunks;
+use super::chunks;
 use super::row_epilogues::goes_by_rows;
 use super::{Launch, Place, Plan, Program, Step};
 use crate::kernel::Access;
-use crate::size::{SizeValues, Symbol};
+use crate::size::SizeValues;
 
 /// Every violation that does not depend on sizes, in words.
 pub fn verify(program: &Program, plan: &Plan) -> Vec<String> {
@@ -29,11 +29,8 @@ pub fn verify_at(program: &Program, plan: &Plan, sizes: &SizeValues) -> Vec<Stri
                 step.launches().into_iter().map(|launch| (launch, sizes.clone())).collect()
             }
             Step::Chunks { rows, chunk, body } => {
-                let all: Vec<(i64, i64)> = chunks(rows.eval(sizes), *chunk).collect();
-                let at = |(start, rows): &(i64, i64)| {
-                    sizes.clone().with(Symbol::CHUNK_START, *start).with(Symbol::CHUNK_ROWS, *rows)
-                };
-                let ends = [all.first(), all.last()].into_iter().flatten().map(at);
+                let all: Vec<SizeValues> = chunks(sizes, rows, *chunk).collect();
+                let ends = [all.first(), all.last()].into_iter().flatten().cloned();
                 ends.flat_map(|sizes| body.iter().flat_map(Step::launches).map(move |l| (l, sizes.clone()))).collect()
             }
         };

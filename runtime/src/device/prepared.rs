@@ -8,7 +8,7 @@ use crate::Result;
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Access, Kernel, Operand};
 use tfc_compiler::plan::{self, Argument, BufferId, Layout, Place, Plan, Spot};
-use tfc_compiler::size::{Size, SizeValues, Symbol};
+use tfc_compiler::size::{Size, SizeValues};
 use tfc_compiler::storage::Storage;
 
 /// Good for as long as what it was made of stays where it is: the engine's code, arena and storages.
@@ -88,8 +88,7 @@ impl<E: Engine> Prepared<E> {
         };
         let buffers = (0..plan.buffers.len()).map(|buffer| prepared.place(plan, layout, buffer, ground)).collect();
         let begun = vec![false; plan.buffers.len()];
-        Preparation { plan, ground, buffers, begun, steps: &mut prepared.steps }
-            .steps(&plan.steps, &mut sizes.clone())?;
+        Preparation { plan, ground, buffers, begun, steps: &mut prepared.steps }.steps(&plan.steps, sizes)?;
         Ok(prepared)
     }
 
@@ -220,7 +219,7 @@ struct Preparation<'a, 'g, E: Engine> {
 }
 
 impl<E: Engine> Preparation<'_, '_, E> {
-    fn steps(&mut self, steps: &[plan::Step], sizes: &mut SizeValues) -> Result<()> {
+    fn steps(&mut self, steps: &[plan::Step], sizes: &SizeValues) -> Result<()> {
         for step in steps {
             match step {
                 plan::Step::Launch(launch) => {
@@ -238,11 +237,7 @@ impl<E: Engine> Preparation<'_, '_, E> {
                     self.steps.push(Step::Zero(whole));
                 }
                 plan::Step::Chunks { rows, chunk, body } => {
-                    for (start, rows) in plan::chunks(rows.eval(sizes), *chunk) {
-                        sizes.set(Symbol::CHUNK_START, start);
-                        sizes.set(Symbol::CHUNK_ROWS, rows);
-                        self.steps(body, sizes)?;
-                    }
+                    plan::chunks(sizes, rows, *chunk).try_for_each(|sizes| self.steps(body, &sizes))?;
                 }
             }
         }

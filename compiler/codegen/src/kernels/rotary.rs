@@ -1,6 +1,6 @@
 //! Rotary embeddings: pairs of channels turned by an angle.
 
-use crate::mlir::{Float, Function, Index, Launch, Pointer, Stored, Value};
+use crate::mlir::{Float, Function, Index, Launch, Pointer, Value};
 use tfc_compiler::kernel::Rotary;
 
 /// What a kernel takes that turns the heads it has made.
@@ -33,13 +33,13 @@ impl<'f> Turning<'f> {
     }
 
     /// Turns the head of a token.
-    pub fn head(&self, f: &'f Function<'f>, head: Stored<'f>, token: Index<'f>) {
+    pub fn head(&self, f: &'f Function<'f>, head: Pointer<'f>, token: Index<'f>) {
         let half = f.index(i64::from(self.rotary.turned / 2));
         turn(f, [head; 2], self.tables(f, token), half, self.rotary.inverse);
     }
 
     /// Turns those heads in the row of a token that begin in columns `[begin, end)`.
-    pub fn columns(&self, f: &'f Function<'f>, row: Stored<'f>, token: Index<'f>, [begin, end]: [Index<'f>; 2]) {
+    pub fn columns(&self, f: &'f Function<'f>, row: Pointer<'f>, token: Index<'f>, [begin, end]: [Index<'f>; 2]) {
         let channels = i64::from(self.rotary.channels);
         f.each(begin.ceiling_division(channels), end.ceiling_division(channels), 1, |head| {
             self.head(f, row.at(head * channels), token);
@@ -74,7 +74,7 @@ pub fn turned<'f, K: Float>(
 /// Turns pairs of channels, `half` apart, on their way from one row to another, or in their place.
 pub fn turn<'f>(
     f: &'f Function<'f>,
-    [from, to]: [Stored<'f>; 2],
+    [from, to]: [Pointer<'f>; 2],
     tables: [Pointer<'f>; 2],
     half: Index<'f>,
     inverse: bool,

@@ -395,3 +395,18 @@ fn whatever_is_switched_off_models_compute_the_same() {
         assert!(without != whole || unseen, "{} does nothing", optimization.name());
     }
 }
+
+/// Two at a time: without its epilogue a sum is nowhere, unless what is added next needs it.
+#[test]
+fn whatever_two_are_switched_off_a_language_model_computes_the_same() {
+    let planned = |optimization: &Optimization| !Disabled::code().has(*optimization);
+    let names: Vec<String> = Optimization::ALL.iter().filter(|o| planned(o)).map(|o| o.name().to_string()).collect();
+    for (i, first) in names.iter().enumerate() {
+        for second in &names[i + 1..] {
+            let disabled = Disabled::named(&[first.clone(), second.clone()]).expect("their own names");
+            let graph = passes::optimize(&language_model(true), &disabled.names(), |_, _| {});
+            let (sizes, memory) = call(&graph, 11);
+            check_without(&graph, &disabled, &sizes, &memory);
+        }
+    }
+}

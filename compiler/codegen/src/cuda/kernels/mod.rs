@@ -34,13 +34,13 @@ pub fn geometry(tiling: &Tiling, kernel: &Kernel) -> Result<Geometry, BackendErr
             Err(BackendError("there is no CUDA code for tables in bf16 yet; --target cpu has it".into()))
         }
         Body::Gather(_) => Ok(moving::gather_geometry()),
-        _ if has_narrow_heads(kernel) => {
-            Err(BackendError("there is no CUDA code for heads in bf16 yet; --target cpu has it".into()))
-        }
         Body::ScatterAdd(_) => Ok(moving::scatter_add_geometry()),
         Body::Rope(_) => Ok(moving::rope_geometry()),
         Body::CacheWrite(_) => Ok(moving::cache_write_geometry()),
         Body::Contraction(body) => Ok(contraction::geometry(tiling.tile(kernel, body), kernel, body)),
+        Body::Attention(_) | Body::AttentionBackward(_) if kernel.operands.iter().any(|o| o.dtype == DType::BF16) => {
+            Err(BackendError("there is no CUDA code for attention to bf16 in memory yet; --target cpu has it".into()))
+        }
         Body::Attention(body) if body.channels <= attention::MOST_CHANNELS => {
             Ok(attention::geometry(architecture, body))
         }
@@ -53,18 +53,6 @@ pub fn geometry(tiling: &Tiling, kernel: &Kernel) -> Result<Geometry, BackendErr
             Ok(attention::cached_geometry(architecture, body))
         }
         Body::CachedAttention(body) => unsupported("attention to a cache", body.channels),
-    }
-}
-
-/// Whether heads that are turned, or that attention reads and makes, are bf16.
-fn has_narrow_heads(kernel: &Kernel) -> bool {
-    let is_narrow = |index: usize| kernel.operands[index].dtype == DType::BF16;
-    match &kernel.body {
-        Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) | Body::Rope(_) => {
-            (0..kernel.operands.len()).any(is_narrow)
-        }
-        Body::Contraction(body) => body.rotary.is_some() && body.stores.iter().any(|(i, _)| is_narrow((*i).into())),
-        Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::CacheWrite(_) => false,
     }
 }
 

@@ -65,7 +65,7 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: 
         let [d_k, d_v] = [d_k, d_v].map(|tensor| rows(tensor, groups, group).sums());
         let turn = |rows: Rows<'f>| {
             let Some(turning) = &turning else { return };
-            f.times(positions, |i| turning.head(f, rows.row(i).into(), sequence * positions + i));
+            f.times(positions, |i| turning.head(f, rows.row(i), sequence * positions + i));
         };
         backward.zero(d_k, positions);
         backward.zero(d_v, positions);

@@ -110,7 +110,7 @@ impl<'f> Arguments<'f> {
         let stored = self.operand(body.stores[0].0);
         f.each(rows[0], rows[1], 1, |row| {
             let first = Place { outer: f.index(0), row, column: f.index(0), lanes: Lanes::All };
-            turning.columns(f, stored.row(first), row, columns);
+            turning.columns(f, stored.row(first).pointer, row, columns);
         });
     }
 

@@ -49,7 +49,7 @@ fn heads_in_bf16_are_refused() {
     let (mut kernel, _) = of_forward(64);
     kernel.operands[1] = Operand::READ_BF16;
     let refused = CudaBackend::new(Architecture::BASELINE).geometry(&kernel).expect_err("no code for it");
-    assert_eq!(refused.0, "there is no CUDA code for heads in bf16 yet; --target cpu has it");
+    assert_eq!(refused.0, "there is no CUDA code for attention to bf16 in memory yet; --target cpu has it");
 }
 
 #[test]
