@@ -6,7 +6,8 @@ use tfc_compiler::compiled::{Compiled, Entry};
 use tfc_compiler::model::Model;
 use tfc_compiler::optimization::Disabled;
 use tfc_compiler::quantity::bytes;
-use tfc_compiler::size::Symbol;
+use tfc_compiler::size::{SizeValues, Symbol};
+use tfc_runtime::bench::Decoding;
 use tfc_runtime::checkpoint::PlanState;
 use tfc_runtime::{Failure, Kind, Result};
 
@@ -28,8 +29,7 @@ pub fn compile_training(
     let compiled = compile_recomputing(model, entries, disabled, &plan.recomputed);
     let needed = budget::bytes(&compiled, plan.micro_batch.min(compiled.model.largest_batch()));
     if needed > budget {
-        let takes =
-            format!("the run goes on as it was planned when it began, and takes {} of memory", mebibytes(needed));
+        let takes = format!("the run goes on as it was planned when it began, and takes {} of memory", enough(needed));
         let way_out = "free some, or let `--memory` allow it";
         return Err(Failure::new(Kind::Machine, format!("{takes}, but there are {}; {way_out}", bytes(budget))));
     }
@@ -37,7 +37,7 @@ pub fn compile_training(
 }
 
 fn too_little(TooLittle { least, given }: TooLittle) -> Failure {
-    let needed = format!("this training needs at least {} of memory, but there are {}", mebibytes(least), bytes(given));
+    let needed = format!("this training needs at least {} of memory, but there are {}", enough(least), bytes(given));
     Failure::new(
         Kind::Machine,
         format!("{needed}; make the model or its `context` smaller, or let `--memory` allow it"),
@@ -47,22 +47,46 @@ fn too_little(TooLittle { least, given }: TooLittle) -> Failure {
 /// # Errors
 /// The budget is too small for a forward pass of so many sequences, in one stage.
 pub fn check_forward(compiled: &Compiled, stage: usize, batch: u64, budget: u64) -> Result<()> {
-    let (model, program) = (&compiled.model, &compiled.program);
-    let positions = model.context.unwrap_or(1);
-    let sizes = model.stage_sizes(stage).with(Symbol::BATCH, batch as i64).with(Symbol::SEQUENCE, positions);
-    let precision = model.stage_precision(stage);
-    let needed = program.plans.iter().filter(|plan| plan.precision == precision).map(|plan| call_bytes(plan, &sizes));
-    let needed = needed.max().unwrap_or(0);
+    let positions = compiled.model.context.unwrap_or(1);
+    let sizes = compiled.model.stage_sizes(stage);
+    let sizes = sizes.with(Symbol::BATCH, batch as i64).with(Symbol::SEQUENCE, positions);
+    let what = format!("a forward pass of {batch} sequences");
+    check_calls(compiled, stage, &sizes, budget, &what, "use a smaller `--batch`")
+}
+
+/// # Errors
+/// The budget is too small for decoding a text, at the sizes of one stage.
+pub fn check_decoding(compiled: &Compiled, stage: usize, budget: u64) -> Result<()> {
+    let [prompt, tokens] = Decoding::lengths(&compiled.model).map(|length| length as i64);
+    let sizes = compiled.model.stage_sizes(stage).with(Symbol::BATCH, 1);
+    let sizes = sizes.with(Symbol::SEQUENCE, prompt).with(Symbol::CAPACITY, prompt + tokens);
+    check_calls(compiled, stage, &sizes, budget, "decoding a text", "let `--memory` allow it")
+}
+
+fn check_calls(
+    compiled: &Compiled,
+    stage: usize,
+    sizes: &SizeValues,
+    budget: u64,
+    what: &str,
+    way_out: &str,
+) -> Result<()> {
+    let precision = compiled.model.stage_precision(stage);
+    let plans = compiled.program.plans.iter().filter(|plan| plan.precision == precision);
+    let needed = plans.map(|plan| call_bytes(plan, sizes)).max().unwrap_or(0);
     if needed <= budget {
         return Ok(());
     }
-    let what = format!("a forward pass of {batch} sequences takes {} of memory", mebibytes(needed));
-    Err(Failure::new(Kind::Machine, format!("{what}, but there are {}; use a smaller `--batch`", bytes(budget))))
+    let takes = format!("{what} takes {} of memory", enough(needed));
+    Err(Failure::new(Kind::Machine, format!("{takes}, but there are {}; {way_out}", bytes(budget))))
 }
 
-/// Rounded up: so much is enough.
-fn mebibytes(bytes: u64) -> String {
-    format!("{} MiB", bytes.div_ceil(1 << 20))
+/// Rounded up, of little memory by little: so much is enough.
+fn enough(bytes: u64) -> String {
+    match bytes < 16 << 20 {
+        true => format!("{} KiB", bytes.div_ceil(1 << 10)),
+        false => format!("{} MiB", bytes.div_ceil(1 << 20)),
+    }
 }
 
 /// What `--memory` allows; without it, nine tenths of what is `free` where the tensors lie, if that is known.
@@ -153,5 +177,7 @@ mod tests {
         );
         assert_eq!(failure.kind.exit_code(), 3);
         assert!(parse("301 MiB").unwrap() > (300 << 20) + 1);
+        let little = too_little(TooLittle { least: (752 << 10) - 1, given: 700 << 10 });
+        assert!(little.message.starts_with("this training needs at least 752 KiB of memory"), "{}", little.message);
     }
 }

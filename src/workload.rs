@@ -69,7 +69,11 @@ impl Workload {
                 memory::check_forward(&compiled, stage, batch, budget)?;
                 (compiled, None)
             }
-            What::Decode => (session::compile(model, &entries, device, &disabled), None),
+            What::Decode => {
+                let compiled = session::compile(model, &entries, device, &disabled);
+                memory::check_decoding(&compiled, stage, budget)?;
+                (compiled, None)
+            }
         };
         Ok(Workload { compiled: Arc::new(compiled), entries, what: arguments.what, stage, batch, plan })
     }

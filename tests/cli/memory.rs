@@ -42,6 +42,16 @@ fn too_little_is_the_machines_fault_and_names_the_least() {
 }
 
 #[test]
+fn decoding_says_what_it_takes() {
+    let workplace = Workplace::new();
+    let bench = ["bench", "tiny.tfm", "--what", "decode", "--repetitions", "1", "--memory"];
+    let refusal = workplace.fail(3, &[&bench[..], &["1KiB"]].concat());
+    let (_, rest) = refusal.split_once("decoding a text takes ").unwrap_or_else(|| panic!("{refusal}"));
+    let enough = rest.split_once(" of memory").expect("an amount").0;
+    workplace.succeed(&[&bench[..], &[enough]].concat());
+}
+
+#[test]
 fn a_run_that_computes_again_is_the_same_run_and_goes_on_as_it_began() {
     let workplace = Workplace::with_spec(&spec());
     workplace.succeed(&["train", "tiny.tfm", "--out", "whole"]);

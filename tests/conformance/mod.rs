@@ -9,6 +9,7 @@ mod decoding;
 mod documents;
 mod growth;
 mod language_model;
+mod not_finite;
 mod pattention;
 pub mod portable;
 mod routing;

@@ -6,6 +6,7 @@ use crate::generate::{Decoder, Sampling};
 use crate::random::{Purpose, Stream};
 use crate::{Failure, Result};
 use tfc_compiler::compiled::Compiled;
+use tfc_compiler::model::Model;
 use tfc_compiler::size::Symbol;
 
 /// The most tokens of the prompt, and after it.
@@ -41,12 +42,10 @@ impl<'a> Decoding<'a> {
     ) -> Result<Decoding<'a>> {
         let model = &compiled.model;
         begin(model, session, stage, 1)?;
-        let context = positions(model);
-        let prompt = prompt.min(context / 2);
+        let [prompt, tokens] = within(model, [prompt, tokens]);
         if prompt == 0 {
             return Err(Failure::mistake("a context of 1 leaves nothing to decode"));
         }
-        let tokens = tokens.min(context - prompt);
         let capacity = (prompt + tokens) as i64;
         let sizes = session.sizes().clone().with(Symbol::SEQUENCE, prompt as i64).with(Symbol::CAPACITY, capacity);
         session.resize(&sizes)?;
@@ -54,6 +53,11 @@ impl<'a> Decoding<'a> {
         let stream = Stream::new(0, Purpose::DataOrder, "prompt", 0);
         let prompt = (0..prompt).map(|i| stream.below(i, vocabulary) as u32).collect();
         Ok(Decoding { decoder: Decoder::new(compiled, &sizes)?, prompt, tokens, next: 0 })
+    }
+
+    /// How many tokens [`Decoding::new`] has of a prompt, and after it.
+    pub fn lengths(model: &Model) -> [u64; 2] {
+        within(model, [PROMPT, TOKENS])
     }
 
     /// How many positions a token finds in the cache, on average.
@@ -80,4 +84,11 @@ impl<'a> Decoding<'a> {
     pub(super) fn tokens(&self) -> u64 {
         self.tokens
     }
+}
+
+/// So many tokens of a prompt and after it, as far as the context has room for them: half of it is left.
+fn within(model: &Model, [prompt, tokens]: [u64; 2]) -> [u64; 2] {
+    let context = positions(model);
+    let prompt = prompt.min(context / 2);
+    [prompt, tokens.min(context - prompt)]
 }

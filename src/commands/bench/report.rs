@@ -117,7 +117,7 @@ impl Report {
 
     fn headline(&self) -> String {
         let batch = match (self.what, self.positions) {
-            (What::Decode, _) => "one token at a time".to_string(),
+            (What::Decode, _) => format!("{} tokens, one at a time", self.tokens),
             (What::Train | What::Forward, Some(positions)) => format!("batch {} × {positions}", self.batch),
             (What::Train | What::Forward, None) => format!("batch {}", self.batch),
         };
@@ -150,6 +150,7 @@ impl Report {
             "precision": precision(self.precision),
             "threads": threads,
             "target": target,
+            "tokens": self.tokens,
             "tokens_per_s": self.tokens_per_second(),
             "tokens_per_s_best": self.tokens as f64 / self.times.least(),
             "seconds": { "median": self.times.median(), "min": self.times.least(), "repetitions": self.times.count() },
@@ -249,7 +250,7 @@ mod tests {
             peak_memory: None,
             ..report()
         };
-        let text = "bench-tiny decode: one token at a time, bf16, 1 thread, znver4\n\
+        let text = "bench-tiny decode: 64 tokens, one at a time, bf16, 1 thread, znver4\n\
                     compiled     in 1.23 s, 38 kernels\n\
                     tokens/s     71.1, the median of 3; best 80.0\n\
                     GFLOP/s      2.0, 0.8 % of the 260.0 that the threads can do\n\
