@@ -58,8 +58,6 @@ optimizations! {
     Weights: "weights",
     /// Results of products that products read again, and what else is there to be multiplied, as bf16 in memory, where products are of bf16.
     Narrow: "narrow",
-    /// The same of queries and keys that nobody turns, values, what attention makes of them and its gradient, on processors.
-    NarrowHeads: "narrow_heads",
     /// Long products of bf16 in segments of k that are small enough for threads to share what they pack.
     Segments: "segments",
     /// Leaving out blocks of scores that a mask hides.
@@ -106,7 +104,7 @@ impl Disabled {
             Optimization::Dce | Optimization::Cse | Optimization::Simplify => false,
             Optimization::Canonicalize | Optimization::Checkpointing => false,
             Optimization::FewRows | Optimization::Weights | Optimization::Segments => false,
-            Optimization::Narrow | Optimization::NarrowHeads => false,
+            Optimization::Narrow => false,
             Optimization::HiddenBlocks | Optimization::Pieces | Optimization::Exponents => false,
             Optimization::DirectStores | Optimization::EdgeTiles | Optimization::Prefetching => false,
             Optimization::WrittenGradients | Optimization::Lending => false,
@@ -115,9 +113,9 @@ impl Disabled {
         Disabled(Optimization::ALL.into_iter().filter(fuses).collect())
     }
 
-    /// What only costs time on a GPU, whose blocks share no panels, and what there is no code for.
+    /// What only costs time on a GPU, whose blocks share no panels.
     pub fn of_gpus() -> Disabled {
-        Disabled([Optimization::Segments, Optimization::NarrowHeads].into())
+        Disabled([Optimization::Segments].into())
     }
 
     /// What either leaves out.
@@ -135,7 +133,7 @@ impl Disabled {
             Optimization::Recomputation | Optimization::Takeover | Optimization::Groups => false,
             Optimization::Rotary | Optimization::RowEpilogues | Optimization::Checkpointing => false,
             Optimization::FewRows | Optimization::Weights | Optimization::Segments => false,
-            Optimization::Narrow | Optimization::NarrowHeads => false,
+            Optimization::Narrow => false,
             Optimization::WrittenGradients | Optimization::Lending => false,
             Optimization::LargePages | Optimization::SharedPacking | Optimization::Joining => false,
         };
@@ -181,7 +179,7 @@ mod tests {
             named("expand").unwrap_err(),
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
-        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, row_epilogues, checkpointing, few_rows, weights, narrow, narrow_heads, segments, \
+        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, row_epilogues, checkpointing, few_rows, weights, narrow, segments, \
                     hidden_blocks, pieces, exponents, direct_stores, edge_tiles, prefetching, written_gradients, lending, large_pages, shared_packing, joining";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {

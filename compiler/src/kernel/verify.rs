@@ -8,7 +8,7 @@
 //! 6. `Reduce` and `KthLargest`, of a k that is the same along the row, stand only in row programs, `Given` only in contractions, `OuterIndex` only in row programs and column reductions, below
 //!    their rank, `Uniform` in no prologue.
 //! 7. bf16 are only the matrices of a contraction in bf16, those that its programs read and write among them, what lies side by side along a row of a row
-//!    program, the table of a gather, and what attention reads and makes, but no gradients that it makes.
+//!    program, and the table of a gather.
 //! 8. What is turned fits into blocks of columns; in a contraction it is the only operand that is stored, and f32.
 //! 9. The loads and stores of an operand of a contraction are those of one of its programs; A and B are loaded by none.
 
@@ -54,10 +54,8 @@ fn narrow(kernel: &Kernel, found: &mut Vec<String>) {
             }
             Body::Rows(body) => body.access.get(index).is_some_and(|access| access.inner == Inner::Unit),
             Body::Gather(_) => index == 1 && operand.access == Access::Read,
-            Body::Attention(body) => index < 3 || index == 3 + usize::from(body.documents),
-            Body::AttentionBackward(_) => index < 6 && index != 4,
-            Body::Columns(_) | Body::ScatterAdd(_) | Body::Rope(_) => false,
-            Body::CacheWrite(_) | Body::CachedAttention(_) => false,
+            Body::Columns(_) | Body::ScatterAdd(_) | Body::Rope(_) | Body::CacheWrite(_) => false,
+            Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => false,
         };
         if !fits {
             found.push(format!("#{index} cannot be bf16"));

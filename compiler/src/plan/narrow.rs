@@ -2,7 +2,7 @@
 //!
 //! Those who read such a buffer as an operand of a product would round it anyway; those who compute on it see what a framework's linear layer hands on
 //! in mixed precision, or, of a layer norm that is written, a factor of its own gradient. What is added up along a model's depth (a residual, its
-//! gradient) stays f32, for there roundings would add up too: it is a summand. So do heads that are turned, which would be rounded before and after.
+//! gradient) stays f32, for there roundings would add up too: it is a summand.
 
 use super::{Buffer, BufferId, Launch, Place, Plan, Program, Step};
 use crate::graph::DType;
@@ -33,18 +33,18 @@ enum Use {
     Wide,
 }
 
-/// The plan with narrower buffers, and its kernels. `heads`: whether what attention reads and makes is among them.
-pub fn narrow(kernels: Vec<Kernel>, plan: Plan, heads: bool) -> (Vec<Kernel>, Plan) {
+/// The plan with narrower buffers, and its kernels.
+pub fn narrow(kernels: Vec<Kernel>, plan: Plan) -> (Vec<Kernel>, Plan) {
     let narrowed = match plan.precision {
         Precision::F32 => BTreeSet::new(),
-        Precision::Bf16 => narrowed(&kernels, &plan, heads),
+        Precision::Bf16 => narrowed(&kernels, &plan),
     };
     if narrowed.is_empty() { (kernels, plan) } else { rewrite(kernels, plan, &narrowed) }
 }
 
-fn narrowed(kernels: &[Kernel], plan: &Plan, heads: bool) -> BTreeSet<BufferId> {
+fn narrowed(kernels: &[Kernel], plan: &Plan) -> BTreeSet<BufferId> {
     let mut uses = vec![Vec::new(); plan.buffers.len()];
-    collect(kernels, &plan.steps, heads, &mut uses);
+    collect(kernels, &plan.steps, &mut uses);
     let fits = |(buffer, uses): (&Buffer, &Vec<Use>)| {
         matches!(buffer.place, Place::Arena { .. }) && buffer.dtype == DType::F32 && fit(uses)
     };
@@ -53,19 +53,19 @@ fn narrowed(kernels: &[Kernel], plan: &Plan, heads: bool) -> BTreeSet<BufferId> 
 }
 
 /// Adds every use of each buffer, in order.
-fn collect(kernels: &[Kernel], steps: &[Step], heads: bool, uses: &mut [Vec<Use>]) {
+fn collect(kernels: &[Kernel], steps: &[Step], uses: &mut [Vec<Use>]) {
     for step in steps {
         match step {
             Step::Launch(_) | Step::RowEpilogue { .. } => {
                 for launch in step.launches() {
                     let kernel = &kernels[launch.kernel as usize];
                     for (operand, argument) in launch.arguments.iter().enumerate() {
-                        uses[argument.buffer.0 as usize].extend(uses_of(kernel, operand, heads));
+                        uses[argument.buffer.0 as usize].extend(uses_of(kernel, operand));
                     }
                 }
             }
             Step::Zero(buffer) => uses[buffer.0 as usize].push(Use::Wide),
-            Step::Chunks { body, .. } => collect(kernels, body, heads, uses),
+            Step::Chunks { body, .. } => collect(kernels, body, uses),
         }
     }
 }
@@ -81,7 +81,7 @@ fn fit(uses: &[Use]) -> bool {
 }
 
 /// What is read comes before what is written.
-fn uses_of(kernel: &Kernel, operand: usize, heads: bool) -> Vec<Use> {
+fn uses_of(kernel: &Kernel, operand: usize) -> Vec<Use> {
     let access = kernel.operands[operand].access;
     let used = match &kernel.body {
         Body::Contraction(body) => of_contraction(body, operand, access),
@@ -90,10 +90,6 @@ fn uses_of(kernel: &Kernel, operand: usize, heads: bool) -> Vec<Use> {
             Access::Read => Use::Read,
             Access::Write | Access::Update => Use::Rows,
         },
-        Body::Attention(_) if heads && operand < 3 => Use::Multiplied,
-        Body::Attention(body) if heads && operand == 3 + usize::from(body.documents) => Use::Product,
-        // The output and its gradient by one another as well.
-        Body::AttentionBackward(_) if heads && operand < 6 && operand != 4 => Use::Multiplied,
         Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => Use::Wide,
         Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => Use::Wide,
     };

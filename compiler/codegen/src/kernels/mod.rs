@@ -34,9 +34,9 @@ pub fn emit(emission: &Emission, name: &str, kernel: &Kernel) {
         Body::ScatterAdd(_) => moving::scatter_add(f, launch, kernel),
         Body::Rope(body) => moving::rope(f, launch, kernel, body),
         Body::CacheWrite(_) => moving::cache_write(f, launch),
-        Body::Attention(body) => attention::emit(f, launch, kernel, body),
-        Body::AttentionBackward(body) => attention::emit_backward(f, launch, kernel, body),
-        Body::CachedAttention(body) => attention::emit_cached(f, launch, kernel, body),
+        Body::Attention(body) => attention::emit(f, launch, body),
+        Body::AttentionBackward(body) => attention::emit_backward(f, launch, body),
+        Body::CachedAttention(body) => attention::emit_cached(f, launch, body),
     });
 }
 

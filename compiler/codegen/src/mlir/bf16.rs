@@ -5,10 +5,8 @@
 
 use super::memory::Lanes;
 use super::value::{
-    BF16s, Bf16, Bf16s, I64, Index, Int16, Int16s, Int32, Ints, Mask, PairMask, Pointer, RoundedBf16s, Scalar, Value,
-    Vector,
+    BF16s, Bf16, Bf16s, I64, Index, Int16, Int16s, Int32, Ints, PairMask, Pointer, RoundedBf16s, Scalar, Value, Vector,
 };
-use melior::ir::r#type::IntegerType;
 
 impl<'f> Vector<'f> {
     /// The nearest bf16, ties to even, as f32: with integers, for any machine.
@@ -116,8 +114,7 @@ impl<'f> Pointer<'f> {
         let (to, bits) = (self.at_bf16(offset), value.bf16_bits());
         match lanes {
             Lanes::All => to.write(bits, 2),
-            Lanes::Some(mask) if self.function.vectors().rounds_to_bf16() => to.write_masked(bits, mask, 2),
-            Lanes::Some(mask) => to.write_masked(bits, mask.unforeseen(), 2),
+            Lanes::Some(mask) => to.write_masked(bits, mask, 2),
         }
     }
 
@@ -151,21 +148,6 @@ impl<'f> Index<'f> {
         let there = self.or_at_most(self.constant(32));
         let above: Value<I64> = self.function.apply("arith.shli", &[self.constant(1).raw, there.raw], &[]);
         self.function.apply("llvm.bitcast", &[(above - 1).to_int32().raw], &[])
-    }
-}
-
-impl<'f> Mask<'f> {
-    /// The same, which the compiler cannot foresee: with AVX-512, LLVM 22 stores the one lane of a constant mask as 32 bits where 32 become 16 on their way
-    /// (llvm/llvm-project#179489, mended since).
-    fn unforeseen(self) -> Mask<'f> {
-        let f = self.function;
-        let lanes = IntegerType::new(f.context(), f.vectors().width as u32).into();
-        let lane_bits = f.append("llvm.bitcast", &[self.raw], &[lanes], &[]).result(0);
-        let wide: Index = f.apply("arith.extui", &[lane_bits.expect("one result").into()], &[]);
-        let nothing = [("asm_string", f.parse("\"\"")), ("constraints", f.parse("\"=r,0\""))];
-        let wide: Index = f.apply("llvm.inline_asm", &[wide.raw], &nothing);
-        let lane_bits = f.append("arith.trunci", &[wide.raw], &[lanes], &[]).result(0);
-        f.apply("llvm.bitcast", &[lane_bits.expect("one result").into()], &[])
     }
 }
 

@@ -18,7 +18,7 @@ use crate::storage::Storage;
 use std::collections::BTreeMap;
 
 /// From a plan and its kernels to better ones.
-type Pass<'a> = dyn Fn(Vec<Kernel>, Plan) -> (Vec<Kernel>, Plan) + 'a;
+type Pass = fn(Vec<Kernel>, Plan) -> (Vec<Kernel>, Plan);
 
 /// Fuses and plans one entry in one precision: a program of one plan. Composites must be expanded, but for attention and the vocabulary loss.
 pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled) -> Program {
@@ -42,12 +42,11 @@ pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled) -
         emitter.emit(graph, Vec::new());
     }
     let Emitter { program, plan, .. } = emitter;
-    let heads = !disabled.has(Optimization::NarrowHeads);
-    let passes: [(Optimization, &Pass); 4] = [
-        (Optimization::Narrow, &|kernels, plan| super::narrow::narrow(kernels, plan, heads)),
-        (Optimization::Segments, &super::segments::divide),
-        (Optimization::Rotary, &super::rotary::turn),
-        (Optimization::RowEpilogues, &super::row_epilogues::attach),
+    let passes: [(Optimization, Pass); 4] = [
+        (Optimization::Narrow, super::narrow::narrow),
+        (Optimization::Segments, super::segments::divide),
+        (Optimization::Rotary, super::rotary::turn),
+        (Optimization::RowEpilogues, super::row_epilogues::attach),
     ];
     let done = passes.into_iter().filter(|(optimization, _)| !disabled.has(*optimization));
     let (kernels, mut plan) = done.fold((program.kernels, plan), |(kernels, plan), (_, pass)| pass(kernels, plan));

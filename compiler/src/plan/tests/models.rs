@@ -386,8 +386,7 @@ fn whatever_is_switched_off_models_compute_the_same() {
             optimization,
             Optimization::Dce | Optimization::Takeover | Optimization::Checkpointing | Optimization::Segments
         );
-        let of_bf16 = matches!(optimization, Optimization::Narrow | Optimization::NarrowHeads);
-        let elsewhere = of_bf16 || matches!(optimization, Optimization::FewRows | Optimization::Weights);
+        let elsewhere = matches!(optimization, Optimization::FewRows | Optimization::Weights | Optimization::Narrow);
         let of_devices =
             matches!(optimization, Optimization::LargePages | Optimization::SharedPacking | Optimization::Joining);
         let of_code = Disabled::code().has(optimization);

@@ -84,28 +84,6 @@ fn what_is_there_to_be_multiplied_is_narrow() {
     }
 }
 
-/// What attention reads and makes, but for queries and keys that are turned; the gradients that it makes are added up where they stand.
-#[test]
-fn heads_are_narrow() {
-    let graph = passes::optimize(&language_model(false), &[], |_, _| {});
-    let narrow = |disabled: &Disabled| -> Vec<bool> {
-        let program = compile_entry(&graph, Precision::Bf16, disabled);
-        let violations = verify(&program, &program.plans[0]);
-        assert!(violations.is_empty(), "{}", violations.join("\n"));
-        let plan = &program.plans[0];
-        let is_backward =
-            |launch: &&Launch| matches!(program.kernels[launch.kernel as usize].body, Body::AttentionBackward(_));
-        let launch = plan.steps.iter().flat_map(Step::launches).find(is_backward).expect("attention");
-        let buffers = launch.arguments.iter().map(|argument| &plan.buffers[argument.buffer.0 as usize]);
-        buffers.map(|buffer| buffer.dtype == DType::BF16).take(9).collect()
-    };
-    // q, k, v, out, log-sum-exp, gradient of out, gradients of q, k, v.
-    assert_eq!(narrow(&Disabled::default()), [false, false, true, true, false, true, false, false, false]);
-    for name in ["narrow", "narrow_heads"] {
-        assert_eq!(narrow(&Disabled::named(&[name.to_string()]).expect("a name")), [false; 9], "{name}");
-    }
-}
-
 /// In whose memory there is room for twice the rows, whichever precision the sums are of.
 #[test]
 fn chunks_of_narrow_logits_have_twice_the_rows() {

@@ -38,9 +38,6 @@ pub fn geometry(tiling: &Tiling, kernel: &Kernel) -> Result<Geometry, BackendErr
         Body::Rope(_) => Ok(moving::rope_geometry()),
         Body::CacheWrite(_) => Ok(moving::cache_write_geometry()),
         Body::Contraction(body) => Ok(contraction::geometry(tiling.tile(kernel, body), kernel, body)),
-        Body::Attention(_) | Body::AttentionBackward(_) if kernel.operands.iter().any(|o| o.dtype == DType::BF16) => {
-            Err(BackendError("there is no CUDA code for attention to bf16 in memory yet; --target cpu has it".into()))
-        }
         Body::Attention(body) if body.channels <= attention::MOST_CHANNELS => {
             Ok(attention::geometry(architecture, body))
         }

@@ -1,7 +1,6 @@
 //! Attention of a single query to a cache: scores are dots with keys where they lie, the output is a combination of values.
 
 use super::KEYS;
-use super::forward::Head;
 use super::softmax::LOWEST;
 use crate::gemm::{Few, Numbers, round_up};
 use crate::kernels::scratch::Scratch;
@@ -13,6 +12,17 @@ use tfc_compiler::kernel::CachedAttention;
 
 /// No register has more lanes.
 const WIDEST: i64 = 16;
+
+/// The rows of one head.
+#[derive(Clone, Copy)]
+pub struct Head<'f> {
+    pub query: Pointer<'f>,
+    pub keys: Pointer<'f>,
+    pub values: Pointer<'f>,
+    /// The distance of keys, and of values.
+    pub stride: Index<'f>,
+    pub out: Pointer<'f>,
+}
 
 /// Scores of a block of keys, and the output before it is divided.
 fn parts(channels: u32) -> [i64; 2] {
@@ -42,11 +52,11 @@ pub fn attend<'f>(
     };
     let alone = Few {
         numbers: Numbers::F32,
-        a: head.q.first.pointer,
+        a: head.query,
         a_leading: zero,
         rows: f.index(1),
-        b: head.k.first,
-        b_leading: head.k.stride,
+        b: head.keys.into(),
+        b_leading: head.stride,
         columns: channels,
         depth: channels,
         sums: scores,
@@ -57,7 +67,7 @@ pub fn attend<'f>(
     let (_, total) = f.carry(first, position + 1, KEYS, begin, |key, (largest, total)| {
         let count = (position + 1 - key).or_at_most(f.index(KEYS));
         let lanes = |i: Index<'f>| Lanes::Some((count - i).lanes());
-        Few { b: head.k.row(key), columns: count, ..alone }.dots(f);
+        Few { b: head.keys.at(key * head.stride).into(), columns: count, ..alone }.dots(f);
         let score = |i: Index<'f>| lanes(i).or(scores.load_vector(i) * scale, f.vector(LOWEST));
         let highest = f.carry(zero, count, width, largest, |i, highest: Vector<'f>| highest.or_at_least(score(i)));
         let highest = highest.largest().splat();
@@ -71,9 +81,10 @@ pub fn attend<'f>(
         f.when(later, || {
             f.each(zero, channels, width, |i| sums.store_vector(i, sums.load_vector(i) * fade));
         });
-        Few { a: scores, b: head.v.row(key), depth: count, sums, accumulate: later, ..alone }.combinations(f);
+        let values = head.values.at(key * head.stride);
+        Few { a: scores, b: values.into(), depth: count, sums, accumulate: later, ..alone }.combinations(f);
         (highest, total)
     });
     let share = f.vector(1.0) / total.sum().splat();
-    f.strips(zero, channels, |i, lanes| head.out.first.store_lanes(i, sums.load_vector(i) * share, lanes));
+    f.strips(zero, channels, |i, lanes| head.out.store_lanes(i, sums.load_vector(i) * share, lanes));
 }

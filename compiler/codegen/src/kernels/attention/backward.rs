@@ -4,17 +4,17 @@
 //! forward pass P and dS stand as a row for each key; what is summed over keys reads their columns, what is summed over queries their rows.
 
 use super::KEYS;
-use super::head::{Scores, Shape, Sum, Tokens, odd_lines};
+use super::head::{Scores, Shape, Sum, odd_lines};
 use super::softmax::{Documents, Queries, Scoring};
 use crate::gemm::{Numbers, Rows};
 use crate::kernels::rotary::Turning;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sizes::Sizes;
 use crate::math::exp2_of_softmax;
-use crate::mlir::{Function, Index, Launch, Pointer, Stored, Vector};
+use crate::mlir::{Function, Index, Launch, Pointer, Vector};
 use crate::vectors::Vectors;
 use std::f32::consts::LOG2_E;
-use tfc_compiler::kernel::{AttentionBackward, Kernel};
+use tfc_compiler::kernel::AttentionBackward;
 use tfc_compiler::precision::Precision;
 
 /// Queries of a block, before it is cut to whole panels.
@@ -44,13 +44,12 @@ fn parts(shape: Shape) -> [i64; 12] {
 }
 
 /// A work item is a group of heads of one sequence: they share the gradients of its keys and values.
-pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: &AttentionBackward) {
+pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &AttentionBackward) {
     let sizes = Sizes::new(launch);
     let [_batch, positions, heads, groups] = [0; 4].map(|_| sizes.next());
-    let operand = |i| Stored::operand(launch, kernel, i);
-    let [q, k, v, out, lse, d_out] = std::array::from_fn(operand);
-    let places = body.documents.then(|| operand(6).pointer);
-    let [d_q, d_k, d_v] = [6, 7, 8].map(|i| operand(i + usize::from(body.documents)));
+    let [q, k, v, out, lse, d_out] = std::array::from_fn(|i| launch.buffers.load_pointer(i as i64));
+    let places = body.documents.then(|| launch.buffers.load_pointer(6));
+    let [d_q, d_k, d_v] = [6, 7, 8].map(|i| launch.buffers.load_pointer(i + i64::from(body.documents)));
     let tables = 9 + usize::from(body.documents);
     let turning = body.rotary.as_ref().map(|rotary| Turning::read(launch, tables, rotary, positions));
     let heads_of_group = heads / groups;
@@ -59,10 +58,8 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: 
         let (sequence, group) = (item / groups, item % groups);
         let documents = places.map(|places| Documents { places: places.at(sequence * positions), positions });
         let backward = Backward::new(f, launch, shape, Scoring::new(f, body.mask, body.scale, documents));
-        let rows =
-            |tensor, heads, head| Tokens::of_head(tensor, body.channels.into(), sequence * positions, heads, head);
-        let [k, v] = [k, v].map(|tensor| rows(tensor, groups, group));
-        let [d_k, d_v] = [d_k, d_v].map(|tensor| rows(tensor, groups, group).sums());
+        let rows = |tensor, heads, head| Rows::of_head(tensor, body.channels.into(), sequence * positions, heads, head);
+        let [k, v, d_k, d_v] = [k, v, d_k, d_v].map(|tensor| rows(tensor, groups, group));
         let turn = |rows: Rows<'f>| {
             let Some(turning) = &turning else { return };
             f.times(positions, |i| turning.head(f, rows.row(i), sequence * positions + i));
@@ -71,9 +68,8 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: 
         backward.zero(d_v, positions);
         f.times(heads_of_group, |head| {
             let head = group * heads_of_group + head;
-            let [q, out, d_out] = [q, out, d_out].map(|tensor| rows(tensor, heads, head));
-            let d_q = rows(d_q, heads, head).sums();
-            let lse = Rows { pointer: lse.pointer.at(sequence * positions * heads + head), stride: heads };
+            let [q, out, d_out, d_q] = [q, out, d_out, d_q].map(|tensor| rows(tensor, heads, head));
+            let lse = Rows { pointer: lse.at(sequence * positions * heads + head), stride: heads };
             backward.head(&Head { q, k, v, out, lse, d_out, d_q, d_k, d_v, positions });
             turn(d_q);
         });
@@ -83,13 +79,13 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: 
 
 /// The tensors of one head.
 struct Head<'f> {
-    q: Tokens<'f>,
-    k: Tokens<'f>,
-    v: Tokens<'f>,
-    out: Tokens<'f>,
+    q: Rows<'f>,
+    k: Rows<'f>,
+    v: Rows<'f>,
+    out: Rows<'f>,
     /// One number for each query.
     lse: Rows<'f>,
-    d_out: Tokens<'f>,
+    d_out: Rows<'f>,
     d_q: Rows<'f>,
     d_k: Rows<'f>,
     d_v: Rows<'f>,

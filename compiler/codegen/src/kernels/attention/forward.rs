@@ -1,16 +1,16 @@
 //! Attention of one block of queries: keys go by in blocks, the softmax keeps up.
 
-use super::head::{Scores, Shape, Sum, Tokens};
+use super::head::{Scores, Shape, Sum};
 use super::softmax::{Documents, LOWEST, Panel, Scoring, Seen};
 use super::{KEYS, alone};
 use crate::gemm::{Rows, round_up};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sizes::Sizes;
 use crate::math::log;
-use crate::mlir::{Function, Index, Launch, Pointer, Stored};
+use crate::mlir::{Function, Index, Launch, Pointer};
 use crate::vectors::Vectors;
 use std::f32::consts::LN_2;
-use tfc_compiler::kernel::{Attention, CachedAttention, Kernel};
+use tfc_compiler::kernel::{Attention, CachedAttention};
 use tfc_compiler::precision::Precision;
 
 const QUERIES: i64 = Attention::ROW_BLOCK;
@@ -25,23 +25,21 @@ pub fn cached_scratch_elements(channels: u32, vectors: Vectors) -> i64 {
     scratch_elements(channels, Precision::F32, vectors).max(alone::scratch_elements(channels))
 }
 
-/// Queries as lanes, copied keys and values, scores of a panel, largest scores, sums of exponentials, factors of a panel, sums of values.
-fn parts(shape: Shape) -> [i64; 8] {
+/// Queries as lanes, copied keys and values, scores of a panel, largest scores, sums, factors of a panel.
+fn parts(shape: Shape) -> [i64; 7] {
     let queries = round_up(QUERIES, shape.panel);
     let rows = KEYS * shape.pitch;
-    let out = queries * shape.pitch;
-    [shape.lane_elements(QUERIES), rows, rows, KEYS * shape.panel, queries, queries, shape.panel, out]
+    [shape.lane_elements(QUERIES), rows, rows, KEYS * shape.panel, queries, queries, shape.panel]
 }
 
 /// A work item is a block of queries of one head.
-pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: &Attention) {
+pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &Attention) {
     let sizes = Sizes::new(launch);
     let [_batch, positions, heads, groups] = [0; 4].map(|_| sizes.next());
-    let operand = |i| Stored::operand(launch, kernel, i);
-    let [q, k, v] = [0, 1, 2].map(operand);
-    let places = body.documents.then(|| operand(3).pointer);
-    let [out, lse] = [3, 4].map(|i| operand(i + usize::from(body.documents)));
-    let rows = |tensor, first, heads, head| Tokens::of_head(tensor, body.channels.into(), first, heads, head);
+    let [q, k, v] = [0, 1, 2].map(|i| launch.buffers.load_pointer(i));
+    let places = body.documents.then(|| launch.buffers.load_pointer(3));
+    let [out, lse] = [3, 4].map(|i| launch.buffers.load_pointer(i + i64::from(body.documents)));
+    let rows = |tensor, first, heads, head| Rows::of_head(tensor, body.channels.into(), first, heads, head);
     let blocks = positions.ceiling_division(QUERIES);
     let shape = Shape::new(body.channels, body.precision, f.vectors());
     f.each(launch.begin, launch.end, 1, |item| {
@@ -58,20 +56,20 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: 
             out: rows(out, sequence * positions, heads, head),
         };
         forward.attend(of_head, first, count, first, positions);
-        let lse = lse.pointer.at((sequence * positions + first) * heads + head);
+        let lse = lse.at((sequence * positions + first) * heads + head);
         forward.store_lse(lse, heads, count);
     });
 }
 
 /// A work item is a head of one sequence.
-pub fn emit_cached<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel, body: &CachedAttention) {
+pub fn emit_cached<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &CachedAttention) {
     let sizes = Sizes::new(launch);
     let [_batch, positions, capacity, heads, groups] = [0; 5].map(|_| sizes.next());
-    let [q, k, v, position, out] = [0, 1, 2, 3, 4].map(|i| Stored::operand(launch, kernel, i));
+    let [q, k, v, position, out] = [0, 1, 2, 3, 4].map(|i| launch.buffers.load_pointer(i));
     let shape = Shape::new(body.channels, Precision::F32, f.vectors());
     let forward = Forward::new(f, launch, shape, Scoring::of_cache(body.mask, body.scale));
-    let rows = |tensor, first, heads, head| Tokens::of_head(tensor, body.channels.into(), first, heads, head);
-    let position = position.pointer.load_int(f.index(0)).to_index();
+    let rows = |tensor, first, heads, head| Rows::of_head(tensor, body.channels.into(), first, heads, head);
+    let position = position.load_int(f.index(0)).to_index();
     f.each(launch.begin, launch.end, 1, |item| {
         let (sequence, head) = (item / heads, item % heads);
         let group = head / (heads / groups);
@@ -81,9 +79,16 @@ pub fn emit_cached<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel,
             v: rows(v, sequence * capacity, groups, group),
             out: rows(out, sequence * positions, heads, head),
         };
+        let alone = alone::Head {
+            query: of_head.q.pointer,
+            keys: of_head.k.pointer,
+            values: of_head.v.pointer,
+            stride: of_head.k.stride,
+            out: of_head.out.pointer,
+        };
         f.either(
             positions.equals(f.index(1)),
-            || alone::attend(f, launch.scratch, body, of_head, position),
+            || alone::attend(f, launch.scratch, body, alone, position),
             || {
                 f.each(f.index(0), positions, QUERIES, |first| {
                     let count = (positions - first).or_at_most(f.index(QUERIES));
@@ -96,11 +101,11 @@ pub fn emit_cached<'f>(f: &'f Function<'f>, launch: Launch<'f>, kernel: &Kernel,
 
 /// The tensors of one head.
 #[derive(Clone, Copy)]
-pub struct Head<'f> {
-    pub q: Tokens<'f>,
-    pub k: Tokens<'f>,
-    pub v: Tokens<'f>,
-    pub out: Tokens<'f>,
+struct Head<'f> {
+    q: Rows<'f>,
+    k: Rows<'f>,
+    v: Rows<'f>,
+    out: Rows<'f>,
 }
 
 struct Forward<'f> {
@@ -114,16 +119,13 @@ struct Forward<'f> {
     largest: Pointer<'f>,
     sum: Pointer<'f>,
     fade: Pointer<'f>,
-    /// Of values, each times its weight, a row for each query: the output before it is divided.
-    sums: Rows<'f>,
 }
 
 impl<'f> Forward<'f> {
     fn new(f: &'f Function<'f>, launch: Launch<'f>, shape: Shape, scoring: Scoring<'f>) -> Forward<'f> {
-        let [queries, keys, values, scores, largest, sum, fade, sums] = Scratch::divide(launch.scratch, parts(shape));
+        let [queries, keys, values, scores, largest, sum, fade] = Scratch::divide(launch.scratch, parts(shape));
         let scores = Scores { pointer: scores, pitch: shape.panel };
-        let sums = Rows { pointer: sums, stride: f.index(shape.pitch) };
-        Forward { f, shape, scoring, queries, keys, values, scores, largest, sum, fade, sums }
+        Forward { f, shape, scoring, queries, keys, values, scores, largest, sum, fade }
     }
 
     /// The output of queries `[first, first + count)`, the first of which stands at `position`, over `keys` keys.
@@ -131,7 +133,7 @@ impl<'f> Forward<'f> {
         let (f, shape) = (self.f, self.shape);
         let out = head.out.from(first);
         shape.as_lanes(f, head.q.from(first), count, self.queries);
-        self.begin(count);
+        self.begin(out, count);
         let (begin, end) = self.scoring.key_range(position, count, keys, KEYS);
         f.each(begin, end, KEYS, |key| {
             let block = (end - key).or_at_most(f.index(KEYS));
@@ -141,24 +143,23 @@ impl<'f> Forward<'f> {
                 let position = position + query;
                 let seen = self.scoring.seen(shape, position, key, block);
                 let wanted = shape.of_next_head(position / shape.panel, [head.k.from(key), head.v.from(key)]);
-                let take = || self.panel(query, count - query, (position, key, seen), wanted);
+                let take = || self.panel(out.from(query), query, count - query, (position, key, seen), wanted);
                 f.when(seen.begin.less(seen.end), take);
             });
         });
         f.times(count, |query| {
-            let (sums, out) = (self.sums.row(query), out.row(query));
-            let scale = (f.scalar(1.0) / self.sum.load(query)).splat();
+            let (row, scale) = (out.row(query), (f.scalar(1.0) / self.sum.load(query)).splat());
             shape.each_register(f, |channel, lanes| {
-                out.store_lanes(channel, sums.load_vector(channel) * scale, lanes);
+                row.store_lanes(channel, row.load_lanes(channel, lanes) * scale, lanes);
             });
         });
     }
 
-    fn begin(&self, count: Index<'f>) {
+    fn begin(&self, out: Rows<'f>, count: Index<'f>) {
         let (f, shape) = (self.f, self.shape);
         f.times(count, |query| {
-            let row = self.sums.row(query);
-            shape.each_register(f, |channel, _| row.store_vector(channel, f.vector(0.0)));
+            let row = out.row(query);
+            shape.each_register(f, |channel, lanes| row.store_lanes(channel, f.vector(0.0), lanes));
         });
         f.each(f.index(0), count.round_up(shape.panel), f.vectors().width as i64, |query| {
             self.largest.store_vector(query, f.vector(LOWEST));
@@ -170,6 +171,7 @@ impl<'f> Forward<'f> {
     /// exist.
     fn panel(
         &self,
+        out: Rows<'f>,
         query: Index<'f>,
         count: Index<'f>,
         (position, key, seen): (Index<'f>, Index<'f>, Seen<'f>),
@@ -182,7 +184,7 @@ impl<'f> Forward<'f> {
         shape.steps_of_keys(f, scores, (seen.begin, seen.end));
         f.each(f.index(0), count.or_at_most(f.index(shape.panel)), shape.queries, |tile| {
             let rows = (seen.begin, scoring.end(shape, position + tile, key, seen));
-            let sum = Sum { out: self.sums.from(query + tile), last_row: count - tile - 1, fade: Some(fade.at(tile)) };
+            let sum = Sum { out: out.from(tile), last_row: count - tile - 1, fade: Some(fade.at(tile)) };
             shape.sum_over_keys(f, scores.from(tile), rows, self.values, sum);
         });
     }

@@ -2,45 +2,24 @@
 
 use super::tile::{Form, Onto, Operands, UNROLL, multiply};
 use crate::gemm::{Block, Layout, Numbers, Rows, pack_rows, round_up};
-use crate::mlir::{Function, Index, Lanes, Pointer, Stored, Vector};
+use crate::mlir::{Function, Index, Lanes, Pointer, Vector};
 use crate::vectors::Vectors;
 use tfc_compiler::precision::Precision;
 
 /// f32 of a cache line.
 const LINE: i64 = 16;
 
-/// The rows of one head as they stand in memory, a row for each token: its queries, its keys, …
-#[derive(Clone, Copy)]
-pub struct Tokens<'f> {
-    pub first: Stored<'f>,
-    pub stride: Index<'f>,
-}
-
-impl<'f> Tokens<'f> {
-    /// Those of a head in `[…, heads, channels]`, from row `first` on.
+impl<'f> Rows<'f> {
+    /// The rows of one head in `[…, heads, channels]`, from row `first` on.
     pub fn of_head(
-        tensor: Stored<'f>,
+        tensor: Pointer<'f>,
         channels: i64,
         first: Index<'f>,
         heads: Index<'f>,
         head: Index<'f>,
-    ) -> Tokens<'f> {
+    ) -> Rows<'f> {
         let stride = heads * channels;
-        Tokens { first: tensor.at(first * stride + head * channels), stride }
-    }
-
-    pub fn row(self, index: Index<'f>) -> Stored<'f> {
-        self.first.at(index * self.stride)
-    }
-
-    /// The rows from one on.
-    pub fn from(self, first: Index<'f>) -> Tokens<'f> {
-        Tokens { first: self.row(first), ..self }
-    }
-
-    /// The same rows, of f32, as sums that are added up in their place.
-    pub fn sums(self) -> Rows<'f> {
-        Rows { pointer: self.first.pointer, stride: self.stride }
+        Rows { pointer: tensor.at(first * stride + head * channels), stride }
     }
 }
 
@@ -98,8 +77,8 @@ impl Shape {
     }
 
     /// Packs the first `count` rows as lanes of panels, repeating the last.
-    pub fn as_lanes<'f>(self, f: &'f Function<'f>, rows: Tokens<'f>, count: Index<'f>, to: Pointer<'f>) {
-        let (source, depth) = (rows.first, f.index(self.channels));
+    pub fn as_lanes<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
+        let (source, depth) = (rows.pointer.into(), f.index(self.channels));
         let layout = Layout::of_b(self.numbers, self.vectors);
         let block = Block { source, leading: rows.stride, lanes: count, depth, distance: layout.distance(depth) };
         pack_rows(f, layout, block, to);
@@ -117,7 +96,7 @@ impl Shape {
     }
 
     /// Copies the first `count` rows to where they lie close together, in steps along their channels, as scores are made of.
-    pub fn copy_steps<'f>(self, f: &'f Function<'f>, rows: Tokens<'f>, count: Index<'f>, to: Pointer<'f>) {
+    pub fn copy_steps<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
         let width = self.vectors.width as i64;
         f.times(count, |i| {
             let (from, to) = (rows.row(i), to.at(i * self.step_pitch));
@@ -125,19 +104,22 @@ impl Shape {
                 let (channel, there) = (step * self.numbers.step(), self.channels - step * self.numbers.step());
                 if there > 0 {
                     let edge = (there < width * self.numbers.step()).then(|| f.index(there));
-                    to.store_vector(f.index(step), self.numbers.along(from, f.index(channel), edge));
+                    to.store_vector(f.index(step), self.numbers.along(from.into(), f.index(channel), edge));
                 }
             }
         });
     }
 
     /// … in steps across them, as sums over them read them: what a step lacks is 0, as is what lies behind their last channel.
-    pub fn copy_across<'f>(self, f: &'f Function<'f>, rows: Tokens<'f>, count: Index<'f>, to: Pointer<'f>) {
+    pub fn copy_across<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
         let copy = |step: Index<'f>, there: i64| {
             let (first, to) = (step * self.numbers.step(), to.at(step * self.pitch));
             self.each_register(f, |channel, lanes| {
-                let rows: Vec<_> = (0..there).map(|r| rows.row(first + r).at(channel)).collect();
-                to.store_vector(channel, self.numbers.across_rows(&rows, lanes));
+                let row = |r: i64| match r < there {
+                    true => rows.row(first + r).load_lanes(channel, lanes),
+                    false => f.vector(0.0),
+                };
+                to.store_vector(channel, self.numbers.across(row));
             });
         };
         let whole = count / self.numbers.step();
@@ -192,18 +174,13 @@ impl Shape {
         }
     }
 
-    /// Rows of the next head, which lies beside, to be asked for: with each panel another part, as many words as it has lanes, of those of two tensors.
-    pub fn of_next_head<'f>(self, panel: Index<'f>, [a, b]: [Tokens<'f>; 2]) -> Rows<'f> {
-        let words = |rows: Tokens| (self.channels * rows.first.dtype.bytes() as i64 + 3) / 4;
-        let [parts_of_a, parts_of_b] = [a, b].map(|rows| (words(rows) + self.panel - 1) / self.panel);
-        let part = panel % (parts_of_a + parts_of_b);
-        let from = |rows: Tokens<'f>, part: Index<'f>| {
-            let next = rows.first.at(part.constant(self.channels)).pointer;
-            Rows { pointer: next.at(part * self.panel), stride: rows.first.words(rows.stride) }
-        };
-        let (of_a, of_b) = (from(a, part), from(b, part - parts_of_a));
-        let is_a = part.less(panel.constant(parts_of_a));
-        Rows { pointer: is_a.select(of_a.pointer, of_b.pointer), stride: is_a.select(of_a.stride, of_b.stride) }
+    /// Rows of the next head, which lies beside, to be asked for: with each panel another part of those of two tensors.
+    pub fn of_next_head<'f>(self, panel: Index<'f>, [a, b]: [Rows<'f>; 2]) -> Rows<'f> {
+        let parts = (self.channels + self.panel - 1) / self.panel;
+        let part = panel % (2 * parts);
+        let is_a = part.less(panel.constant(parts));
+        let pointer = is_a.select(a.pointer, b.pointer).at(part % parts * self.panel + self.channels);
+        Rows { pointer, stride: is_a.select(a.stride, b.stride) }
     }
 
     /// scores = keys · queries, for the keys `[begin, end)`, copied in steps, and a panel of queries. What will be read soon is `wanted`: a row

@@ -4,9 +4,9 @@ use super::KEYS;
 use super::backward::QUERIES;
 use super::head::Shape;
 use super::softmax::TOGETHER;
-use crate::testing::{Trial, all_vectors, noise, stored};
+use crate::testing::{Trial, all_vectors, noise};
 use crate::vectors::Vectors;
-use tfc_compiler::graph::{AttentionMask, DType};
+use tfc_compiler::graph::AttentionMask;
 use tfc_compiler::kernel::{
     Attention, AttentionBackward, Body, CachedAttention, Kernel, Number, Operand, Rotary, evaluate_buffers,
 };
@@ -135,47 +135,6 @@ fn backward() {
                 buffers.extend([noise(b * t * h * c, 7), noise(b * t * g * c, 8), noise(b * t * g * c, 9)]);
                 // A single key gets no gradient: what remains is the rounding of summands of this size.
                 trial.check_within(&buffers, &[b, t, h, g], |largest| (5e-6 + rounding(precision)) * largest.max(1.0));
-            }
-        }
-    }
-}
-
-/// What is in memory as bf16: queries, keys and values, what attention makes of them, and its gradient; all of them, or some.
-#[test]
-fn narrow_heads() {
-    let (precision, mask) = (Precision::Bf16, AttentionMask::Causal);
-    let narrow =
-        |operands: &mut [Operand], which: &[usize]| which.iter().for_each(|i| operands[*i].dtype = DType::BF16);
-    let stored_in = |operands: &[Operand], buffers: Vec<Vec<f64>>| -> Vec<Vec<f64>> {
-        operands.iter().zip(buffers).map(|(operand, buffer)| stored(operand.dtype, buffer)).collect()
-    };
-    for (channels, of_forward, of_backward) in
-        [(64, &[0, 1, 2, 3][..], &[0, 1, 2, 3, 5][..]), (37, &[0, 3], &[1, 5]), (17, &[1, 2, 3], &[2, 3])]
-    {
-        let body = Body::Attention(Attention { precision, channels, mask, documents: false, scale: SCALE });
-        let mut operands = vec![Operand::READ, Operand::READ, Operand::READ, Operand::WRITE, Operand::WRITE];
-        narrow(&mut operands, of_forward);
-        let forward = Kernel { body, operands };
-        let (documents, scale, rotary) = (false, SCALE, None);
-        let body = AttentionBackward { precision, channels, mask, documents, scale, rotary };
-        let mut operands = [vec![Operand::READ; 6], vec![Operand::WRITE; 3]].concat();
-        narrow(&mut operands, of_backward);
-        let backward = Kernel { body: Body::AttentionBackward(body), operands };
-        for vectors in all_vectors() {
-            let [forward_trial, backward_trial] =
-                [&forward, &backward].map(|kernel| Trial::on_this_processor(kernel, vectors));
-            for [b, t, h, g] in SIZES {
-                let c = i64::from(channels);
-                let [q, k, v] = [noise(b * t * h * c, 1), noise(b * t * g * c, 2), noise(b * t * g * c, 3)];
-                let buffers = vec![q, k, v, noise(b * t * h * c, 4), noise(b * t * h, 5)];
-                let within = 5e-6 + 2.0 * rounding(precision);
-                forward_trial.check(&stored_in(&forward.operands, buffers), &[b, t, h, g], within);
-                let mut buffers = forward_results(precision, channels, mask, [b, t, h, g]);
-                buffers.push(noise(b * t * h * c, 6));
-                buffers.extend([noise(b * t * h * c, 7), noise(b * t * g * c, 8), noise(b * t * g * c, 9)]);
-                let buffers = stored_in(&backward.operands, buffers);
-                backward_trial
-                    .check_within(&buffers, &[b, t, h, g], |largest| (5e-6 + rounding(precision)) * largest.max(1.0));
             }
         }
     }

@@ -45,14 +45,6 @@ fn forward() {
 }
 
 #[test]
-fn heads_in_bf16_are_refused() {
-    let (mut kernel, _) = of_forward(64);
-    kernel.operands[1] = Operand::READ_BF16;
-    let refused = CudaBackend::new(Architecture::BASELINE).geometry(&kernel).expect_err("no code for it");
-    assert_eq!(refused.0, "there is no CUDA code for attention to bf16 in memory yet; --target cpu has it");
-}
-
-#[test]
 fn with_a_cache() {
     let body = Body::CachedAttention(CachedAttention { channels: 256, mask: MASK, scale: SCALE });
     let reads = [vec![Operand::READ; 3], vec![Operand::READ_I32]].concat();
