@@ -99,7 +99,7 @@ pub enum Step {
     },
     /// Zeroes a buffer.
     Zero(BufferId),
-    /// `body` for each of the even [`chunks`] of at most `chunk` of `rows` rows, in order; inside, `Symbol::CHUNK_START` and `Symbol::CHUNK_ROWS` are set.
+    /// `body` for each of the even [`chunks()`] of at most `chunk` of `rows` rows, in order; inside, `Symbol::CHUNK_START` and `Symbol::CHUNK_ROWS` are set.
     Chunks {
         rows: Size,
         chunk: i64,
