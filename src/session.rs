@@ -13,7 +13,7 @@ use tfc_runtime::code_cache::CodeCache;
 use tfc_runtime::device::{CpuSession, CudaSession, CudaSimSession, Gpu, Profiled, ReferenceSession, Session};
 use tfc_runtime::{Failure, Kind, Result};
 
-/// Compiles entries that train nothing. Only the CPU reads weights in another form than training's.
+/// Compiles entries that train nothing. Only the CPU reads weights in another form than training's, and a GPU leaves out what is of no use there, whoever asks.
 pub fn compile(model: Model, entries: &[Entry], device: DeviceName, disabled: &Disabled) -> Compiled {
     match device {
         DeviceName::Cpu => compile_for_inference(model, entries, disabled),

@@ -44,29 +44,19 @@ impl Wanted<'_> {
 /// Where C ends within the tile, registers without columns are left out: what is in `out` there is not written.
 pub fn multiply<'f>(f: &'f Function<'f>, numbers: Numbers, panels: Panels<'f>, wanted: &[Wanted<'f>]) {
     let fewest = if f.uses(Optimization::EdgeTiles) { 1 } else { f.vectors().registers };
-    multiply_at_least(f, fewest, numbers, panels, wanted);
+    with_registers(f, fewest, panels.columns, &|registers| multiply_tile(f, registers, numbers, panels, wanted));
 }
 
-/// The same with the fewest registers to a row that hold all columns, `registers` of them or more.
-fn multiply_at_least<'f>(
-    f: &'f Function<'f>,
-    registers: usize,
-    numbers: Numbers,
-    panels: Panels<'f>,
-    wanted: &[Wanted<'f>],
-) {
+/// Emits a tile of as many registers to a row as hold all columns, `registers` of them or more.
+fn with_registers<'f>(f: &'f Function<'f>, registers: usize, columns: Index<'f>, tile: &dyn Fn(usize)) {
     if registers == f.vectors().registers {
-        return multiply_tile(f, registers, numbers, panels, wanted);
+        return tile(registers);
     }
-    let suffice = panels.columns.at_most(f.index((registers * f.vectors().width) as i64));
-    f.either(
-        suffice,
-        || multiply_tile(f, registers, numbers, panels, wanted),
-        || multiply_at_least(f, registers + 1, numbers, panels, wanted),
-    );
+    let suffice = columns.at_most(f.index((registers * f.vectors().width) as i64));
+    f.either(suffice, || tile(registers), || with_registers(f, registers + 1, columns, tile));
 }
 
-/// The same for the first `registers` of each row of the tile.
+/// The product for the first `registers` of each row of the tile.
 fn multiply_tile<'f>(
     f: &'f Function<'f>,
     registers: usize,

@@ -102,9 +102,10 @@ proptest! {
 
     #[test]
     fn chunks_are_few_even_and_whole(rows in 0i64..10_000, most in 1i64..3_000) {
-        let of_chunk = |sizes: SizeValues| [Symbol::CHUNK_START, Symbol::CHUNK_ROWS].map(|symbol| Size::symbol(symbol).eval(&sizes));
+        let number = |sizes: &SizeValues, symbol| Size::symbol(symbol).eval(sizes);
         let none = SizeValues::new(&Symbols::default());
-        let cut: Vec<(i64, i64)> = chunks(&none, &Size::constant(rows), most).map(of_chunk).map(Into::into).collect();
+        let of_chunk = |sizes| (number(&sizes, Symbol::CHUNK_START), number(&sizes, Symbol::CHUNK_ROWS));
+        let cut: Vec<(i64, i64)> = chunks(&none, &Size::constant(rows), most).map(of_chunk).collect();
         prop_assert_eq!(cut.len() as i64, (rows + most - 1) / most);
         prop_assert_eq!(cut.iter().fold(0, |end, (start, rows)| { assert_eq!(*start, end); end + rows }), rows);
         let largest = cut.first().map_or(0, |(_, rows)| *rows);
