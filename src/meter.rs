@@ -5,12 +5,42 @@ use tfc_codegen::Peak;
 use tfc_codegen::cuda::Rates;
 use tfc_compiler::executable::BackendError;
 use tfc_compiler::precision::Precision;
-use tfc_runtime::device::Gpu;
+use tfc_compiler::storage::Storage;
+use tfc_runtime::device::{Gpu, HostMemory, Pages, Session};
 use tfc_runtime::{Failure, Kind, Result};
 
 /// Of products: long enough that a GPU is at its clock, and so many blocks that the last ones do not count.
 const BLOCKS: i64 = 16_384;
 const TURNS: i64 = 256;
+
+/// What is read and written to measure the bandwidth of memory: far larger than any cache.
+const BUFFER: usize = 256 << 20;
+
+/// What a device can do in a second, at best.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub flops: f64,
+    /// Bytes of memory that is only read.
+    pub reading: f64,
+    /// Bytes of memory that is read and written, which is more where half of it is each.
+    pub moving: f64,
+}
+
+impl Limits {
+    /// Where nobody asks how near they are.
+    pub fn none() -> Limits {
+        Limits { flops: f64::INFINITY, reading: f64::INFINITY, moving: f64::INFINITY }
+    }
+
+    /// Of two measurements.
+    pub fn most(self, other: Limits) -> Limits {
+        Limits {
+            flops: self.flops.max(other.flops),
+            reading: self.reading.max(other.reading),
+            moving: self.moving.max(other.moving),
+        }
+    }
+}
 
 pub enum Meter<'a> {
     Cpu { threads: usize, peak: Peak },
@@ -48,15 +78,45 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// Bytes of a buffer that is so large: read, or, on a GPU, copied, which counts twice.
-    pub fn bytes(&self, buffer: usize) -> Result<f64> {
+    pub fn limits(&self) -> Result<Limits> {
+        let flops = self.flops()?;
         match self {
-            Meter::Cpu { threads, peak } => Ok(peak.reading(*threads, buffer)),
+            Meter::Cpu { threads, peak } => {
+                let mut memory = HostMemory::new(BUFFER, Pages::Large)?;
+                // Not zeros: their pages would all be the same one.
+                memory.bytes_mut().fill(0x3f);
+                let reading = peak.reading(*threads, &[memory.bytes()]).best;
+                let moving = peak.updating(*threads, memory.bytes_mut()).best;
+                Ok(Limits { flops, reading, moving: moving.max(reading) })
+            }
             Meter::Cuda { gpu, rates } => {
-                let numbers = (buffer / size_of::<f32>()) as i64;
-                let time = gpu.time(&rates.program, Rates::COPY, &[buffer; 2], &[numbers])?;
-                Ok(2.0 * buffer as f64 / time.as_secs_f64())
+                let bytes = copied(gpu, rates, BUFFER)?;
+                Ok(Limits { flops, reading: bytes, moving: bytes })
             }
         }
     }
+
+    /// Bytes that are read of a session's storages where they lie, if that is in this process' memory.
+    pub fn reading<'s>(&self, session: &dyn Session, storages: impl Iterator<Item = &'s Storage>) -> Option<f64> {
+        let parts: Vec<&[u8]> = storages.filter_map(|storage| session.bytes(*storage)).collect();
+        match self {
+            Meter::Cpu { threads, peak } if !parts.is_empty() => Some(peak.reading(*threads, &parts).lasting),
+            Meter::Cpu { .. } | Meter::Cuda { .. } => None,
+        }
+    }
+
+    /// Bytes that a GPU moves as it copies so many.
+    pub fn copying(&self, bytes: u64) -> Result<Option<f64>> {
+        match self {
+            Meter::Cuda { gpu, rates } if bytes > 0 => copied(gpu, rates, bytes as usize).map(Some),
+            Meter::Cpu { .. } | Meter::Cuda { .. } => Ok(None),
+        }
+    }
+}
+
+/// Each byte is read and written: it counts twice.
+fn copied(gpu: &Gpu, rates: &Rates, buffer: usize) -> Result<f64> {
+    let numbers = (buffer / size_of::<f32>()) as i64;
+    let time = gpu.time(&rates.program, Rates::COPY, &[buffer; 2], &[numbers])?;
+    Ok(2.0 * buffer as f64 / time.as_secs_f64())
 }

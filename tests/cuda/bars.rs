@@ -33,19 +33,19 @@ fn sum(compiled: &Compiled, count: impl Fn(Option<&Kernel>, &Operation<'_>) -> i
 fn a_step_has_few_kernels_which_use_tensor_cores_and_spare_memory() {
     let fused = step(&Disabled::default());
     assert!(fused.program.kernels.len() <= 40, "{} distinct kernels", fused.program.kernels.len());
-    let flops = sum(&fused, |_, operation| operation.flops);
+    let flops = sum(&fused, |_, operation| operation.cost.flops);
     let multiplies = |kernel: &Kernel| match &kernel.body {
         Body::Contraction(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => true,
         Body::Rows(_) | Body::Columns(_) => false,
         Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) | Body::CacheWrite(_) => false,
     };
     let on_cores = |kernel: Option<&Kernel>, operation: &Operation<'_>| match kernel.is_some_and(multiplies) {
-        true => operation.flops,
+        true => operation.cost.flops,
         false => 0,
     };
     let share = sum(&fused, on_cores) / flops;
     assert!(share >= 0.9, "{share} of the operations are in kernels on tensor cores");
-    let bytes = |compiled: &Compiled| sum(compiled, |_, operation| operation.bytes);
+    let bytes = |compiled: &Compiled| sum(compiled, |_, operation| operation.cost.bytes);
     let (fused, unfused) = (bytes(&fused), bytes(&step(&Disabled::fusion())));
     assert!(fused <= 0.5 * unfused, "{fused} bytes, {unfused} if each operation is a kernel of its own");
 }

@@ -4,17 +4,33 @@ use crate::compile::Compiler;
 use crate::gemm::Numbers;
 use crate::load::LoadedObjects;
 use crate::processor::Processor;
+use std::ops::Range;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 use tfc_compiler::executable::BackendError;
 use tfc_compiler::precision::Precision;
 
-/// Multiply-adds on registers, as many independent ones as the micro-kernel has, and loads of a large buffer.
+/// Multiply-adds on registers, as many independent ones as the micro-kernel has, and loads and stores of large buffers.
 pub struct Peak {
     code: LoadedObjects,
     operations_per_turn: usize,
-    /// What one turn of reading loads, in f32.
+    /// What one turn of reading or updating loads, in f32.
     elements_per_turn: usize,
+}
+
+/// Of memory. A machine that several share lends one of them for milliseconds what it does not have for longer.
+#[derive(Clone, Copy, Debug)]
+pub struct BytesPerSecond {
+    pub best: f64,
+    /// The median.
+    pub lasting: f64,
+}
+
+impl BytesPerSecond {
+    fn new(bytes: usize, times: [Duration; ATTEMPTS]) -> BytesPerSecond {
+        let [best, lasting] = [times[0], times[ATTEMPTS / 2]].map(|time| bytes as f64 / time.as_secs_f64());
+        BytesPerSecond { best, lasting }
+    }
 }
 
 /// The launch ABI of `tfc_compiler::kernel`.
@@ -52,10 +68,20 @@ impl Peak {
                 let total = results.into_iter().reduce(|a, b| a + b);
                 total.iter().for_each(|total| launch.scratch.store_vector(f.index(0), *total));
             });
+            emission.kernel("update", |f, launch| {
+                let (data, factor) = (launch.buffers.load_pointer(0), f.vector(1.000_000_1));
+                f.each(launch.begin, launch.end, elements_per_turn as i64, |at| {
+                    for i in 0..LOADS {
+                        let at = at + f.index((i * vectors.width) as i64);
+                        data.store_vector(at, data.load_vector(at) * factor);
+                    }
+                });
+            });
         })?;
         let code = LoadedObjects::new(&[&object])?;
         code.address("peak")?;
         code.address("read")?;
+        code.address("update")?;
         Ok(Peak { code, operations_per_turn: 2 * sums * vectors.width * numbers.step() as usize, elements_per_turn })
     }
 
@@ -72,35 +98,42 @@ impl Peak {
 
     fn operations(&self, threads: usize, turns: usize) -> f64 {
         let entry = self.entry("peak");
-        let time = together(threads, |_| {
+        let times = together(threads, |_| {
             let mut scratch = [0f32; 64];
             // SAFETY: the kernel touches nothing but a register's worth of scratch.
             unsafe { entry(std::ptr::null(), std::ptr::null(), 0, turns as i64, scratch.as_mut_ptr().cast()) }
         });
-        (threads * turns * self.operations_per_turn) as f64 / time.as_secs_f64()
+        (threads * turns * self.operations_per_turn) as f64 / times[0].as_secs_f64()
     }
 
-    /// Bytes per second that so many threads read together, each its part of a buffer, over and over.
-    pub fn reading(&self, threads: usize, bytes: usize) -> f64 {
-        // Not zeros: their pages would all be the same one.
-        let buffer = vec![0x3f_u8; bytes];
+    /// What so many threads read together, each its share of every buffer, over and over.
+    pub fn reading(&self, threads: usize, buffers: &[&[u8]]) -> BytesPerSecond {
         let entry = self.entry("read");
-        let part = bytes / 4 / threads / self.elements_per_turn * self.elements_per_turn;
-        let time = together(threads, |thread| {
-            let (begin, buffers) = (thread * part, [buffer.as_ptr()]);
-            let mut scratch = [0f32; 64];
-            // SAFETY: the buffer has the elements of each part; scratch is touched as above.
-            unsafe {
-                entry(
-                    buffers.as_ptr(),
-                    std::ptr::null(),
-                    begin as i64,
-                    (begin + part) as i64,
-                    scratch.as_mut_ptr().cast(),
-                );
+        let times = together(threads, |thread| {
+            for buffer in buffers {
+                let share = self.share(threads, buffer);
+                // SAFETY: the buffer has the elements of each share, which are only read.
+                unsafe { over(entry, buffer.as_ptr(), thread * share..(thread + 1) * share) };
             }
         });
-        (threads * part * 4) as f64 / time.as_secs_f64()
+        let elements: usize = buffers.iter().map(|buffer| threads * self.share(threads, buffer)).sum();
+        BytesPerSecond::new(4 * elements, times)
+    }
+
+    /// What so many threads read and write back together, each its share of a buffer: each byte counts twice.
+    pub fn updating(&self, threads: usize, buffer: &mut [u8]) -> BytesPerSecond {
+        let (entry, share) = (self.entry("update"), self.share(threads, buffer));
+        let start = buffer.as_mut_ptr().addr();
+        let times = together(threads, |thread| {
+            // SAFETY: the buffer, which nobody else has meanwhile, has the elements of each share, and no two shares have one in common.
+            unsafe { over(entry, start as *const u8, thread * share..(thread + 1) * share) };
+        });
+        BytesPerSecond::new(2 * 4 * threads * share, times)
+    }
+
+    /// How many numbers of a buffer each of so many threads has.
+    fn share(&self, threads: usize, buffer: &[u8]) -> usize {
+        buffer.len() / 4 / threads / self.elements_per_turn * self.elements_per_turn
     }
 
     fn entry(&self, name: &str) -> Entry {
@@ -110,8 +143,19 @@ impl Peak {
     }
 }
 
-/// How long it takes until all threads have done their work, at best; they start at the same time.
-fn together(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
+/// Once over some elements of a buffer.
+///
+/// # Safety
+/// The buffer has them, and nobody else writes them, nor reads what the kernel writes.
+unsafe fn over(entry: Entry, buffer: *const u8, elements: Range<usize>) {
+    let mut scratch = [0f32; 64];
+    let (begin, end) = (elements.start as i64, elements.end as i64);
+    // SAFETY: of the elements the caller speaks; of scratch the kernel touches no more than a register's worth.
+    unsafe { entry([buffer].as_ptr(), std::ptr::null(), begin, end, scratch.as_mut_ptr().cast()) }
+}
+
+/// How long it takes until all threads have done their work, in ascending order; they start at the same time.
+fn together(threads: usize, work: impl Fn(usize) + Sync) -> [Duration; ATTEMPTS] {
     let barrier = Barrier::new(threads);
     let timed = |thread: usize| {
         let mut times = Vec::new();
@@ -130,5 +174,7 @@ fn together(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
         std::iter::once(own).chain(others).collect()
     });
     let slowest = |attempt: usize| times.iter().map(|times| times[attempt]).max();
-    (0..ATTEMPTS).filter_map(slowest).min().unwrap_or(Duration::MAX)
+    let mut all = std::array::from_fn(|attempt| slowest(attempt).unwrap_or_default());
+    all.sort();
+    all
 }

@@ -19,6 +19,8 @@ pub struct Cost {
     /// Those of matrix products: what tensor cores can do.
     pub product_flops: i64,
     pub bytes: i64,
+    /// Those that are written: the others are read.
+    pub written_bytes: i64,
 }
 
 /// The cost of one launch.
@@ -27,8 +29,9 @@ pub fn launch_cost(kernel: &Kernel, launch: &Launch, values: &SizeValues) -> Cos
     let sizes: Vec<Size> = launch.sizes.iter().map(|size| Size::constant(size.eval(values))).collect();
     let product_flops = product_flops(&kernel.body, &sizes);
     let flops = product_flops.clone() + scalar_flops(&kernel.body, &sizes);
-    let [flops, product_flops, bytes] = [flops, product_flops, bytes(kernel, &sizes)].map(|number| number.eval(values));
-    Cost { flops, product_flops, bytes }
+    let [read, written] = bytes(kernel, &sizes).map(|bytes| bytes.eval(values));
+    let [flops, product_flops] = [flops, product_flops].map(|number| number.eval(values));
+    Cost { flops, product_flops, bytes: read.saturating_add(written), written_bytes: written }
 }
 
 fn product_flops(body: &Body, sizes: &[Size]) -> Size {
@@ -125,17 +128,15 @@ fn heads(batch: &Size, heads: &Size, channels: u32) -> Size {
     Size::product([batch, heads]) * Size::constant(i64::from(channels))
 }
 
-/// The bytes of all operands: those that are updated count twice.
-fn bytes(kernel: &Kernel, sizes: &[Size]) -> Size {
+/// The bytes of all operands that are read, and that are written: those that are updated are both.
+fn bytes(kernel: &Kernel, sizes: &[Size]) -> [Size; 2] {
     let elements = elements(kernel, sizes);
-    let one = |(operand, elements): (&kernel::Operand, Size)| {
-        let times = match operand.access {
-            Access::Read | Access::Write => 1,
-            Access::Update => 2,
-        };
-        elements * Size::constant(times * operand.dtype.bytes() as i64)
+    let of_those = |count: fn(Access) -> bool| {
+        let operands = kernel.operands.iter().zip(&elements).filter(|(operand, _)| count(operand.access));
+        let bytes = operands.map(|(operand, elements)| elements.clone() * Size::constant(operand.dtype.bytes() as i64));
+        bytes.fold(Size::default(), |sum, bytes| sum + bytes)
     };
-    kernel.operands.iter().zip(elements).map(one).fold(Size::default(), |sum, bytes| sum + bytes)
+    [of_those(|access| access != Access::Write), of_those(|access| access != Access::Read)]
 }
 
 /// How many elements of each operand are touched.
@@ -147,7 +148,11 @@ fn elements(kernel: &Kernel, sizes: &[Size]) -> Vec<Size> {
         Body::Rows(body) => line_elements(&body.sizes(sizes)),
         Body::Columns(body) => line_elements(&body.sizes(sizes)),
         Body::Gather(_) => vec![s(0), of(&[0, 1]), of(&[0, 1])],
-        Body::ScatterAdd(_) => vec![s(0), of(&[0, 1]), of(&[1, 2])],
+        Body::ScatterAdd(_) => {
+            // All of the table is zeroed, or only the rows that are added to are touched.
+            let table = if kernel.operands[2].access == Access::Write { of(&[1, 2]) } else { of(&[0, 1]) };
+            vec![s(0), of(&[0, 1]), table]
+        }
         Body::Rope(body) => {
             let half = s(4).checked_div(&Size::constant(2)).expect("bug in tfc: an odd number of channels is turned");
             let table = s(1) * half;
@@ -220,7 +225,32 @@ fn contraction_elements(body: &kernel::Contraction, sizes: &[Size]) -> Vec<Size>
 
 #[cfg(test)]
 mod tests {
-    use super::{AttentionMask, Size, pairs};
+    use super::{AttentionMask, Body, Kernel, Size, bytes, pairs};
+    use crate::kernel::{Contraction, Operand, ScatterAdd};
+    use crate::precision::Precision;
+
+    /// Read, and written.
+    fn moved(kernel: &Kernel, sizes: &[i64]) -> [i64; 2] {
+        let sizes: Vec<Size> = sizes.iter().copied().map(Size::constant).collect();
+        bytes(kernel, &sizes).map(|bytes| bytes.as_constant().unwrap())
+    }
+
+    #[test]
+    fn what_is_updated_is_read_and_written() {
+        let body = Body::Contraction(Contraction::product(Precision::F32, false, false));
+        let sizes = [1, 2, 3, 5, 0, 5, 0, 3, 0, 3];
+        let kernel = |c| Kernel { body: body.clone(), operands: vec![Operand::READ, Operand::READ, c] };
+        assert_eq!(moved(&kernel(Operand::WRITE), &sizes), [4 * (2 * 5 + 5 * 3), 4 * 2 * 3]);
+        assert_eq!(moved(&kernel(Operand::UPDATE), &sizes), [4 * (2 * 5 + 5 * 3 + 2 * 3), 4 * 2 * 3]);
+    }
+
+    #[test]
+    fn of_a_table_that_is_not_zeroed_only_the_rows_count_that_are_added_to() {
+        let body = Body::ScatterAdd(ScatterAdd);
+        let kernel = |table| Kernel { body: body.clone(), operands: vec![Operand::READ_I32, Operand::READ, table] };
+        assert_eq!(moved(&kernel(Operand::UPDATE), &[7, 8, 1000]), [4 * (7 + 7 * 8 + 7 * 8), 4 * 7 * 8]);
+        assert_eq!(moved(&kernel(Operand::WRITE), &[7, 8, 1000]), [4 * (7 + 7 * 8), 4 * 8 * 1000]);
+    }
 
     #[test]
     fn a_window_is_counted_by_the_keys_in_it() {

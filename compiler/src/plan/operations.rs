@@ -8,10 +8,7 @@ use crate::size::SizeValues;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Operation<'a> {
     pub what: What<'a>,
-    pub flops: i64,
-    /// Of those, what matrix products take.
-    pub product_flops: i64,
-    pub bytes: i64,
+    pub cost: Cost,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,15 +29,15 @@ fn collect<'a>(program: &Program, plan: &'a Plan, steps: &'a [Step], sizes: &Siz
         match step {
             Step::Launch(_) | Step::RowEpilogue { .. } => {
                 for launch in step.launches() {
-                    let kernel = &program.kernels[launch.kernel as usize];
-                    let Cost { flops, product_flops, bytes } = launch_cost(kernel, launch, sizes);
-                    all.push(Operation { what: What::Launch(launch), flops, product_flops, bytes });
+                    let cost = launch_cost(&program.kernels[launch.kernel as usize], launch, sizes);
+                    all.push(Operation { what: What::Launch(launch), cost });
                 }
             }
             Step::Zero(buffer) => {
                 let buffer_bytes = plan.buffers[buffer.0 as usize].bytes(sizes);
                 let bytes = i64::try_from(buffer_bytes).unwrap_or(i64::MAX);
-                all.push(Operation { what: What::Zero(*buffer), flops: 0, product_flops: 0, bytes });
+                let cost = Cost { flops: 0, product_flops: 0, bytes, written_bytes: bytes };
+                all.push(Operation { what: What::Zero(*buffer), cost });
             }
             Step::Chunks { rows, chunk, body } => {
                 chunks(sizes, rows, *chunk).for_each(|sizes| collect(program, plan, body, &sizes, all));

@@ -4,15 +4,15 @@
 mod decoding;
 mod forward;
 mod inputs;
+mod repetitions;
 #[cfg(test)]
 mod tests;
-mod times;
 mod training;
 
 pub use decoding::Decoding;
 pub use forward::Forward;
 pub use inputs::RandomInputs;
-pub use times::{Times, repeat};
+pub use repetitions::{Samples, repeat};
 pub use training::Training;
 
 use crate::checkpoint::{PlanState, StageState, State};

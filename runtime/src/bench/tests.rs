@@ -14,7 +14,7 @@ fn a_model_is_trained() {
     let training = Training::new(&compiled, &mut session, 1, 2).unwrap();
     let mut work = Work::Training(Box::new(training));
     assert_eq!(work.tokens(), 5);
-    let times = repeat(&mut work, &mut session, 30).unwrap();
+    let times = repeat(&mut work, &mut session, 30, &mut |_| ()).unwrap();
     assert!(times.count() >= 30);
     let Work::Training(training) = work else { unreachable!() };
     let losses = training.losses;
@@ -63,7 +63,7 @@ fn documents_begin_with_each_row_and_within() {
 
 #[test]
 fn the_median_is_in_the_middle() {
-    assert_eq!(Times::new(vec![3.0, 1.0, 2.0]).median(), 2.0);
-    assert_eq!(Times::new(vec![4.0, 1.0, 2.0, 3.0]).median(), 2.5);
-    assert_eq!(Times::new(vec![4.0, 1.0]).least(), 1.0);
+    assert_eq!(Samples::new(vec![3.0, 1.0, 2.0]).median(), 2.0);
+    assert_eq!(Samples::new(vec![4.0, 1.0, 2.0, 3.0]).median(), 2.5);
+    assert_eq!(Samples::new(vec![4.0, 1.0]).least(), 1.0);
 }

@@ -27,7 +27,7 @@ pub use cpu::CpuSession;
 pub use cuda::{CudaSession, Gpu};
 pub use cuda_sim::CudaSimSession;
 pub use files::{read_tensor, write_named};
-pub use host_memory::readable;
+pub use host_memory::{HostMemory, Pages, readable};
 pub use laps::CallProfile;
 
 pub use reference::ReferenceSession;

@@ -11,7 +11,7 @@ use crate::session::Device;
 use crate::stop::Outcome;
 use crate::workload::Workload;
 use report::{Bandwidth, On, Report, Touched};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use tfc_codegen::CpuBackend;
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::executable::Backend;
@@ -20,7 +20,7 @@ use tfc_compiler::plan::{self, Place, operations};
 use tfc_compiler::precision::Precision;
 use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
-use tfc_runtime::bench::{Work, repeat};
+use tfc_runtime::bench::{Samples, Work, repeat};
 
 pub fn run(command: &Bench, console: &Console) -> Outcome {
     let device = Device::find(&command.work.device)?;
@@ -32,14 +32,12 @@ pub fn run(command: &Bench, console: &Console) -> Outcome {
     let meter = Meter::of(&device, workload.precision())?;
     let peak_flops = meter.flops()?;
     let compiled = &workload.compiled;
-    let reading = match workload.what {
-        What::Train | What::Forward => None,
-        // Before the model is there, so that the buffer adds nothing to the peak of memory.
-        What::Decode => {
-            let weights = weight_bytes(compiled, workload.precision(), &compiled.model.stage_sizes(workload.stage));
-            Some((weights, meter.bytes(weights as usize)?))
-        }
+    let weights = match workload.what {
+        What::Train | What::Forward => BTreeMap::new(),
+        What::Decode => weights_read(compiled, workload.precision(), &compiled.model.stage_sizes(workload.stage)),
     };
+    let weight_bytes: u64 = weights.values().sum();
+    let mut bandwidths: Vec<f64> = meter.copying(weight_bytes)?.into_iter().collect();
     let on = match &device {
         Device::Cpu { threads } => On::Processor { threads: *threads, target: CpuBackend::new().target() },
         Device::Cuda { .. } | Device::CudaSim | Device::Reference => On::Gpu(device.name()),
@@ -49,7 +47,9 @@ pub fn run(command: &Bench, console: &Console) -> Outcome {
     let before = resident();
     let mut work = workload.work(session)?;
     workload.announce(&work, peak_flops, console)?;
-    let times = repeat(&mut work, session, command.repetitions)?;
+    let times = repeat(&mut work, session, command.repetitions, &mut |session| {
+        bandwidths.extend(meter.reading(session, weights.keys()));
+    })?;
     let report = Report {
         spec: command.work.spec.spec.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
         what: workload.what,
@@ -62,12 +62,12 @@ pub fn run(command: &Bench, console: &Console) -> Outcome {
         kernels: compiled.program.kernels.len(),
         tokens: work.tokens(),
         flops: workload.flops(&work),
-        bandwidth: match (&work, reading) {
-            (Work::Decoding(decoding), Some((weights, peak))) => {
+        bandwidth: match &work {
+            Work::Decoding(decoding) if !bandwidths.is_empty() => {
                 let caches = cache_bytes(compiled, session.sizes(), decoding.positions());
-                Some(Bandwidth { bytes: weights + caches, peak })
+                Some(Bandwidth { bytes: weight_bytes + caches, peak: Samples::new(bandwidths).median() })
             }
-            (Work::Training(_) | Work::Forward(_) | Work::Decoding(_), _) => None,
+            Work::Training(_) | Work::Forward(_) | Work::Decoding(_) => None,
         },
         losses: match &work {
             Work::Training(training) => training.losses.clone(),
@@ -88,22 +88,25 @@ pub fn run(command: &Bench, console: &Console) -> Outcome {
     Ok(console.print(&text)?)
 }
 
-/// The weights that decoding a token reads as a whole, as they are stored: all but tables of which it looks up a row.
-fn weight_bytes(compiled: &Compiled, precision: Precision, sizes: &SizeValues) -> u64 {
+/// The weights that decoding a token reads as a whole, with their bytes as they are stored: all but tables of which it looks up a row.
+fn weights_read(compiled: &Compiled, precision: Precision, sizes: &SizeValues) -> BTreeMap<Storage, u64> {
     let program = &compiled.program;
-    let Some(plan) = program.plan("decode", precision).map(|index| &program.plans[index]) else { return 0 };
+    let index = program.plan("decode", precision).expect("bug in tfc: decoding was compiled without it");
+    let plan = &program.plans[index];
     let sizes = sizes.clone().with(Symbol::BATCH, 1).with(Symbol::SEQUENCE, 1);
-    let mut read = BTreeSet::new();
+    let mut weights = BTreeMap::new();
     for operation in operations(program, plan, &sizes) {
         if let plan::What::Launch(launch) = operation.what
             && !matches!(program.kernels[launch.kernel as usize].body, Body::Gather(_))
         {
-            read.extend(launch.arguments.iter().map(|argument| argument.buffer));
+            for buffer in launch.arguments.iter().map(|argument| &plan.buffers[argument.buffer.0 as usize]) {
+                if let Place::Storage(storage @ (Storage::Parameter(_) | Storage::Weight(..))) = buffer.place {
+                    weights.insert(storage, buffer.bytes(&sizes));
+                }
+            }
         }
     }
-    let buffers = read.into_iter().map(|buffer| &plan.buffers[buffer.0 as usize]);
-    let is_weight = |place: &Place| matches!(place, Place::Storage(Storage::Parameter(_) | Storage::Weight(..)));
-    buffers.filter(|buffer| is_weight(&buffer.place)).map(|buffer| buffer.bytes(&sizes)).sum()
+    weights
 }
 
 /// Keys and values at so many positions.

@@ -4,7 +4,7 @@ use crate::arguments::What;
 use serde_json::{Value, json};
 use tfc_compiler::precision::Precision;
 use tfc_compiler::quantity::{bytes, grouped};
-use tfc_runtime::bench::Times;
+use tfc_runtime::bench::Samples;
 use tfc_runtime::device::SessionMemory;
 
 pub struct Report {
@@ -22,7 +22,8 @@ pub struct Report {
     /// Of one repetition.
     pub tokens: u64,
     pub flops: f64,
-    pub times: Times,
+    /// In seconds, of each repetition.
+    pub times: Samples,
     /// Of decoding.
     pub bandwidth: Option<Bandwidth>,
     /// Of every update, where a model was trained.
@@ -67,7 +68,7 @@ pub struct Touched {
 pub struct Bandwidth {
     /// Of weights and cache, read for one token.
     pub bytes: u64,
-    /// Bytes per second that the threads read from a buffer as large as the weights, or that the GPU copies.
+    /// Bytes per second that the threads read of the weights where they lie, or that the GPU moves when it copies as many.
     pub peak: f64,
 }
 
@@ -209,7 +210,7 @@ mod tests {
             kernels: 38,
             tokens: 4096,
             flops: 135e9,
-            times: Times::new(vec![0.8, 1.0, 0.9]),
+            times: Samples::new(vec![0.8, 1.0, 0.9]),
             bandwidth: None,
             losses: vec![8.5, 8.25, 8.0],
             session: SessionMemory { storages: 80 << 20, arena: 286 << 20, scratch: 1 << 20 },

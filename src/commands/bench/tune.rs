@@ -3,8 +3,9 @@
 //! In each round the work is done with another tile of every kernel, so that a kernel is timed among the others, as it will run.
 
 use crate::arguments::{Bench, Format};
-use crate::commands::explain::measure::{Limits, Line, measure};
+use crate::commands::explain::measure::{Line, measure};
 use crate::console::Console;
+use crate::meter::Limits;
 use crate::session::{self, Device};
 use crate::stop::Outcome;
 use crate::tuned;
@@ -66,7 +67,7 @@ fn time(
         let choices = with_choice.filter_map(|(kernel, tiles)| Some((kernel.clone(), *tiles.get(round)?))).collect();
         let mut session = session::on_cuda(compiled, gpu, &backend.with_tiles(choices))?;
         let mut work = workload.work(&mut session)?;
-        let measured = measure(compiled, &mut work, &mut session, command.repetitions, &Limits::none())?;
+        let measured = measure(compiled, &mut work, &mut session, command.repetitions, &|| Ok(Limits::none()))?;
         for (launched, Line { launches, seconds, labels, .. }) in measured.lines {
             let Some((kernel, tile)) =
                 launched.kernel.and_then(|kernel| Some((kernel, *tiles[kernel as usize].get(round)?)))

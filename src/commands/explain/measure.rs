@@ -1,5 +1,6 @@
 //! The launches of some repetitions, timed and gathered by kernel.
 
+use crate::meter::Limits;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tfc_compiler::compiled::Compiled;
@@ -8,20 +9,6 @@ use tfc_compiler::size::SizeValues;
 use tfc_runtime::Result;
 use tfc_runtime::bench::Work;
 use tfc_runtime::device::{CallProfile, Profiled};
-
-/// What a device can do in a second.
-pub struct Limits {
-    pub device: String,
-    pub flops: f64,
-    pub bytes: f64,
-}
-
-impl Limits {
-    /// Where nobody asks how near they are.
-    pub fn none() -> Limits {
-        Limits { device: String::new(), flops: f64::INFINITY, bytes: f64::INFINITY }
-    }
-}
 
 /// What all launches of one kernel do in one repetition.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,6 +37,7 @@ impl Launched {
 }
 
 pub struct Measured {
+    pub limits: Limits,
     /// The slowest first.
     pub lines: Vec<(Launched, Line)>,
     /// Of a whole repetition, at best.
@@ -66,12 +54,14 @@ pub fn measure(
     work: &mut Work<'_>,
     session: &mut dyn Profiled,
     repetitions: usize,
-    limits: &Limits,
+    limits: &dyn Fn() -> Result<Limits>,
 ) -> Result<Measured> {
-    let mut best = Best::default();
+    let (mut best, mut most) = (Best::default(), limits()?);
     let (mut seconds, mut host_seconds) = (f64::INFINITY, f64::INFINITY);
     // The first repetition touches memory for the first time.
     for repetition in 0..=repetitions.max(1) {
+        // Beside each, as each launch counts in its shortest time: what a machine can do changes by the second.
+        most = most.most(limits()?);
         work.prepare(session)?;
         session.start_profile();
         let start = Instant::now();
@@ -85,9 +75,9 @@ pub fn measure(
             best.add(calls);
         }
     }
-    let lines = best.lines(compiled, limits);
+    let lines = best.lines(compiled, &most);
     let sizes = best.0.into_iter().map(|call| (call.plan, call.sizes)).collect();
-    Ok(Measured { lines, seconds, host_seconds, repetitions: repetitions.max(1), sizes })
+    Ok(Measured { limits: most, lines, seconds, host_seconds, repetitions: repetitions.max(1), sizes })
 }
 
 /// The calls of a repetition, each operation in the shortest time that it has taken in any.
@@ -129,7 +119,7 @@ impl Best {
 /// An operation, or a product and the row program that was done together with it.
 fn together(timed: &[(&Operation<'_>, &Option<Duration>)], plan: &Plan, limits: &Limits) -> (Launched, Line) {
     let mut launched = Launched::default();
-    let (mut line, mut labels) = (Line { launches: 1, ..Line::default() }, Vec::new());
+    let (mut line, mut read, mut labels) = (Line { launches: 1, ..Line::default() }, 0.0, Vec::new());
     for (operation, time) in timed {
         let label = match operation.what {
             What::Launch(launch) => {
@@ -139,12 +129,14 @@ fn together(timed: &[(&Operation<'_>, &Option<Duration>)], plan: &Plan, limits: 
             }
             What::Zero(buffer) => plan.buffers[buffer.0 as usize].name.as_str(),
         };
-        line.flops += operation.flops as f64;
-        line.bytes += operation.bytes as f64;
+        line.flops += operation.cost.flops as f64;
+        line.bytes += operation.cost.bytes as f64;
+        read += (operation.cost.bytes - operation.cost.written_bytes) as f64;
         line.seconds += time.unwrap_or_default().as_secs_f64();
         labels.push(without_numbers(label));
     }
-    line.least_seconds = (line.flops / limits.flops).max(line.bytes / limits.bytes);
+    let seconds = [line.flops / limits.flops, read / limits.reading, line.bytes / limits.moving];
+    line.least_seconds = seconds.into_iter().fold(0.0, f64::max);
     (launched, Line { labels: vec![labels.join(", ")], ..line })
 }
 

@@ -14,11 +14,7 @@ use crate::session::Device;
 use crate::stop::Outcome;
 use crate::target::Target;
 use crate::workload::Workload;
-use measure::Limits;
 use tfc_runtime::Failure;
-
-/// What is read to measure the bandwidth of memory: far larger than any cache.
-const BUFFER: usize = 256 << 20;
 
 pub fn run(command: &Explain, console: &Console) -> Outcome {
     match Target::named(&command.target)? {
@@ -40,15 +36,14 @@ fn here(command: &Explain, console: &Console) -> Outcome {
     let (workload, mut session, _) = Workload::open(&command.work, &device, console)?;
     let session = &mut *session;
     let meter = Meter::of(&device, workload.precision())?;
-    let limits = Limits { device: device.name(), flops: meter.flops()?, bytes: meter.bytes(BUFFER)? };
     let mut work = workload.work(session)?;
-    workload.announce(&work, limits.flops, console)?;
-    let measured = measure::measure(&workload.compiled, &mut work, session, command.repetitions, &limits)?;
+    workload.announce(&work, meter.flops()?, console)?;
+    let measured = measure::measure(&workload.compiled, &mut work, session, command.repetitions, &|| meter.limits())?;
     let memory = memory::of(&workload.compiled, &measured.sizes, &session.memory(), workload.plan.clone());
-    let kernels = &workload.compiled.program.kernels;
+    let (device, kernels) = (device.name(), &workload.compiled.program.kernels);
     let text = match command.format {
-        Format::Text => report::text(kernels, &measured, &limits, &memory),
-        Format::Json => format!("{:#}\n", report::json(kernels, &measured, &limits, &memory)),
+        Format::Text => report::text(&device, kernels, &measured, &memory),
+        Format::Json => format!("{:#}\n", report::json(&device, kernels, &measured, &memory)),
     };
     Ok(console.print(&text)?)
 }

@@ -1,8 +1,9 @@
 //! What was measured, as tables and as JSON.
 
-use super::measure::{Launched, Limits, Line, Measured};
+use super::measure::{Launched, Line, Measured};
 use super::memory::{Arena, Memory};
 use super::reasons::reasons;
+use crate::meter::Limits;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -17,9 +18,11 @@ const BUFFERS: usize = 12;
 const ROW_EPILOGUE: &str =
     "where it stands behind a product, it does rows as soon as they are stored, in a cache: no pass of its own";
 
-pub fn text(kernels: &[Kernel], measured: &Measured, limits: &Limits, memory: &Memory) -> String {
-    let [flops, bandwidth] = [limits.flops, limits.bytes].map(|of_a_second| of_a_second / 1e9);
-    let mut text = format!("{}: {flops:.1} GFLOP/s, {bandwidth:.1} GB/s\n\n", limits.device);
+pub fn text(device: &str, kernels: &[Kernel], measured: &Measured, memory: &Memory) -> String {
+    let Limits { flops, reading, moving } = measured.limits;
+    let [flops, reading, moving] = [flops, reading, moving].map(|of_a_second| of_a_second / 1e9);
+    let mut text =
+        format!("{device}: {flops:.1} GFLOP/s, {reading:.1} GB/s read, {moving:.1} GB/s read and written\n\n");
     text += &times(measured);
     text += "\n";
     let mut told = BTreeSet::new();
@@ -119,7 +122,7 @@ fn memory_text(memory: &Memory) -> String {
     text + &format!("in the session: {storages} of storages, {arena} of arena, {scratch} of scratch\n")
 }
 
-pub fn json(kernels: &[Kernel], measured: &Measured, limits: &Limits, memory: &Memory) -> Value {
+pub fn json(device: &str, kernels: &[Kernel], measured: &Measured, memory: &Memory) -> Value {
     let kernel = |(launched, line): &(Launched, Line)| {
         let body = launched.kernel.map(|kernel| &kernels[kernel as usize]);
         let behind = launched.row_epilogue.map(|kernel| &kernels[kernel as usize]);
@@ -153,7 +156,12 @@ pub fn json(kernels: &[Kernel], measured: &Measured, limits: &Limits, memory: &M
     let storages: serde_json::Map<String, Value> =
         memory.storages.iter().map(|(kind, bytes)| ((*kind).to_string(), json!(bytes))).collect();
     json!({
-        "limits": { "device": limits.device, "flops_per_s": limits.flops, "bytes_per_s": limits.bytes },
+        "limits": {
+            "device": device,
+            "flops_per_s": measured.limits.flops,
+            "bytes_read_per_s": measured.limits.reading,
+            "bytes_per_s": measured.limits.moving,
+        },
         "seconds": measured.seconds,
         "host_seconds": measured.host_seconds,
         "repetitions": measured.repetitions,
@@ -205,7 +213,8 @@ mod tests {
         let launched = |kernel, row_epilogue| Launched { kernel, row_epilogue };
         let lines =
             vec![(launched(Some(0), None), exp), (launched(Some(1), Some(0)), product), (launched(None, None), zero)];
-        Measured { lines, seconds: 4e-3, host_seconds: 1e-3, repetitions: 5, sizes: BTreeMap::new() }
+        let limits = Limits { flops: 100e9, reading: 10e9, moving: 15e9 };
+        Measured { limits, lines, seconds: 4e-3, host_seconds: 1e-3, repetitions: 5, sizes: BTreeMap::new() }
     }
 
     fn memory() -> Memory {
@@ -224,14 +233,12 @@ mod tests {
 
     #[test]
     fn tables() {
-        let limits = Limits { device: "this machine".into(), flops: 100e9, bytes: 10e9 };
-        insta::assert_snapshot!(text(&kernels(), &measured(), &limits, &memory()));
+        insta::assert_snapshot!(text("this machine", &kernels(), &measured(), &memory()));
     }
 
     #[test]
     fn numbers() {
-        let limits = Limits { device: "this machine".into(), flops: 100e9, bytes: 10e9 };
-        let json = json(&kernels(), &measured(), &limits, &memory());
+        let json = json("this machine", &kernels(), &measured(), &memory());
         assert_eq!(json["kernels"][0]["fraction_of_limit"], 0.4);
         assert_eq!(json["kernels"][0]["text"], kernel().to_string());
         assert_eq!([&json["kernels"][1]["kernel"], &json["kernels"][1]["row_epilogue"]], [1, 0]);

@@ -270,7 +270,7 @@ fn a_search_is_not_counted_as_one_operation() {
     let graph = b.finish();
     let (sizes, _) = call(&graph, 5);
     let program = compile_entry(&graph, Precision::F32, &Disabled::default());
-    let flops: Vec<i64> = operations(&program, &program.plans[0], &sizes).iter().map(|o| o.flops).collect();
+    let flops: Vec<i64> = operations(&program, &program.plans[0], &sizes).iter().map(|o| o.cost.flops).collect();
     assert_eq!(flops, [2 * 5 * 8 * 17]);
 }
 

@@ -96,9 +96,9 @@ impl Roofline {
             Some(_) | None => self.tf32,
         };
         Seconds {
-            products: operation.product_flops as f64 / products,
-            scalars: (operation.flops - operation.product_flops) as f64 / self.scalars,
-            memory: operation.bytes as f64 / self.bytes,
+            products: operation.cost.product_flops as f64 / products,
+            scalars: (operation.cost.flops - operation.cost.product_flops) as f64 / self.scalars,
+            memory: operation.cost.bytes as f64 / self.bytes,
         }
     }
 }
@@ -107,9 +107,9 @@ impl Line {
     fn add(&mut self, operation: &Operation<'_>, seconds: Seconds, label: &str, times: u64) {
         let count = times as f64;
         self.launches += times;
-        self.flops += count * operation.flops as f64;
-        self.product_flops += count * operation.product_flops as f64;
-        self.bytes += count * operation.bytes as f64;
+        self.flops += count * operation.cost.flops as f64;
+        self.product_flops += count * operation.cost.product_flops as f64;
+        self.bytes += count * operation.cost.bytes as f64;
         self.seconds += count * seconds.most();
         self.spent.products += count * seconds.products;
         self.spent.scalars += count * seconds.scalars;

@@ -1,4 +1,4 @@
-//! How long a repetition takes.
+//! Repetitions, timed.
 
 use super::Work;
 use crate::Result;
@@ -11,15 +11,15 @@ const WARM_UP: usize = 2;
 const LONG_ENOUGH: Duration = Duration::from_secs(1);
 const MOST: usize = 101;
 
-/// In seconds, ascending; at least one.
+/// One number measured several times, in ascending order; at least once.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Times(Vec<f64>);
+pub struct Samples(Vec<f64>);
 
-impl Times {
-    pub fn new(mut seconds: Vec<f64>) -> Times {
-        assert!(!seconds.is_empty(), "bug in tfc: nothing was timed");
-        seconds.sort_by(f64::total_cmp);
-        Times(seconds)
+impl Samples {
+    pub fn new(mut samples: Vec<f64>) -> Samples {
+        assert!(!samples.is_empty(), "bug in tfc: nothing was measured");
+        samples.sort_by(f64::total_cmp);
+        Samples(samples)
     }
 
     pub fn count(&self) -> usize {
@@ -36,9 +36,16 @@ impl Times {
     }
 }
 
-/// Times at least so many repetitions, after some that do not count.
-pub fn repeat(work: &mut Work<'_>, session: &mut dyn Session, repetitions: usize) -> Result<Times> {
+/// Seconds of at least so many repetitions, after some that do not count. What they are compared with is measured before each, `beside` it:
+/// what a machine can do changes by the second.
+pub fn repeat(
+    work: &mut Work<'_>,
+    session: &mut dyn Session,
+    repetitions: usize,
+    beside: &mut dyn FnMut(&dyn Session),
+) -> Result<Samples> {
     let mut once = || {
+        beside(session);
         work.prepare(session)?;
         let start = Instant::now();
         work.run(session)?;
@@ -52,5 +59,5 @@ pub fn repeat(work: &mut Work<'_>, session: &mut dyn Session, repetitions: usize
         total += time;
         seconds.push(time.as_secs_f64());
     }
-    Ok(Times::new(seconds))
+    Ok(Samples::new(seconds))
 }
