@@ -85,8 +85,9 @@ impl<'a> Meter<'a> {
                 let mut memory = HostMemory::new(BUFFER, Pages::Large)?;
                 // Not zeros: their pages would all be the same one.
                 memory.bytes_mut().fill(0x3f);
-                let reading = peak.reading(*threads, &[memory.bytes()]).best;
+                let reading = peak.reading(*threads, &[memory.bytes()]);
                 let moving = peak.updating(*threads, memory.bytes_mut()).best;
+                let reading = reading.map_or(moving, |reading| reading.best);
                 Ok(Limits { flops, reading, moving: moving.max(reading) })
             }
             Meter::Cuda { gpu, rates } => {
@@ -100,8 +101,8 @@ impl<'a> Meter<'a> {
     pub fn reading<'s>(&self, session: &dyn Session, storages: impl Iterator<Item = &'s Storage>) -> Option<f64> {
         let parts: Vec<&[u8]> = storages.filter_map(|storage| session.bytes(*storage)).collect();
         match self {
-            Meter::Cpu { threads, peak } if !parts.is_empty() => Some(peak.reading(*threads, &parts).lasting),
-            Meter::Cpu { .. } | Meter::Cuda { .. } => None,
+            Meter::Cpu { threads, peak } => peak.reading(*threads, &parts).map(|reading| reading.lasting),
+            Meter::Cuda { .. } => None,
         }
     }
 

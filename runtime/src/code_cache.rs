@@ -93,11 +93,11 @@ pub fn digest(kernel: &Kernel) -> String {
     format!("{:032x}", xxh3_128(format!("{kernel:?}").as_bytes()))
 }
 
-/// The version, and the size and time of the executable: another build may make other code of the same kernels.
+/// What the build was made of, and the size and time of the executable: another build may make other code of the same kernels.
 fn build() -> Option<String> {
     let file = fs::metadata(std::env::current_exe().ok()?).ok()?;
     let modified = file.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    Some(format!("{} {} {}", env!("CARGO_PKG_VERSION"), file.len(), modified.as_nanos()))
+    Some(format!("{} {} {}", env!("TFC_KERNEL_SOURCES"), file.len(), modified.as_nanos()))
 }
 
 /// The magic, a digest of the rest, the length of the header, the header, the code.

@@ -106,9 +106,13 @@ impl Peak {
         (threads * turns * self.operations_per_turn) as f64 / times[0].as_secs_f64()
     }
 
-    /// What so many threads read together, each its share of every buffer, over and over.
-    pub fn reading(&self, threads: usize, buffers: &[&[u8]]) -> BytesPerSecond {
+    /// What so many threads read together, each its share of every buffer, over and over; None if buffers are too small to have shares.
+    pub fn reading(&self, threads: usize, buffers: &[&[u8]]) -> Option<BytesPerSecond> {
         let entry = self.entry("read");
+        let elements: usize = buffers.iter().map(|buffer| threads * self.share(threads, buffer)).sum();
+        if elements == 0 {
+            return None;
+        }
         let times = together(threads, |thread| {
             for buffer in buffers {
                 let share = self.share(threads, buffer);
@@ -116,17 +120,17 @@ impl Peak {
                 unsafe { over(entry, buffer.as_ptr(), thread * share..(thread + 1) * share) };
             }
         });
-        let elements: usize = buffers.iter().map(|buffer| threads * self.share(threads, buffer)).sum();
-        BytesPerSecond::new(4 * elements, times)
+        Some(BytesPerSecond::new(4 * elements, times))
     }
 
     /// What so many threads read and write back together, each its share of a buffer: each byte counts twice.
     pub fn updating(&self, threads: usize, buffer: &mut [u8]) -> BytesPerSecond {
         let (entry, share) = (self.entry("update"), self.share(threads, buffer));
-        let start = buffer.as_mut_ptr().addr();
+        let start = buffer.as_mut_ptr().expose_provenance();
         let times = together(threads, |thread| {
+            let buffer = std::ptr::with_exposed_provenance(start);
             // SAFETY: the buffer, which nobody else has meanwhile, has the elements of each share, and no two shares have one in common.
-            unsafe { over(entry, start as *const u8, thread * share..(thread + 1) * share) };
+            unsafe { over(entry, buffer, thread * share..(thread + 1) * share) };
         });
         BytesPerSecond::new(2 * 4 * threads * share, times)
     }

@@ -53,6 +53,9 @@ pub fn chunks_task(decisions: &Decisions, node: NodeId) -> Option<Task> {
 fn task(decisions: &Decisions, nodes: &[NodeId], chunks: Chunks, reads: &[Value], writes: &[Value]) -> Task {
     let exits: Vec<Value> = writes.iter().map(|value| decisions.epilogues.exit(*value)).collect();
     let (absorbed, onto) = accumulated(decisions, writes[0], exits[0]);
+    let others = writes.iter().zip(&exits).skip(1);
+    let lost = others.into_iter().any(|(value, exit)| accumulated(decisions, *value, *exit).1.is_some());
+    assert!(!lost, "bug in tfc: what is done in chunks adds to one total");
     Task {
         nodes: nodes.iter().copied().chain(absorbed.into_iter().filter(|node| !nodes.contains(node))).collect(),
         work: Work::Chunks(chunks),

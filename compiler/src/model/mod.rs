@@ -20,7 +20,7 @@ mod vocabulary;
 pub use amount::Amount;
 pub use choices::Impossible;
 pub use paths::{PathPart, PathPattern, PatternPart, path_parts};
-pub use program::{Application, Primitive, Program, ValueId, ValueType};
+pub use program::{Application, Primitive, Program, ValueId, ValueType, source_of_ids};
 pub use recipe::{
     Augment, Cadence, Corpus, DataRecipe, Documents, Drawn, End, Experiment, Growth, GrowthInit, Horizon, Images,
     Metric, Optimizer, Preservation, Rows, Rule, ScalePolicy, Schedule, ScheduleKind, ScheduleSpan, Stage,

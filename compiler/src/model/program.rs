@@ -36,6 +36,18 @@ pub struct Program {
     pub metrics: Vec<(String, ValueId)>,
 }
 
+/// The input that ids are of, as they come, one place later or moved about: nothing computes ids.
+pub fn source_of_ids(values: &[Application], mut ids: ValueId) -> usize {
+    loop {
+        let value = &values[ids.0 as usize];
+        match value.primitive {
+            Primitive::Input(input) | Primitive::Next(input) => return input,
+            Primitive::Slice { .. } | Primitive::Transpose { .. } | Primitive::Reshape => ids = value.operands[0],
+            ref other => panic!("bug in tfc: {other:?} makes ids"),
+        }
+    }
+}
+
 /// The operations that lowering knows. Shapes: leading axes are `batch`, then `sequence` for language models; pointwise
 /// primitives broadcast as NumPy does (right-aligned, axes of size 1 repeat).
 #[derive(Clone, Debug, PartialEq)]

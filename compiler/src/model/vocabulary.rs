@@ -1,10 +1,11 @@
 //! How many ids a model knows.
 
+use super::program::source_of_ids;
 use super::{InputKind, Model, Primitive, ValueId};
-use crate::size::{Size, SizeValues, Symbol};
+use crate::size::{Size, SizeValues};
 use tfc_grammar::Span;
 
-/// What limits the ids of tokens that a model can be given.
+/// What limits the ids of an input: kernels look them up unchecked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
     /// Ids are below it.
@@ -19,6 +20,13 @@ pub struct Vocabulary {
 impl Model {
     /// The smallest of the tables in which ids of tokens are looked up and the logits that they are labels of; None if there is none.
     pub fn vocabulary(&self, sizes: &SizeValues) -> Option<Vocabulary> {
+        let is_token = |input: usize| matches!(self.inputs[input].kind, InputKind::TokenIds { .. });
+        let limits = self.id_limits(sizes).into_iter().filter(|(input, _)| is_token(*input));
+        limits.map(|(_, limit)| limit).min_by_key(|limit| limit.size)
+    }
+
+    /// Each table in which ids of an input are looked up, and the logits that they are labels of, with the index of the input.
+    pub fn id_limits(&self, sizes: &SizeValues) -> Vec<(usize, Vocabulary)> {
         let limits = self.program.values.iter().filter_map(|value| {
             let (ids, axis, owner, unit) = if value.primitive == Primitive::Embed {
                 (value.operands[0], self.shape(value.operands[1]).first()?, "the embedding has", "rows")
@@ -27,23 +35,13 @@ impl Model {
             } else {
                 return None;
             };
-            // What is as long as a call's sequences is limited by those.
-            let is_fixed = axis.all_symbols(|symbol| ![Symbol::BATCH, Symbol::SEQUENCE].contains(&symbol));
             let limit = Vocabulary { size: axis.eval(sizes), owner, unit, span: value.span };
-            (is_fixed && self.are_ids(ids)).then_some(limit)
+            Some((source_of_ids(&self.program.values, ids), limit))
         });
-        limits.min_by_key(|limit| limit.size)
+        limits.collect()
     }
 
     fn shape(&self, value: ValueId) -> &[Size] {
         &self.program.values[value.0 as usize].ty.shape
-    }
-
-    /// Whether these are the ids of an input as they come, or one place later.
-    fn are_ids(&self, value: ValueId) -> bool {
-        let (Primitive::Input(input) | Primitive::Next(input)) = self.program.values[value.0 as usize].primitive else {
-            return false;
-        };
-        matches!(self.inputs[input].kind, InputKind::TokenIds { .. })
     }
 }

@@ -21,6 +21,7 @@ pub fn grow_by_hand(
     let stage = &compiled.model.experiment.stages[index];
     let mut state = State::read(&checkpoint.join("state.json"))?;
     leads_on(&compiled.model, &state.stage.name, index)?;
+    has_growth(&compiled.model, index)?;
     session.resize(&checkpoint::sizes_of(checkpoint, &compiled.model, &state, 1)?)?;
     checkpoint::load(checkpoint, compiled, session, &state)?;
     let grown = match measure {
@@ -34,6 +35,20 @@ pub fn grow_by_hand(
     let tokenizer = if tokenizer.exists() { Some(storage::read_text(&tokenizer)?) } else { None };
     let path = into.save(compiled, session, &state, tokenizer.as_deref(), None)?;
     Ok((grown, path))
+}
+
+/// Sizes of a stage that goes on as the one before it are that one's: nothing would make a checkpoint of it.
+fn has_growth(model: &Model, index: usize) -> Result<()> {
+    let stages = &model.experiment.stages;
+    if stages[index].growth.is_some() {
+        return Ok(());
+    }
+    let what = format!("stage `{}` goes on with the sizes of the one before it", stages[index].name);
+    let before = stages[..index].iter().rev().find(|stage| stage.growth.is_some());
+    Err(Failure::mistake(match before {
+        Some(stage) => format!("{what}; grow into `{}`, and train from there on", stage.name),
+        None => format!("{what}; train it as it is"),
+    }))
 }
 
 /// Growth leads from the stage of a checkpoint, if the spec has it, into a later one.

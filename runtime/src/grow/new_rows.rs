@@ -37,7 +37,7 @@ pub fn draw(
         let storage = Storage::Parameter(i as u32);
         let init = match drawn {
             Drawn::AsModel => parameter.init.clone(),
-            Drawn::AsOld => as_wide(&session.read(storage)?, shape_at(&parameter.shape, before).iter().product()),
+            Drawn::AsOld => as_wide(&session.read(storage)?, &shape_at(&parameter.shape, before)),
             Drawn::From(init) => init.clone(),
         };
         if init == Init::Zero {
@@ -55,8 +55,9 @@ pub fn draw(
     Ok(())
 }
 
-/// Normal, as wide as the `elements` numbers that are not new: new ones are still zero.
-fn as_wide(tensor: &HostTensor, elements: usize) -> Init {
+/// Normal, as wide as the numbers that were there and still are: new ones are still zero.
+pub(super) fn as_wide(tensor: &HostTensor, before: &[usize]) -> Init {
+    let elements: usize = tensor.shape().iter().zip(before).map(|(now, before)| now.min(before)).product();
     let squares = tensor.to_f64().iter().map(|x| x * x).sum::<f64>();
     Init::Normal { std: Amount::Number((squares / elements.max(1) as f64).sqrt()) }
 }

@@ -6,7 +6,7 @@ use crate::device::HostTensor;
 use crate::fake::{self, BIAS, FakeSession, KEYS, Numbers, VALUES};
 use crate::random::{Purpose, Stream};
 use crate::train::Batches;
-use tfc_compiler::model::{Drawn, Growth, ScalePolicy};
+use tfc_compiler::model::{Amount, Drawn, Growth, Init, ScalePolicy};
 use tfc_compiler::storage::RowState;
 use tfc_compiler::storage::Storage;
 
@@ -278,6 +278,50 @@ fn grown_by_hand_is_grown_in_the_run() {
     run(&stages, &by_hand, Options::default()).outcome.unwrap();
     let [end, same] = [whole, by_hand].map(|run| contents(&run.join("checkpoints/step-10")));
     assert!(end == same);
+}
+
+/// Its checkpoint would have the sizes of one stage and the name of another.
+#[test]
+fn a_stage_without_growth_is_not_grown_into() {
+    use crate::train::tests::{Options, contents, run};
+    let folder = tempfile::tempdir().unwrap();
+    let mut second = fake::stage("second", 5, fake::steps(2));
+    second.growth = Some(fake::zero_keys());
+    let stages = vec![fake::stage("first", 2, fake::steps(4)), second, fake::stage("third", 5, fake::steps(2))];
+    let whole = folder.path().join("whole");
+    run(&stages, &whole, Options::default()).outcome.unwrap();
+
+    let compiled = fake::compiled(stages.clone(), true);
+    let mut session = FakeSession::new(&compiled);
+    let into = RunFolder::create(&folder.path().join("by-hand"), "the spec").unwrap();
+    let checkpoint = whole.join("checkpoints/step-4");
+    let refused = grow_by_hand(&compiled, &mut session, &checkpoint, 2, None, &into).err().unwrap().message;
+    let what = "stage `third` goes on with the sizes of the one before it";
+    assert_eq!(refused, format!("{what}; grow into `second`, and train from there on"));
+
+    // Nor is a checkpoint gone on with that says so of itself.
+    let state = checkpoint.join("state.json");
+    let said = std::fs::read_to_string(&state)
+        .unwrap()
+        .replace("\"first\"", "\"third\"")
+        .replace("\"index\": 0", "\"index\": 2");
+    std::fs::write(&state, said).unwrap();
+    ["step-6", "step-8"].iter().for_each(|step| std::fs::remove_dir_all(whole.join("checkpoints").join(step)).unwrap());
+    let before = contents(&checkpoint);
+    let refused = run(&stages, &whole, Options::default()).outcome.err().unwrap();
+    assert!(
+        format!("{refused:?}").contains("the checkpoint has 2 tokens `layer.tokens`, and stage `third` 5"),
+        "{refused:?}"
+    );
+    assert!(contents(&checkpoint) == before);
+}
+
+/// Keys of an axis that shrinks while another grows.
+#[test]
+fn new_rows_are_as_wide_as_what_is_left_of_the_old() {
+    let mut tensor = HostTensor::F32 { shape: vec![4, 2], data: vec![0.0; 8] };
+    tensor.put(0, &[0.5, -0.5, 0.5, -0.5]);
+    assert_eq!(new_rows::as_wide(&tensor, &[2, 8]), Init::Normal { std: Amount::Number(0.5) });
 }
 
 #[test]

@@ -33,6 +33,16 @@ pub struct Segment {
     pub updates: u64,
 }
 
+/// Stage and step that added rows: larger for younger ones. Stages come one after the other, whatever the steps; these tell apart what a
+/// checkpoint of another run has brought along, all of it in one stage.
+type Descent = (usize, u64);
+
+impl Segment {
+    fn descent(&self) -> Descent {
+        (self.stage, self.birth)
+    }
+}
+
 /// The segments of one parameter along each axis that grows; of a parameter that does not, one list of one segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

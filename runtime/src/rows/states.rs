@@ -1,6 +1,6 @@
 //! The row states of a session: what the rules of a stage say, and the bias corrections, which change from step to step.
 
-use super::{Age, Lineage, Segment, Treatment, treatment};
+use super::{Age, Descent, Lineage, Segment, Treatment, treatment};
 use crate::Result;
 use crate::device::{HostTensor, Session, shape_at};
 use tfc_compiler::model::{Model, TrainRecipe};
@@ -77,7 +77,7 @@ impl RowStates {
         }
     }
 
-    /// Writes one row state of one parameter: a value per segment, repeated for its rows; where axes cross, that of the younger one.
+    /// Writes one row state of one parameter.
     fn put(
         &self,
         model: &Model,
@@ -87,20 +87,8 @@ impl RowStates {
         values: &[Vec<f64>],
         session: &mut dyn Session,
     ) -> Result<()> {
-        let repeated = |(segment, value): (&Segment, &f64)| {
-            std::iter::repeat_n((segment.birth, *value), segment.rows as usize).collect::<Vec<_>>()
-        };
-        let axes = lineage.axes.iter().zip(values).map(|(segments, values)| {
-            let rows: Vec<(u64, f64)> = segments.iter().zip(values).flat_map(repeated).collect();
-            rows
-        });
-        let crossed = |outer: Vec<(u64, f64)>, inner: Vec<(u64, f64)>| {
-            let younger = |a: (u64, f64), b: (u64, f64)| if a.0 > b.0 { a } else { b };
-            outer.into_iter().flat_map(|a| inner.iter().map(move |b| younger(a, *b))).collect()
-        };
-        let elements = axes.reduce(crossed).unwrap_or_default();
         let shape = shape_at(&model.row_shape(index), session.sizes());
-        let data = elements.into_iter().map(|(_, value)| value).collect();
+        let data = lineage.elements(values);
         session.write(Storage::Rows(index as u32, state), &HostTensor::F64 { shape, data })
     }
 }
@@ -109,6 +97,21 @@ impl Lineage {
     /// A value for each segment, by axis.
     fn of_segments<T>(&self, value: impl Fn(&Segment) -> T) -> Vec<Vec<T>> {
         each(&self.axes, value)
+    }
+
+    /// A value per segment, repeated for its rows; where axes cross, that of the younger one.
+    pub(super) fn elements(&self, values: &[Vec<f64>]) -> Vec<f64> {
+        let axes = self.axes.iter().zip(values).map(|(segments, values)| {
+            let rows = |(segment, value): (&Segment, &f64)| {
+                std::iter::repeat_n((segment.descent(), *value), segment.rows as usize)
+            };
+            segments.iter().zip(values).flat_map(rows).collect()
+        });
+        let crossed = |outer: Vec<(Descent, f64)>, inner: Vec<(Descent, f64)>| {
+            let younger = |a: (Descent, f64), b: (Descent, f64)| if a.0 > b.0 { a } else { b };
+            outer.into_iter().flat_map(|a| inner.iter().map(move |b| younger(a, *b))).collect()
+        };
+        axes.reduce(crossed).unwrap_or_default().into_iter().map(|(_, value)| value).collect()
     }
 }
 

@@ -87,6 +87,19 @@ fn old_and_new_are_relative_to_the_last_growth() {
     }
 }
 
+/// Two growths without an update between them, and rows of another run that were born at a later step than this one has reached.
+#[test]
+fn where_axes_cross_the_later_stage_counts() {
+    let segment = |rows, birth, stage| Segment { rows, birth, stage, updates: 0 };
+    for [first, second] in [[0, 0], [20, 2]] {
+        let axes = vec![vec![segment(1, first, 0), segment(1, second, 1)], vec![segment(2, first, 0)]];
+        let mut lineage = Lineage { parameter: "p".to_string(), axes };
+        assert_eq!(lineage.elements(&[vec![1.0, 2.0], vec![3.0]]), [3.0, 3.0, 2.0, 2.0]);
+        lineage.axes.swap(0, 1);
+        assert_eq!(lineage.elements(&[vec![3.0], vec![1.0, 2.0]]), [1.0, 2.0, 1.0, 2.0]);
+    }
+}
+
 #[test]
 fn corrections_count_from_the_birth_of_each_row() {
     let mut grown = Grown::new();

@@ -6,10 +6,11 @@ use crate::checkpoint::{Done, State};
 use crate::device::Session;
 use crate::rows::RowStates;
 use crate::schedule::Curve;
-use crate::sizes::sizes_at;
-use crate::{Result, grow};
+use crate::sizes::{sizes_at, tokens_by_path};
+use crate::{Failure, Result, grow};
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::model::{Horizon, Model, Stage, TrainRecipe};
+use tfc_compiler::size::SizeValues;
 
 pub struct Course<'a> {
     pub stage: &'a Stage,
@@ -44,7 +45,9 @@ impl<'a> Course<'a> {
         state.stage.schedule = Some(curve.clone());
 
         let micro_batch = micro_batch(recipe.batch, state.micro_batch());
-        session.resize(&sizes_at(model, micro_batch, &stage.tokens))?;
+        let sizes = sizes_at(model, micro_batch, &stage.tokens);
+        has_sizes(model, state, &stage.name, &sizes)?;
+        session.resize(&sizes)?;
         session.set_precision(recipe.precision);
         grow::scales::write(session, state)?;
         let rows = RowStates::write(model, &state.rows, state.last_growth, recipe, session)?;
@@ -60,6 +63,20 @@ impl<'a> Course<'a> {
         };
         self.recipe.optimizer.lr * self.curve.at(position)
     }
+}
+
+/// Growth alone changes sizes: a checkpoint of others is of no stage of this spec.
+fn has_sizes(model: &Model, state: &State, stage: &str, sizes: &SizeValues) -> Result<()> {
+    for (path, wanted) in tokens_by_path(model, sizes) {
+        let has = state.tokens.get(&path).copied().unwrap_or(0);
+        if has != wanted {
+            let what = format!("the checkpoint has {has} tokens `{path}`, and stage `{stage}` {wanted}");
+            return Err(Failure::mistake(format!(
+                "{what}; grow it with `tfc grow`, or go on with the spec that it is of"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// A sequence is `context` tokens; what has no context counts as one.

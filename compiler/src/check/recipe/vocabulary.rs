@@ -3,12 +3,28 @@
 use super::Recipe;
 use super::block::Layers;
 use super::field::FieldName;
-use crate::model::{DataRecipe, TokenizerSource};
-use tfc_grammar::{Code, Diagnostic};
+use crate::model::{DataRecipe, InputKind, TokenizerSource};
+use tfc_grammar::{Code, Diagnostic, Span};
 
 const BYTES: u64 = 256;
 
 impl Recipe<'_> {
+    /// Classes are as many in every stage; what they are looked up in may grow and shrink. `place` is the stage's.
+    pub fn classes_fit(&self, stage: &str, place: Span, tokens: &[i64]) {
+        let Some(model) = self.model else { return };
+        for (input, known) in model.id_limits(&model.token_sizes(tokens)) {
+            let input = &model.inputs[input];
+            let InputKind::Class { classes } = input.kind else { continue };
+            if classes > known.size {
+                let message =
+                    format!("`{}` has {classes} classes and {} {} {}", input.name, known.owner, known.size, known.unit);
+                let place_of_use = format!("{} {} in stage \"{stage}\"", known.size, known.unit);
+                let diagnostic = Diagnostic::new(Code::ShapeMismatch, message).at(known.span, place_of_use);
+                self.report.push(diagnostic.see(place, "this stage"));
+            }
+        }
+    }
+
     /// A tokenizer that is not there is no concern of a check: whoever reads data will say so.
     pub fn vocabulary_fits(&self, layers: &Layers, data: &DataRecipe, tokens: &[i64]) {
         let made = match &data.tokenizer {

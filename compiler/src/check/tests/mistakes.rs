@@ -60,8 +60,43 @@ fn classes() {
     );
     let table = with("e = embed(label, width, 16)", "size = mean(e)");
     assert!(table.contains("error[E0302]: `label` has 10 classes, and there are 5 rows\n"), "{table}");
+    let cut = with("e = embed(label[0..1], width, 16)", "size = mean(e)");
+    assert!(cut.contains("error[E0302]: `label` has 10 classes, and there are 5 rows\n"), "{cut}");
     let wider = with("logits = linear(x, 12)", "loss = cross_entropy(logits, label)");
     assert!(!wider.contains("error"), "{wider}");
+}
+
+/// What ids are looked up in is as long as a stage says: kernels do not check them.
+#[test]
+fn ids_have_a_place_in_every_stage() {
+    let class = |stages: &str| {
+        answered(&format!(
+            "model tiny {{\n  tokens n = 10\n  forward(x: [16], label: class[10]) {{\n    e = embed(label, n, 16)\n  }}\n  loss = mean(e + x)\n}}\n\
+             train {{ batch = 8  optimizer = adamw(lr = 1e-3) }}\ngrow {{\n  stage \"a\" {{ steps = 1 }}\n  stage \"b\" {{ {stages} steps = 1 }}\n}}\n"
+        ))
+    };
+    let shrunk = class("n = 3 by importance ");
+    assert!(shrunk.contains("error[E0302]: `label` has 10 classes and the embedding has 3 rows\n"), "{shrunk}");
+    assert!(shrunk.contains("3 rows in stage \"b\""), "{shrunk}");
+    assert!(!class("n = 12 ").contains("E0302"), "{}", class("n = 12 "));
+
+    let text = |line: &str| {
+        answered(&format!(
+            "model tiny {{\n  forward(ids: token_ids[8]) {{\n    {line}\n  }}\n  loss = mean(e)\n}}\n\
+             data {{ train = \"a\"  tokenizer = bytes }}\n"
+        ))
+    };
+    let known = "error[E0701]: the tokenizer makes 256 ids and the embedding has 4 rows\n";
+    for line in [
+        "e = embed(transpose(transpose(ids)), 4, 16)",
+        "e = embed(ids[.., 0..1], 4, 16)",
+        "e = embed(ids[.., 0], 4, 16)",
+    ] {
+        assert!(text(line).contains(known), "{line}: {}", text(line));
+    }
+    let followed = text("f = embed(ids, 256, 16)\n    e = lookup(ids, f[0, .., ..])");
+    let said = "error[E0302]: what `ids` holds does not follow the length of a call, and there are sequence rows\n";
+    assert!(followed.contains(said), "{followed}");
 }
 
 /// What is computed with is 32-bit floating point: what that does not hold would be zero, or infinite, and the loss NaN.

@@ -72,7 +72,7 @@ impl<'a> Elaborator<'a> {
             self.wrong_shapes(Code::WrongRank, "a table has two axes", &[&table], &[], args.span);
             return None;
         }
-        if !self.has_classes(&ids, &table, &table.axes[0], "rows", args.span) {
+        if !self.has_ids(&ids, &table, &table.axes[0], "rows", args.span) {
             return None;
         }
         let axes = [ids.axes.as_slice(), &table.axes[1..]].concat();

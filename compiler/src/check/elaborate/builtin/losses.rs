@@ -4,7 +4,8 @@ use super::Arguments;
 use crate::check::elaborate::Elaborator;
 use crate::check::elaborate::value::{Axis, Tensor, sizes};
 use crate::graph::DType;
-use crate::model::{InputKind, ModelInput, Primitive};
+use crate::model::{InputKind, ModelInput, Primitive, source_of_ids};
+use crate::size::Symbol;
 use tfc_grammar::{Code, Span};
 
 impl<'a> Elaborator<'a> {
@@ -30,17 +31,24 @@ impl<'a> Elaborator<'a> {
             );
             return None;
         }
-        let classes =
-            logits.axes.last().is_none_or(|axis| self.has_classes(&labels, &logits, axis, "columns", args.span));
-        classes.then(|| self.emit(primitive, &[&logits, &labels], DType::F32, Vec::new(), args.span))
+        let known = logits.axes.last().is_none_or(|axis| self.has_ids(&labels, &logits, axis, "columns", args.span));
+        known.then(|| self.emit(primitive, &[&logits, &labels], DType::F32, Vec::new(), args.span))
     }
 
-    /// Whether an axis of a tensor has a place for each class, where these labels are an input of classes.
-    pub fn has_classes(&self, labels: &Tensor, tensor: &Tensor, axis: &Axis, places: &str, span: Span) -> bool {
-        let Primitive::Input(input) = self.values[labels.id.0 as usize].primitive else { return true };
-        let ModelInput { name, kind: InputKind::Class { classes }, .. } = &self.inputs[input] else { return true };
-        let Some(number) = axis.size.as_constant().filter(|number| number < classes) else { return true };
-        let message = format!("`{name}` has {classes} classes, and there are {number} {places}");
+    /// Whether an axis of a tensor has a place for each id, as far as no stage and no tokenizer decides it.
+    pub fn has_ids(&self, ids: &Tensor, tensor: &Tensor, axis: &Axis, places: &str, span: Span) -> bool {
+        let ModelInput { name, kind, .. } = &self.inputs[source_of_ids(&self.values, ids.id)];
+        let is_fixed = axis.size.all_symbols(|symbol| ![Symbol::BATCH, Symbol::SEQUENCE].contains(&symbol));
+        let message = match (kind, axis.size.as_constant()) {
+            (InputKind::Class { classes }, Some(number)) if number < *classes => {
+                format!("`{name}` has {classes} classes, and there are {number} {places}")
+            }
+            _ if is_fixed => return true,
+            _ => {
+                let number = self.size_text(&axis.size);
+                format!("what `{name}` holds does not follow the length of a call, and there are {number} {places}")
+            }
+        };
         self.wrong_shapes(Code::ShapeMismatch, &message, &[tensor], &[axis], span);
         false
     }
