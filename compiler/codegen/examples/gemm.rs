@@ -53,7 +53,7 @@ fn table(precision: Precision, only: Option<&str>, sizes: &[String]) -> Result<(
     let code = backend.emit(&kernels)?;
     println!("{} kernels compiled in {:.2?}, {} bytes", kernels.len(), start.elapsed(), code.bytes.len());
     let loaded = backend.load(&code)?;
-    let named: Vec<[usize; 3]> = sizes.iter().filter_map(|sizes| shape(sizes)).collect();
+    let named: Vec<[usize; 3]> = sizes.iter().map(|sizes| shape(sizes)).collect();
     for [m, n, k] in if named.is_empty() { SHAPES.to_vec() } else { named } {
         print!("{m:5} {n:5} {k:5}");
         for (i, kernel) in kernels.iter().enumerate() {
@@ -66,9 +66,12 @@ fn table(precision: Precision, only: Option<&str>, sizes: &[String]) -> Result<(
 }
 
 /// `MxNxK`.
-fn shape(sizes: &str) -> Option<[usize; 3]> {
-    let sizes: Vec<usize> = sizes.split('x').filter_map(|size| size.parse().ok()).collect();
-    sizes.try_into().ok()
+fn shape(text: &str) -> [usize; 3] {
+    let sizes: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
+    sizes.ok().and_then(|sizes| sizes.try_into().ok()).unwrap_or_else(|| {
+        eprintln!("`{text}` is not MxNxK");
+        std::process::exit(2)
+    })
 }
 
 fn gelu() -> Program {

@@ -25,26 +25,15 @@ impl Division {
 impl Kernel {
     /// The operands that its preparation reads, if it has one.
     pub fn prepared_operands(&self) -> Vec<usize> {
-        match &self.body {
-            Body::Contraction(body) => body.prepared_operands(),
-            Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => Vec::new(),
-            Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => {
-                Vec::new()
-            }
-        }
+        if let Body::Contraction(body) = &self.body { body.prepared_operands() } else { Vec::new() }
     }
 
     /// For these sizes, where threads can be given memory to share, or cannot. A launch is given some if it has a preparation, and else must not be.
     pub fn division(&self, sizes: &[i64], shared_memory: bool) -> Division {
-        match &self.body {
-            Body::Contraction(body) => body.division(sizes, shared_memory),
-            Body::Rows(_) => Division { rows_of_item: Some(1), ..Division::of(self.extent(sizes)) },
-            Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => {
-                Division::of(self.extent(sizes))
-            }
-            Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => {
-                Division::of(self.extent(sizes))
-            }
+        if let Body::Contraction(body) = &self.body {
+            return body.division(sizes, shared_memory);
         }
+        let rows_of_item = matches!(self.body, Body::Rows(_)).then_some(1);
+        Division { rows_of_item, ..Division::of(self.extent(sizes)) }
     }
 }

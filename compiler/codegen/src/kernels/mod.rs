@@ -52,11 +52,7 @@ pub fn scratch_of_sharing(kernel: &Kernel, vectors: Vectors) -> Room {
 
 /// Nothing for what shares nothing.
 fn of_contractions(kernel: &Kernel, room: impl Fn(&Contraction) -> Room) -> Room {
-    match &kernel.body {
-        Body::Contraction(body) => room(body),
-        Body::Rows(_) | Body::Columns(_) | Body::Gather(_) | Body::ScatterAdd(_) | Body::Rope(_) => Room::NONE,
-        Body::CacheWrite(_) | Body::Attention(_) | Body::AttentionBackward(_) | Body::CachedAttention(_) => Room::NONE,
-    }
+    if let Body::Contraction(body) = &kernel.body { room(body) } else { Room::NONE }
 }
 
 /// The scratch that each thread must hand to a kernel.
