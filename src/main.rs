@@ -13,6 +13,7 @@ mod documented;
 mod kernels;
 mod memory;
 mod meter;
+mod output;
 mod patience;
 mod progress;
 mod run_folder;

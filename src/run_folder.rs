@@ -33,11 +33,30 @@ pub fn sweeps(arguments: &[String]) -> Result<Vec<Vec<String>>> {
             )?;
         let extend = |run: &Vec<String>| -> Vec<Vec<String>> {
             let with = |value: &str| [run.as_slice(), &[format!("{name}={}", value.trim())]].concat();
-            values.split(',').map(with).collect()
+            items(values).into_iter().map(with).collect()
         };
         runs = runs.iter().flat_map(extend).collect();
     }
     Ok(runs)
+}
+
+/// What commas separate, but for those within parentheses and quotes.
+fn items(values: &str) -> Vec<&str> {
+    let (mut depth, mut is_quoted, mut start, mut items) = (0, false, 0, Vec::new());
+    for (place, character) in values.char_indices() {
+        match character {
+            '"' => is_quoted = !is_quoted,
+            '(' if !is_quoted => depth += 1,
+            ')' if !is_quoted => depth -= 1,
+            ',' if !is_quoted && depth <= 0 => {
+                items.push(&values[start..place]);
+                start = place + 1;
+            }
+            _ => {}
+        }
+    }
+    items.push(&values[start..]);
+    items
 }
 
 #[cfg(test)]
@@ -50,6 +69,9 @@ mod tests {
         assert_eq!(two, [["a=1", "b=x"], ["a=2", "b=x"]]);
         assert_eq!(sweeps(&[]).unwrap(), [Vec::<String>::new()]);
         assert!(sweeps(&["a".into()]).is_err());
+        let pairs = sweeps(&["betas=(0.9, 0.95),(0.8,0.9)".into(), r#"train="a,b","c""#.into()]).unwrap();
+        assert_eq!(pairs[0], ["betas=(0.9, 0.95)", r#"train="a,b""#]);
+        assert_eq!((pairs.len(), pairs[3].concat()), (4, r#"betas=(0.8,0.9)train="c""#.to_string()));
     }
 
     #[test]

@@ -34,7 +34,9 @@ impl Disk<'_> {
             }
             Some(_) | None => part.as_os_str().to_owned(),
         };
-        parts(Path::new(path)).map(original).collect()
+        let place: PathBuf = parts(Path::new(path)).map(original).collect();
+        // Where the root is the folder that one stands in.
+        if place.as_os_str().is_empty() { PathBuf::from(".") } else { place }
     }
 }
 

@@ -2,22 +2,26 @@
 
 use crate::arguments::{Compare, Format};
 use crate::console::Console;
+use crate::output;
 use crate::stop::Outcome;
 use serde_json::json;
 use similar::{ChangeTag, TextDiff};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use tfc_runtime::Result;
 use tfc_runtime::metrics::{Entry, Event};
 use tfc_runtime::record::measured;
 use tfc_runtime::report::{Against, Group, Run, loss_chart};
 use tfc_runtime::storage::{NewFile, read_text};
+use tfc_runtime::{Failure, Result};
 
 pub fn run(command: &Compare, console: &Console) -> Outcome {
-    let groups = groups(command)?;
-    let summaries: Vec<Summary> = groups.iter().map(summary).collect();
+    if let Some(path) = &command.svg {
+        output::is_no_input(path, &[])?;
+    }
+    let all = seeds(&command.runs)?;
+    let summaries: Vec<Summary> = all.iter().map(|seeds| summary(&seeds.runs)).collect();
     let text = match command.format {
-        Format::Text => table(&summaries) + &differences(&leaders(&command.runs))?,
+        Format::Text => table(&summaries) + &differences(&all),
         Format::Json => {
             let one = |s: &Summary| {
                 json!({ "name": s.name, "seeds": s.seeds, "steps": s.steps, "tokens": s.tokens, "flops": s.flops,
@@ -28,24 +32,48 @@ pub fn run(command: &Compare, console: &Console) -> Outcome {
     };
     console.print(&text)?;
     if let Some(path) = &command.svg {
+        let groups: Vec<Group> = all.into_iter().map(|seeds| seeds.runs).collect();
         NewFile::write(path, loss_chart(&groups, Against::Flops).svg().as_bytes())?;
         console.say(&format!("drawn in {}", path.display()));
     }
     Ok(())
 }
 
-/// Runs whose folders differ in `-sSEED` alone are one group.
-fn groups(command: &Compare) -> Result<Vec<Group>> {
-    let mut groups: Vec<Group> = Vec::new();
-    for path in &command.runs {
-        let run = measured(path)?;
-        let name = group_name(path);
-        match groups.iter_mut().find(|group| group.name == name) {
-            Some(group) => group.runs.push(run),
-            None => groups.push(Group { name, runs: vec![run] }),
+/// Runs that differ in nothing but the seed.
+struct Seeds<'a> {
+    /// The first: the others differ from it in their seeds alone.
+    leader: &'a Path,
+    spec: String,
+    runs: Group,
+}
+
+fn seeds(paths: &[PathBuf]) -> Result<Vec<Seeds<'_>>> {
+    let mut all: Vec<Seeds> = Vec::new();
+    for (i, path) in paths.iter().enumerate() {
+        if paths[..i].iter().any(|other| is_same(other, path)) {
+            return Err(Failure::mistake(format!("`{}` is named twice; name each run once", path.display())));
         }
+        let (run, spec) = (measured(path)?, read_text(&path.join("model.tfm"))?);
+        if let Some(known) = all.iter_mut().find(|known| without_seed(&known.spec) == without_seed(&spec)) {
+            known.runs.runs.push(run);
+            continue;
+        }
+        let name = group_name(path);
+        let is_taken = all.iter().any(|known| known.runs.name == name);
+        let name = if is_taken { path.display().to_string() } else { name };
+        all.push(Seeds { leader: path, spec, runs: Group { name, runs: vec![run] } });
     }
-    Ok(groups)
+    Ok(all)
+}
+
+fn is_same(a: &Path, b: &Path) -> bool {
+    a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
+}
+
+/// The lines of a spec as resolved, which has one entry a line.
+fn without_seed(spec: &str) -> Vec<&str> {
+    let is_seed = |line: &str| line.trim().strip_prefix("seed = ").is_some_and(|seed| seed.parse::<u64>().is_ok());
+    spec.lines().filter(|line| !is_seed(line)).collect()
 }
 
 /// The name of a run's folder without its seed.
@@ -55,12 +83,6 @@ fn group_name(path: &Path) -> String {
         Some((stem, seed)) if !seed.is_empty() && seed.bytes().all(|b| b.is_ascii_digit()) => stem.to_string(),
         Some(_) | None => name.into_owned(),
     }
-}
-
-/// The first run of each group: the others differ from it in their seeds alone.
-fn leaders(runs: &[PathBuf]) -> Vec<&Path> {
-    let is_first = |i: usize| runs[..i].iter().all(|before| group_name(before) != group_name(&runs[i]));
-    (0..runs.len()).filter(|&i| is_first(i)).map(|i| runs[i].as_path()).collect()
 }
 
 /// Where the runs of a group ended.
@@ -119,15 +141,12 @@ fn table(summaries: &[Summary]) -> String {
     text
 }
 
-/// How the spec of each run differs from the first's.
-fn differences(runs: &[&Path]) -> Result<String> {
-    let spec = |run: &Path| read_text(&run.join("model.tfm"));
-    let Some((first, others)) = runs.split_first() else { return Ok(String::new()) };
-    let base = spec(first)?;
+/// How the spec of each differs from the first's.
+fn differences(all: &[Seeds<'_>]) -> String {
+    let Some((first, others)) = all.split_first() else { return String::new() };
     let mut text = String::new();
     for other in others {
-        let their = spec(other)?;
-        let diff = TextDiff::from_lines(&base, &their);
+        let diff = TextDiff::from_lines(&first.spec, &other.spec);
         let changed: Vec<String> = diff
             .iter_all_changes()
             .filter_map(|change| match change.tag() {
@@ -136,9 +155,8 @@ fn differences(runs: &[&Path]) -> Result<String> {
                 ChangeTag::Equal => None,
             })
             .collect();
-        if !changed.is_empty() {
-            let _ = writeln!(text, "\n{} against {}:\n{}", other.display(), first.display(), changed.join("\n"));
-        }
+        let (other, first) = (other.leader.display(), first.leader.display());
+        let _ = writeln!(text, "\n{other} against {first}:\n{}", changed.join("\n"));
     }
-    Ok(text)
+    text
 }

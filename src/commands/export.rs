@@ -3,8 +3,8 @@
 use super::eval;
 use crate::arguments::{Export, Like};
 use crate::console::Console;
-use crate::spec;
 use crate::stop::Outcome;
+use crate::{output, spec};
 use std::path::Path;
 use tfc_compiler::model::Model;
 use tfc_runtime::checkpoint::{self, RunFolder};
@@ -13,6 +13,7 @@ use tfc_runtime::{cut, delta};
 
 pub fn run(command: &Export, console: &Console) -> Outcome {
     let path = checkpoint::locate(&command.checkpoint)?;
+    output::is_no_input(&command.out, &[])?;
     let (spec, text) = checkpoint::spec_of(&path)?;
     let model = spec::check_text(&spec, &text, console)?.model;
     if let Some(like) = command.like {

@@ -11,6 +11,7 @@ use tfc_compiler::compiled::Entry;
 use tfc_compiler::graph::Graph;
 use tfc_compiler::model::{Model, Parameter};
 use tfc_compiler::size::SizeValues;
+use tfc_runtime::Failure;
 use tfc_runtime::checkpoint::{self, State};
 use tfc_runtime::storage::read_text;
 
@@ -33,6 +34,10 @@ fn of_spec(command: &Inspect, console: &Console) -> Result<(String, Value), Stop
 
 fn of_checkpoint(command: &Inspect, console: &Console) -> Result<(String, Value), Stop> {
     let path = checkpoint::locate(&command.subject)?;
+    if !command.sets.is_empty() || command.stage.is_some() {
+        let what = format!("`{}` is a checkpoint, which has its own stage and sizes", command.subject.display());
+        return Err(Failure::mistake(format!("{what}; leave --stage and --set out, or name a .tfm file")).into());
+    }
     let model = spec::of_checkpoint(&path, console)?.model;
     let state_path = path.join("state.json");
     let state = State::read(&state_path)?;
@@ -44,14 +49,15 @@ fn of_checkpoint(command: &Inspect, console: &Console) -> Result<(String, Value)
     // Writing to a string cannot fail.
     let _ =
         writeln!(text, "\nstep {} of the run, in stage {} `{}`", state.done.steps, state.stage.index + 1, stage.name);
-    text += &history(&state);
+    text += &history(&model, &state);
     Ok((text, json))
 }
 
-/// Which rows were there from the start, and which came when.
-fn history(state: &State) -> String {
+/// Of what grows: which rows were there from the start, and which came when.
+fn history(model: &Model, state: &State) -> String {
     let mut births: Vec<(u64, u64)> = Vec::new();
-    for lineage in &state.rows {
+    let growing = model.parameters.iter().zip(&state.rows).filter(|(parameter, _)| !parameter.grows.is_empty());
+    for (_, lineage) in growing {
         for segment in lineage.axes.iter().flatten() {
             match births.iter_mut().find(|(step, _)| *step == segment.birth) {
                 Some((_, rows)) => *rows += segment.rows,

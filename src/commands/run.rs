@@ -3,11 +3,12 @@
 use crate::arguments::Run;
 use crate::console::Console;
 use crate::stop::Outcome;
-use crate::{session, spec, stage};
+use crate::{output, session, spec, stage};
 use std::path::Path;
 use std::sync::Arc;
 use tfc_compiler::compile::compile_without;
 use tfc_compiler::compiled::{Compiled, Entry};
+use tfc_compiler::graph::Graph;
 use tfc_compiler::model::{InputKind, Model, ModelInput};
 use tfc_compiler::size::{SizeValues, Symbol};
 use tfc_compiler::storage::Storage;
@@ -37,6 +38,7 @@ pub fn run(command: &Run, console: &Console) -> Outcome {
     load_weights(&command.weights, &compiled, session.as_mut())?;
     write_scales(&compiled.model, stage, session.as_mut())?;
     let outputs = session.run(entry.name(), &[], &inputs)?;
+    output::is_no_input(&command.out, &[&command.spec.spec, &command.weights, &command.inputs])?;
     write_named(&command.out, &outputs)?;
     console.say(&format!(
         "{} in {}",
@@ -56,7 +58,10 @@ fn entry(model: &Model, name: &str) -> Result<Entry> {
     }
     let known: Vec<&str> = model.program.names.iter().map(|(name, _)| name.as_str()).chain(["grad"]).collect();
     let names: Vec<String> = name.split(',').map(|n| n.trim().to_string()).collect();
-    for name in &names {
+    for (i, name) in names.iter().enumerate() {
+        if names[..i].contains(name) {
+            return Err(Failure::mistake(format!("the entry `{name}` is asked for twice; ask once")));
+        }
         if name == "grad" {
             return Err(Failure::mistake("`grad` is an entry of its own; ask for the others without it"));
         }
@@ -86,9 +91,7 @@ fn sizes(compiled: &Compiled, stage: usize, inputs: &[Named]) -> Result<SizeValu
     let mut sizes = model.stage_sizes(stage);
     for (name, tensor) in inputs {
         let Some(input) = model.inputs.iter().find(|input| input.name == *name) else { continue };
-        let [batch, ..] = *tensor.shape() else {
-            return Err(Failure::mistake(format!("the input `{name}` needs a leading axis for the batch")));
-        };
+        let batch = batch(name, tensor.shape(), &compiled.graphs[0])?;
         sizes.set(Symbol::BATCH, batch as i64);
         if let InputKind::TokenIds { context } = input.kind {
             let longer = compiled.graphs[0]
@@ -107,6 +110,21 @@ fn sizes(compiled: &Compiled, stage: usize, inputs: &[Named]) -> Result<SizeValu
         check_ids(input, tensor, model, &sizes)?;
     }
     Ok(sizes)
+}
+
+/// How many sequences, images or rows an input has, if it has the axes of its shape.
+fn batch(name: &str, shape: &[usize], graph: &Graph) -> Result<usize> {
+    let wanted = graph.inputs.iter().find(|input| input.name == name).map(|input| &input.ty.shape);
+    let axes = wanted.map_or(1, Vec::len);
+    match *shape {
+        [0, ..] => Err(Failure::mistake(format!("`{name}` is an empty batch: its shape is {shape:?}"))),
+        [batch, ..] if shape.len() == axes => Ok(batch),
+        _ => {
+            let wanted = wanted.into_iter().flatten().map(|size| size.display(&graph.symbols).to_string());
+            let wanted = wanted.collect::<Vec<_>>().join(", ");
+            Err(Failure::mistake(format!("`{name}` must have the shape [{wanted}]; it has {shape:?}")))
+        }
+    }
 }
 
 /// Where documents are kept apart the file may say at which position of its document each token stands; without that a sequence is one

@@ -9,7 +9,7 @@ use crate::session::Device;
 use crate::spec::Proven;
 use crate::stop::{Outcome, Stop};
 use crate::{memory, run_folder, session, spec};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tfc_compiler::compiled::Entry;
@@ -33,10 +33,19 @@ pub fn run(command: &Train, console: &Console) -> Outcome {
         }
     })
     .map_err(|e| Failure::new(Kind::Machine, format!("cannot listen for Ctrl-C: {e}")))?;
-    // Before anything is written.
+    // Before anything is written, or trained for a mistake that comes later.
     let device = Device::find(&command.device)?;
+    let mut runs: Vec<Planned> = Vec::new();
     for sweep in run_folder::sweeps(&command.sweep)? {
-        train_one(command, &device, &sweep, &interrupted, console)?;
+        let run = Planned::new(command, &sweep, console)?;
+        if runs.iter().any(|other| other.path == run.path) {
+            let what = format!("two runs of the sweep would be `{}`", run.path.display());
+            return Err(Failure::mistake(format!("{what}; name each value once")).into());
+        }
+        runs.push(run);
+    }
+    for run in runs {
+        train_one(command, &device, run, &interrupted, console)?;
         if interrupted.load(Ordering::Relaxed) {
             break;
         }
@@ -44,29 +53,45 @@ pub fn run(command: &Train, console: &Console) -> Outcome {
     Ok(())
 }
 
+/// One run, whose spec is checked.
+struct Planned {
+    proven: Proven,
+    path: PathBuf,
+    /// Whether it goes on. Of a sweep that was interrupted, some have not begun.
+    goes_on: bool,
+}
+
+impl Planned {
+    fn new(command: &Train, sweep: &[String], console: &Console) -> std::result::Result<Planned, Stop> {
+        let sets = [command.spec.sets.as_slice(), sweep].concat();
+        let proven = Proven::load(&command.spec.spec, &sets, console)?;
+        let seed = proven.spec.model.experiment.seed;
+        let path = run_folder::path(command.out.as_deref(), &command.spec.spec, &sets, sweep, seed);
+        let goes_on = command.resume && (sweep.is_empty() || path.exists());
+        Ok(Planned { proven, path, goes_on })
+    }
+}
+
 fn train_one(
     command: &Train,
     device: &Device,
-    sweep: &[String],
+    Planned { proven: Proven { spec, evaluate, .. }, path, goes_on }: Planned,
     interrupted: &AtomicBool,
     console: &Console,
 ) -> Outcome {
-    let sets = [command.spec.sets.as_slice(), sweep].concat();
-    let Proven { spec, evaluate, .. } = Proven::load(&command.spec.spec, &sets, console)?;
     let known = Known { evaluate: evaluate.as_ref(), proofs: &[], activations: &|_, _| None };
     let rows = stages::table(&spec.model, &known).rows;
     let flops: Vec<f64> = rows.iter().map(|row| row.flops.map_or(0.0, |flops| flops.training)).collect();
     announce(&spec.model, &flops, device, console)?;
     let text = spec.resolved;
-    let path = run_folder::path(command.out.as_deref(), &command.spec.spec, &sets, sweep, spec.model.experiment.seed);
-    let folder = if command.resume { RunFolder::open(&path)? } else { RunFolder::create(&path, &text)? };
+    let folder = if goes_on { RunFolder::open(&path)? } else { RunFolder::create(&path, &text)? };
     let before =
-        if command.resume { Some(spec::check_text(&path.join("model.tfm"), &folder.spec()?, console)?) } else { None };
+        if goes_on { Some(spec::check_text(&path.join("model.tfm"), &folder.spec()?, console)?) } else { None };
 
     let entries = entries(&spec.model)?;
     let disabled = session::disabled(&command.compiler, command.device.device.is_gpu())?;
     let budget = memory::budget(command.memory.as_deref(), device.free_memory()?)?;
-    let planned = if command.resume { train::planned(&folder)? } else { None };
+    let planned = if goes_on { train::planned(&folder)? } else { None };
     let (compiled, plan) = memory::compile_training(spec.model, &entries, &disabled, budget, planned)?;
     let compiled = Arc::new(compiled);
     console.detail(&plan.to_string());

@@ -53,6 +53,9 @@ impl Asked {
     /// # Errors
     /// No request, or one for what this server does not do.
     pub fn parse(body: &[u8]) -> Result<Asked> {
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(Failure::mistake("the request is not one for a completion: it must be a JSON object"));
+        }
         let asked: Asked = serde_json::from_slice(body)
             .map_err(|error| Failure::mistake(format!("the request is not one for a completion: {error}")))?;
         // No texts, or no tokens: they look alike.
@@ -131,6 +134,22 @@ impl Piece {
             }
             (None, next) => self.logprobs = next,
             (Some(_), None) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Asked;
+
+    #[test]
+    fn a_request_is_an_object() {
+        let said =
+            |body: &str| Asked::parse(body.as_bytes()).map(|asked| asked.max_tokens).map_err(|failure| failure.message);
+        assert_eq!(said(" {\"prompt\": \"a\", \"max_tokens\": 3, \"user\": 7}"), Ok(Some(3)));
+        for body in ["[[\"abc\"]]", "\"x\"", "", "7"] {
+            let message = "the request is not one for a completion: it must be a JSON object";
+            assert_eq!(said(body), Err(message.to_string()), "{body}");
         }
     }
 }

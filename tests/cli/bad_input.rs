@@ -3,6 +3,7 @@
 use super::{SPEC, Workplace, checkpoint_bytes};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use tfc_runtime::device::{HostTensor, write_named};
 
 #[test]
 fn files_that_are_missing_or_no_specs() {
@@ -171,6 +172,17 @@ fn inputs_of_run_that_do_not_fit() {
     let common = ["run", "tiny.tfm", "--weights", weights, "-o", "out.safetensors"];
     let said = workplace.fail(1, &[&common[..], &["--entry", "logits", "--inputs", "bad.safetensors"]].concat());
     assert!(said.contains("bad.safetensors"), "{said}");
+    for (shape, what) in [
+        (vec![0, 5], "`ids` is an empty batch: its shape is [0, 5]"),
+        (vec![5], "`ids` must have the shape [batch, sequence]; it has [5]"),
+    ] {
+        let ids = HostTensor::I32 { data: vec![0; shape.iter().product()], shape };
+        write_named(&workplace.path("ids.safetensors"), &[("ids".to_string(), ids)]).expect("there is room");
+        let inputs = [&common[..], &["--entry", "logits", "--inputs", "ids.safetensors"]].concat();
+        assert_eq!(workplace.fail(1, &inputs), format!("error: {what}\n"));
+    }
+    let twice = [&common[..], &["--entry", "loss,loss", "--inputs", "ids.safetensors"]].concat();
+    assert_eq!(workplace.fail(1, &twice), "error: the entry `loss` is asked for twice; ask once\n");
     let said = workplace.fail(1, &[&common[..], &["--entry", "logit", "--inputs", weights]].concat());
     let has = "it has e, y, h, logits, loss, grad";
     assert_eq!(said, format!("error: the model has no entry `logit`; did you mean `logits`? {has}\n"));

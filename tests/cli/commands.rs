@@ -43,6 +43,11 @@ fn a_checkpoint_is_inspected_and_grown_by_hand() {
     let keys = grown["parameters"].as_array().expect("a list").iter().find(|p| p["name"] == "block.1.ffn.keys");
     assert_eq!(keys.expect("is there")["shape"], serde_json::json!([24, 16]));
 
+    let said = workplace.fail(1, &["inspect", "grown", "--stage", "small"]);
+    assert!(said.contains("`grown` is a checkpoint, which has its own stage and sizes; leave --stage"), "{said}");
+    let said = workplace.fail(1, &["export", "run", "--like", "hf", "-o", "run/model.tfm"]);
+    assert_eq!(said, "error: `run/model.tfm` belongs to a run; write to another file\n");
+
     let said = workplace.fail(1, &["grow", small, "--stage", "small", "-o", "again"]);
     assert_eq!(said, "error: the checkpoint is in stage `small` already; name a later one: `large`\n");
     let said = workplace.fail(1, &["grow", "run", "--stage", "small", "-o", "again"]);
@@ -96,6 +101,29 @@ fn runs_are_compared() {
     let seeds = |run: &str| text.lines().find(|line| line.starts_with(run)).and_then(|l| l.split_whitespace().nth(1));
     assert_eq!([seeds("tiny-width=8 "), seeds("tiny-width=16 ")], [Some("2"), Some("1")], "{text}");
     assert!(String::from_utf8_lossy(&workplace.read("compared.svg")).contains("<svg"));
+    let said = workplace.fail(1, &["compare", &runs[0], &runs[0]]);
+    assert_eq!(said, format!("error: `{}` is named twice; name each run once\n", runs[0]));
+    // Names that tell only seeds apart may stand for more.
+    std::fs::rename(workplace.path(&runs[2]), workplace.path("tiny-width=8-s3")).expect("the run is there");
+    let text = workplace.succeed(&["compare", &runs[0], "tiny-width=8-s3"]);
+    assert!(text.contains("tiny-width=8-s3") && !text.contains('±'), "{text}");
+}
+
+/// A sweep goes on where it was stopped, also with runs that had not begun; mistakes in a later value are found before anything is trained.
+#[test]
+fn a_sweep_is_resumed() {
+    let workplace = Workplace::new();
+    let said = workplace.fail(1, &["train", "tiny.tfm", "--sweep", "width=8,7.5", "--out", "sweep"]);
+    assert!(said.contains("7.5") && !workplace.path("sweep").exists(), "{said}");
+    let said = workplace.fail(1, &["train", "tiny.tfm", "--sweep", "train.seed=1,1", "--out", "sweep"]);
+    assert_eq!(said, "error: two runs of the sweep would be `sweep/tiny-s1`; name each value once\n");
+
+    let sweep = ["train", "tiny.tfm", "--sweep", "train.seed=1,2", "--steps", "2", "--out", "sweep"];
+    workplace.succeed(&sweep);
+    std::fs::remove_dir_all(workplace.path("sweep/tiny-s2")).expect("the run is there");
+    let resumed = [&sweep[..], &["--resume"]].concat();
+    workplace.succeed(&resumed);
+    assert!(workplace.path("sweep/tiny-s2/checkpoints/step-2").exists());
 }
 
 #[test]

@@ -92,6 +92,9 @@ struct Line {
     text: String,
 }
 
+/// What some editors begin UTF-8 with.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 impl JsonLines {
     fn open(path: PathBuf) -> Result<Self> {
         let file = File::open(&path).map_err(|error| Failure::io("read", &path, &error))?;
@@ -118,6 +121,7 @@ impl Iterator for JsonLines {
 
 impl JsonLines {
     fn document(&self, line: &[u8]) -> Result<String> {
+        let line = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| self.number == 1).unwrap_or(line);
         let line = serde_json::from_slice(line).map_err(|error| {
             let place = format!("line {} of `{}`", self.number, self.path.display());
             let form = "each line must be a JSON object with a string `text`";
@@ -151,7 +155,7 @@ mod tests {
             ("b/2.md", b"two"),
             ("b/10.txt", b"ten"),
             ("a.txt", "größe".as_bytes()),
-            ("c.jsonl", b"{\"text\": \"first\\n\", \"id\": 7}\n\n{\"text\":\"second\"}"),
+            ("c.jsonl", b"\xef\xbb\xbf{\"text\": \"first\\n\", \"id\": 7}\n\n{\"text\":\"second\"}"),
             ("empty.txt", b""),
             (".git/config", b"\xff"),
         ]);

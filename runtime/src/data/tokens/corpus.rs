@@ -72,7 +72,7 @@ impl Corpus {
 
     /// An error unless the corpus was made with this tokenizer.
     pub fn check_tokenizer(&self, tokenizer: &Tokenizer) -> Result<()> {
-        if self.header.tokenizer == tokenizer.hash() {
+        if self.header.tokenizer == tokenizer.hash() && self.header.vocab <= tokenizer.vocab() {
             return Ok(());
         }
         let way_out = "make it again with `tfc data`, or name the tokenizer.json beside it";

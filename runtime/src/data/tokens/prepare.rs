@@ -66,10 +66,16 @@ impl Corpus {
             (Some(tokens), _) => Corpus::open(&tokens)?,
             (None, Some(cache)) => {
                 let tokens = cache.join(format!("{:016x}.tokens", content_hash(paths, tokenizer)?));
-                if !tokens.exists() {
-                    written(paths, tokenizer, &tokens)?.commit()?;
-                }
-                Corpus::open(&tokens)?.named(path)
+                // What was kept and is damaged is made again, for it was made here.
+                let kept = if tokens.exists() { Corpus::open(&tokens).ok() } else { None };
+                let corpus = match kept {
+                    Some(corpus) => corpus,
+                    None => {
+                        written(paths, tokenizer, &tokens)?.commit()?;
+                        Corpus::open(&tokens)?
+                    }
+                };
+                corpus.named(path)
             }
             (None, None) => {
                 let memory = |error: &io::Error| Failure::io("tokenise", path, error);
