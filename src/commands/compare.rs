@@ -39,7 +39,7 @@ pub fn run(command: &Compare, console: &Console) -> Outcome {
     Ok(())
 }
 
-/// Runs that differ in nothing but the seed.
+/// Runs of one name that differ in nothing but the seed.
 struct Seeds<'a> {
     /// The first: the others differ from it in their seeds alone.
     leader: &'a Path,
@@ -54,11 +54,14 @@ fn seeds(paths: &[PathBuf]) -> Result<Vec<Seeds<'_>>> {
             return Err(Failure::mistake(format!("`{}` is named twice; name each run once", path.display())));
         }
         let (run, spec) = (measured(path)?, read_text(&path.join("model.tfm"))?);
-        if let Some(known) = all.iter_mut().find(|known| without_seed(&known.spec) == without_seed(&spec)) {
+        let name = group_name(path);
+        let is_same = |known: &&mut Seeds<'_>| {
+            group_name(known.leader) == name && without_seed(&known.spec) == without_seed(&spec)
+        };
+        if let Some(known) = all.iter_mut().find(is_same) {
             known.runs.runs.push(run);
             continue;
         }
-        let name = group_name(path);
         let is_taken = all.iter().any(|known| known.runs.name == name);
         let name = if is_taken { path.display().to_string() } else { name };
         all.push(Seeds { leader: path, spec, runs: Group { name, runs: vec![run] } });

@@ -8,7 +8,7 @@ use crate::{Kind, Result};
 use proptest::prelude::*;
 use std::fs;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -193,17 +193,19 @@ fn a_cache_is_used_until_text_or_tokenizer_change() {
     let files = || fs::read_dir(cache.path()).unwrap().count();
 
     let first = load(&bytes).hash();
+    let entry = |cache: &Path| fs::read_dir(cache).unwrap().next().unwrap().unwrap().path();
+    let kept = entry(cache.path());
     // Proof that it is read, not made again: what lies there is taken.
-    let [entry] = fs::read_dir(cache.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect::<Vec<PathBuf>>()
-        .try_into()
-        .unwrap();
-    fs::write(&entry, b"tfctoken").unwrap();
-    assert!(load_one(folder.path(), &bytes, Some(cache.path())).is_err());
-    fs::remove_file(&entry).unwrap();
-    assert_eq!(load(&bytes).hash(), first);
+    let [others, cache_of_others] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    fs::write(others.path().join("c.txt"), "four").unwrap();
+    let other = load_one(others.path(), &bytes, Some(cache_of_others.path())).unwrap().hash();
+    fs::copy(entry(cache_of_others.path()), &kept).unwrap();
+    assert_eq!(load(&bytes).hash(), other);
+    // What is damaged is made again.
+    for damaged in [&b"tfctoken"[..], b""] {
+        fs::write(&kept, damaged).unwrap();
+        assert_eq!(load(&bytes).hash(), first);
+    }
 
     assert_ne!(load(&trained).hash(), first);
     assert_eq!(files(), 2);
