@@ -12,9 +12,16 @@ pub struct Vocabulary {
     pub size: i64,
     /// `the embedding has`
     pub owner: &'static str,
-    /// `rows`
+    /// `row`
     pub unit: &'static str,
     pub span: Span,
+}
+
+impl Vocabulary {
+    /// `4 rows`
+    pub fn places(&self) -> String {
+        format!("{} {}{}", self.size, self.unit, if self.size == 1 { "" } else { "s" })
+    }
 }
 
 impl Model {
@@ -29,9 +36,9 @@ impl Model {
     pub fn id_limits(&self, sizes: &SizeValues) -> Vec<(usize, Vocabulary)> {
         let limits = self.program.values.iter().filter_map(|value| {
             let (ids, axis, owner, unit) = if value.primitive == Primitive::Embed {
-                (value.operands[0], self.shape(value.operands[1]).first()?, "the embedding has", "rows")
+                (value.operands[0], self.shape(value.operands[1]).first()?, "the embedding has", "row")
             } else if matches!(value.primitive, Primitive::CrossEntropy | Primitive::Accuracy) {
-                (value.operands[1], self.shape(value.operands[0]).last()?, "the logits have", "columns")
+                (value.operands[1], self.shape(value.operands[0]).last()?, "the logits have", "column")
             } else {
                 return None;
             };

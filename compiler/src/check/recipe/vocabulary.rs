@@ -16,9 +16,8 @@ impl Recipe<'_> {
             let input = &model.inputs[input];
             let InputKind::Class { classes } = input.kind else { continue };
             if classes > known.size {
-                let message =
-                    format!("`{}` has {classes} classes and {} {} {}", input.name, known.owner, known.size, known.unit);
-                let place_of_use = format!("{} {} in stage \"{stage}\"", known.size, known.unit);
+                let message = format!("`{}` has {classes} classes and {} {}", input.name, known.owner, known.places());
+                let place_of_use = format!("{} in stage \"{stage}\"", known.places());
                 let diagnostic = Diagnostic::new(Code::ShapeMismatch, message).at(known.span, place_of_use);
                 self.report.push(diagnostic.see(place, "this stage"));
             }
@@ -41,8 +40,8 @@ impl Recipe<'_> {
         }
         let field = layers.field(FieldName::Tokenizer).map(|(field, _)| field.value.span);
         let place = field.unwrap_or(data.span);
-        let message = format!("the tokenizer makes {made} ids and {} {} {}", known.owner, known.size, known.unit);
+        let message = format!("the tokenizer makes {made} ids and {} {}", known.owner, known.places());
         let diagnostic = Diagnostic::new(Code::VocabularyTooSmall, message).at(place, format!("{made} ids"));
-        self.report.push(diagnostic.see(known.span, format!("{} {}", known.size, known.unit)));
+        self.report.push(diagnostic.see(known.span, known.places()));
     }
 }
