@@ -36,12 +36,13 @@ pub fn compile_training(
     Ok((compiled, plan))
 }
 
-fn too_little(TooLittle { least, given }: TooLittle) -> Failure {
+fn too_little(TooLittle { least, given, can_be_cut }: TooLittle) -> Failure {
     let needed = format!("this training needs at least {} of memory, but there are {}", enough(least), bytes(given));
-    Failure::new(
-        Kind::Machine,
-        format!("{needed}; make the model or its `context` smaller, or let `--memory` allow it"),
-    )
+    let way_out = match can_be_cut {
+        true => "make the model or its `context` smaller",
+        false => "its loss or a metric is no mean over sequences, so a batch is not cut: make `batch` smaller",
+    };
+    Failure::new(Kind::Machine, format!("{needed}; {way_out}, or let `--memory` allow it"))
 }
 
 /// # Errors
@@ -169,7 +170,7 @@ mod tests {
     /// The least that is named is enough when it is given.
     #[test]
     fn too_little_names_the_least_that_is_enough() {
-        let failure = too_little(TooLittle { least: (300 << 20) + 1, given: 1 << 28 });
+        let failure = too_little(TooLittle { least: (300 << 20) + 1, given: 1 << 28, can_be_cut: true });
         assert_eq!(
             failure.message,
             "this training needs at least 301 MiB of memory, but there are 256 MiB; \
@@ -177,7 +178,7 @@ mod tests {
         );
         assert_eq!(failure.kind.exit_code(), 3);
         assert!(parse("301 MiB").unwrap() > (300 << 20) + 1);
-        let little = too_little(TooLittle { least: (752 << 10) - 1, given: 700 << 10 });
+        let little = too_little(TooLittle { least: (752 << 10) - 1, given: 700 << 10, can_be_cut: true });
         assert!(little.message.starts_with("this training needs at least 752 KiB of memory"), "{}", little.message);
     }
 }

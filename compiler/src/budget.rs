@@ -41,6 +41,8 @@ pub struct Decision {
 pub struct TooLittle {
     pub least: u64,
     pub given: u64,
+    /// Whether a batch may be cut: else it is all of one that takes as much.
+    pub can_be_cut: bool,
 }
 
 /// Compiles the entries of a training for a budget in bytes, and says how.
@@ -54,7 +56,13 @@ pub fn decide(
     budget: u64,
 ) -> Result<(Compiled, Decision), TooLittle> {
     let whole = compile_without(model, entries, disabled);
-    let trials = Trials { whole: &whole, disabled, batch: whole.model.largest_batch(), budget };
+    let trials = Trials {
+        whole: &whole,
+        disabled,
+        batch: whole.model.largest_batch(),
+        can_be_cut: whole.model.batches_can_be_cut(),
+        budget,
+    };
     let decision = trials.decide()?;
     if decision.recomputed.is_empty() {
         return Ok((whole, decision));
@@ -69,6 +77,7 @@ struct Trials<'a> {
     whole: &'a Compiled,
     disabled: &'a Disabled,
     batch: u64,
+    can_be_cut: bool,
     budget: u64,
 }
 
@@ -87,15 +96,17 @@ impl Trials<'_> {
             }
             let gradients = self.gradients(&rung.recomputed);
             // Gradients lend more to a whole batch than to a part of it.
-            least = least.min(self.bytes(&gradients, 1)).min(self.bytes(&gradients, self.batch));
-            let fits = |rows: u64| self.bytes(&gradients, rows) <= self.budget;
+            let parts = if self.can_be_cut { [1, self.batch] } else { [self.batch; 2] };
+            least = parts.into_iter().map(|rows| self.bytes(&gradients, rows)).fold(least, u64::min);
+            let fits =
+                |rows: u64| (self.can_be_cut || rows == self.batch) && self.bytes(&gradients, rows) <= self.budget;
             let Some(micro_batch) = most(self.batch, &fits) else { continue };
             let cost = recomputing + (self.batch.div_ceil(micro_batch) - 1) as f64 * self.micro_batch_cost();
             if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                 best = Some((cost, Decision { micro_batch, recomputed: rung.recomputed }));
             }
         }
-        let too_little = TooLittle { least, given: self.budget };
+        let too_little = TooLittle { least, given: self.budget, can_be_cut: self.can_be_cut };
         best.map(|(_, decision)| self.sparing(decision)).ok_or(too_little)
     }
 

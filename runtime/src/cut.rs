@@ -30,7 +30,7 @@ pub fn cut(checkpoint: &Path, model: &Model, fraction: f64, into: &RunFolder) ->
         let path = &model.token_axes[*axis].path;
         if let Some(tokens) = state.tokens.get_mut(path) {
             // In the numbers of the mask that it stands for.
-            *tokens = (*tokens as f32 * fraction as f32).ceil() as i64;
+            *tokens = ((*tokens as f32 * fraction as f32).ceil() as i64).max(1);
         }
     }
     let sizes = state.sizes(model, 1)?;

@@ -78,6 +78,8 @@ fn a_cut_model_computes_what_the_masked_one_does() {
         assert!((whole - masked).abs() > 1e-5, "{device}: half of the tokens are something else than all of them");
     }
     workplace.succeed(&["generate", "half", "--prompt", "The", "--tokens", "4"]);
+    // Of however small a part one is left.
+    workplace.succeed(&["export", "run", "--tokens", "1e-50", "-o", "least"]);
     let plain = Workplace::new();
     plain.succeed(&["train", "tiny.tfm", "--out", "run", "--steps", "5"]);
     let message = plain.fail(1, &["export", "run", "--tokens", "50%", "-o", "half"]);

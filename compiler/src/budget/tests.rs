@@ -50,6 +50,33 @@ fn a_budget_is_kept_by_smaller_micro_batches_first() {
     assert!((4..8).contains(&decision.micro_batch), "{decision:?}");
 }
 
+/// The sum of what sequences have is no mean of the parts' sums.
+#[test]
+fn a_batch_whose_loss_is_no_mean_over_sequences_is_not_cut() {
+    let summed = |budget| {
+        let text = "model small {
+           tokens mix = 16
+           forward(ids: token_ids[64]) {
+             e = embed(ids, 31, 16)
+             y = repeat(3, pattention(mix), e)
+           }
+           loss = sum(y * y)
+         }
+         train { batch = 8  optimizer = adamw(lr = 1e-3)  steps = 10 }";
+        let model = model(text);
+        let entries = Entry::updates(&model);
+        let decided = decide(model, &entries, &Disabled::default(), budget);
+        decided.map(|(compiled, decision)| (bytes(&compiled, decision.micro_batch), decision))
+    };
+    let (all, _) = summed(u64::MAX).unwrap();
+    let TooLittle { least, can_be_cut, .. } = summed(1000).unwrap_err();
+    assert!(!can_be_cut);
+    for budget in [least, all - 1] {
+        let (bytes, decision) = summed(budget).unwrap();
+        assert!(bytes <= budget && decision.micro_batch == 8 && !decision.recomputed.is_empty(), "{decision:?}");
+    }
+}
+
 #[test]
 fn what_does_not_fit_on_its_own_is_computed_again() {
     let (all, _) = decided(1, u64::MAX).unwrap();
@@ -68,10 +95,10 @@ fn nothing_is_computed_again_that_need_not_be() {
 
 #[test]
 fn the_least_that_is_named_is_enough_and_nothing_less() {
-    let TooLittle { least, given } = decided(4, 1000).unwrap_err();
+    let TooLittle { least, given, .. } = decided(4, 1000).unwrap_err();
     assert_eq!(given, 1000);
     assert_eq!(decided(4, least).unwrap().0, least);
-    assert_eq!(decided(4, least - 1).unwrap_err(), TooLittle { least, given: least - 1 });
+    assert_eq!(decided(4, least - 1).unwrap_err(), TooLittle { least, given: least - 1, can_be_cut: true });
 }
 
 #[test]
@@ -81,7 +108,7 @@ fn what_is_switched_off_is_not_decided() {
     let entries = Entry::updates(&model);
     let disabled = Disabled::named(&["checkpointing".into()]).unwrap();
     let refused = decide(model, &entries, &disabled, all - 1).map(|(_, decision)| decision);
-    assert_eq!(refused.unwrap_err(), TooLittle { least: all, given: all - 1 });
+    assert_eq!(refused.unwrap_err(), TooLittle { least: all, given: all - 1, can_be_cut: true });
 }
 
 proptest! {

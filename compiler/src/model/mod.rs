@@ -13,6 +13,7 @@ mod paths;
 mod positions;
 mod program;
 mod recipe;
+mod sequences;
 mod state;
 mod text;
 mod vocabulary;

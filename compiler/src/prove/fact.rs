@@ -84,8 +84,13 @@ impl Fact {
 }
 
 impl Kept {
+    /// From or to zero nothing is scaled: what it divides or compares is not what it was.
     pub fn scaled(factor: f64, why: Reason) -> Kept {
-        if (factor - 1.0).abs() < SAME { Kept::Same } else { Kept::Scaled { factor, why } }
+        match (factor - 1.0).abs() < SAME {
+            true => Kept::Same,
+            false if factor == 0.0 || !factor.is_finite() => Kept::Changed(why),
+            false => Kept::Scaled { factor, why },
+        }
     }
 
     /// The reason why it is not the same.
@@ -149,5 +154,20 @@ impl Kept {
         let weight = |kept: &&&Kept| kept.reason().map(|why| (kept.factor().is_some(), !why.proven, why.at));
         let surest = parts.iter().filter(|kept| kept.reason().is_some()).min_by_key(weight);
         surest.and_then(|kept| kept.reason()).map_or(Kept::Same, |why| Kept::Changed(why.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_scaled_from_or_to_zero() {
+        let why = || Reason { text: "scale follows n".into(), at: NodeId(0), proven: true };
+        assert_eq!(Kept::scaled(1.0, why()), Kept::Same);
+        assert!(matches!(Kept::scaled(2.0, why()), Kept::Scaled { .. }));
+        for factor in [0.0, f64::INFINITY, f64::NAN] {
+            assert_eq!(Kept::scaled(factor, why()), Kept::Changed(why()), "{factor}");
+        }
     }
 }

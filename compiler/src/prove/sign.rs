@@ -1,6 +1,6 @@
 //! Which sign the numbers of a value have, whatever the data are.
 
-use crate::graph::{Graph, Op, Reduction, Value};
+use crate::graph::{Graph, NodeId, Op, Reduction, Value};
 use crate::scalar::{Binary, Unary};
 use crate::storage::Storage;
 
@@ -13,13 +13,23 @@ pub(super) enum Sign {
 }
 
 pub(super) fn sign(graph: &Graph, value: Value) -> Sign {
-    let operands = graph.operands(value.node);
-    let of = |i: usize| sign(graph, operands[i]);
+    // In order, so that what several take is looked at once.
+    let mut known: Vec<Sign> = Vec::new();
+    for node in graph.ids().take(value.node.0 as usize + 1) {
+        known.push(made(graph, node, &known));
+    }
+    known[value.node.0 as usize]
+}
+
+/// The sign of what a node makes of operands that are known.
+fn made(graph: &Graph, node: NodeId, known: &[Sign]) -> Sign {
+    let operands = graph.operands(node);
+    let of = |i: usize| known[operands[i].node.0 as usize];
     let never_negative = |all: &[usize]| {
         let none_is = all.iter().all(|i| of(*i) == Sign::NeverNegative);
         if none_is { Sign::NeverNegative } else { Sign::Unknown }
     };
-    match graph.op(value) {
+    match &graph.node(node).op {
         Op::Unary(function) => match function {
             Unary::Absolute | Unary::Exp | Unary::Sqrt | Unary::Relu | Unary::Sigmoid => Sign::NeverNegative,
             Unary::Negate => match of(0) {
@@ -90,4 +100,25 @@ fn is_parameter(graph: &Graph, value: Value) -> bool {
         return is_parameter(graph, graph.operands(value.node)[0]);
     }
     matches!(graph.op(value), Op::Load(Storage::Parameter(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Builder, Type};
+    use crate::size::{Size, Symbols};
+
+    /// Each of two hundred doublings takes the one before twice.
+    #[test]
+    fn what_several_take_is_looked_at_once() {
+        let mut b = Builder::new("evaluate", Symbols::default());
+        let x = b.input("x", Type::f32(vec![Size::constant(4)]));
+        let mut sum = b.unary(Unary::Relu, x);
+        for _ in 0..200 {
+            sum = b.binary(Binary::Add, sum, sum);
+        }
+        b.output("sum", sum);
+        let graph = b.finish();
+        assert_eq!([sign(&graph, x), sign(&graph, sum)], [Sign::Unknown, Sign::NeverNegative]);
+    }
 }

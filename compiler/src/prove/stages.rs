@@ -2,7 +2,7 @@
 
 use super::{Growing, Learning, NewRows, Verdict, learning, preservation};
 use crate::graph::{Graph, Op};
-use crate::model::{Growth, Model, Parameter, Role, Stage};
+use crate::model::{Growth, Model, Parameter, Primitive, Role, Stage};
 use crate::storage::Storage;
 use std::collections::BTreeSet;
 use tfc_grammar::{Code, Diagnostic};
@@ -82,8 +82,12 @@ fn never_learns(model: &Model, stage: &Stage, (growth, growing): (&Growth, &Grow
         true if are_zero(Role::Keys) && are_zero(Role::Values) => {
             ("keys and values are both zero", "draw one of the two: `init = (keys = zero, values = normal(0.02))`")
         }
-        true => ("no old token makes way for one", "draw the new keys: `init = (keys = normal(old), values = zero)`"),
-        false => ("their gradient is zero", "draw one of the two: `init = (keys = zero, values = normal(0.02))`"),
+        true if model.program.values.iter().any(|value| matches!(value.primitive, Primitive::TopK { .. })) => {
+            ("no old token makes way for one", "draw the new keys: `init = (keys = normal(old), values = zero)`")
+        }
+        true | false => {
+            ("their gradient is zero", "draw one of the two: `init = (keys = zero, values = normal(0.02))`")
+        }
     };
     not_learning(model, stage, growth, stuck, cause)
 }

@@ -57,22 +57,29 @@ pub fn length_until(path: &Path, step: u64) -> Result<u64> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(Failure::io("read", path, &error)),
     };
-    let lines = bytes.split_inclusive(|&byte| byte == b'\n');
-    let before = |line: &&[u8]| serde_json::from_slice::<Entry>(line).is_ok_and(|entry| entry.step <= step);
-    Ok(lines.take_while(before).map(|line| line.len() as u64).sum())
+    let mut length = 0;
+    let lines = bytes.split_inclusive(|&byte| byte == b'\n').take_while(|line| line.ends_with(b"\n"));
+    for (i, line) in lines.enumerate() {
+        let entry: Entry = serde_json::from_slice(line).map_err(|error| no_entry(path, i, &error))?;
+        if entry.step > step {
+            break;
+        }
+        length += line.len() as u64;
+    }
+    Ok(length)
 }
 
 /// All entries of a log. A last line that a crash cut short is left out.
 pub fn read(path: &Path) -> Result<Vec<Entry>> {
     let text = fs::read_to_string(path).map_err(|error| Failure::io("read", path, &error))?;
     let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    let entry = |(i, line): (usize, &str)| {
-        serde_json::from_str(line).map_err(|error| {
-            let place = format!("line {} of `{}`", i + 1, path.display());
-            Failure::new(Kind::Broken, format!("{place} is no entry of a metrics log ({error}); remove it"))
-        })
-    };
+    let entry = |(i, line): (usize, &str)| serde_json::from_str(line).map_err(|error| no_entry(path, i, &error));
     lines.enumerate().map(entry).collect()
+}
+
+fn no_entry(path: &Path, line: usize, error: &serde_json::Error) -> Failure {
+    let place = format!("line {} of `{}`", line + 1, path.display());
+    Failure::new(Kind::Broken, format!("{place} is no entry of a metrics log ({error}); remove it"))
 }
 
 #[cfg(test)]
@@ -128,6 +135,23 @@ mod tests {
         resumed.append(&entry(3, 1.0)).unwrap();
         assert_eq!(read(&path).unwrap(), [entry(1, 3.0), entry(2, 2.0), entry(3, 1.0)]);
         assert_eq!(resumed.length().unwrap(), fs::metadata(&path).unwrap().len());
+    }
+
+    /// What stands behind it would be cut off.
+    #[test]
+    fn a_damaged_line_is_not_taken_for_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = log(&folder);
+        let mut first = Log::create(&path).unwrap();
+        (1..=3).for_each(|step| first.append(&entry(step, 1.0)).unwrap());
+        let whole = fs::read_to_string(&path).unwrap();
+        let each = whole.len() as u64 / 3;
+        assert_eq!([2, 3].map(|step| length_until(&path, step).unwrap()), [2 * each, 3 * each]);
+        fs::write(&path, &whole[..whole.len() - 7]).unwrap();
+        assert_eq!(length_until(&path, 3).unwrap(), 2 * each);
+        fs::write(&path, whole.replacen("\"step\":2", "\"step\":x", 1)).unwrap();
+        let refused = length_until(&path, 3).unwrap_err().message;
+        assert!(refused.starts_with("line 2 of ") && refused.contains("is no entry of a metrics log"), "{refused}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `parameter[shape](init = …, role = …)`: the only thing that makes parameters.
 
+use super::amount::symbols;
 use super::builtin::Arguments;
 use super::expression::Slot;
 use super::frame::Frame;
@@ -77,6 +78,11 @@ impl<'a> Elaborator<'a> {
         let role = self.role(&args, name)?;
         let init = self.init(&args, name, role)?;
         let key = (self.instance, name.to_string());
+        if name == "loss" && self.instance == InstanceId::ROOT {
+            let message = "a parameter of the model cannot be called `loss`";
+            self.fail(Code::DuplicateName, span, message, "gradients have a result of this name, the loss");
+            return None;
+        }
         if let Some(first) = self.parameter_of.get(&key) {
             self.equal_paths(name, span, self.parameters[*first].span, super::call::Naming::Call);
             return None;
@@ -183,11 +189,22 @@ impl<'a> Elaborator<'a> {
         fields.iter().find(|field| field.name == Some(name)).map(|field| &field.value)
     }
 
+    /// What does not follow a call: numbers are drawn before any.
+    fn lasting(&mut self, amount: &Amount, span: Span) -> Option<Amount> {
+        let resolved = self.resolve(amount);
+        if symbols(&resolved).iter().any(|symbol| [Symbol::BATCH, Symbol::SEQUENCE].contains(symbol)) {
+            let label = format!("`{}` is known in a call only", self.amount_text(&resolved));
+            self.fail(Code::WrongType, span, "numbers are drawn before any call", label);
+            return None;
+        }
+        Some(resolved)
+    }
+
     fn distribution(&mut self, value: &Value<'a>, span: Span) -> Option<Init> {
         match value {
-            Value::Distribution(Distribution::Normal { std }) => Some(Init::Normal { std: self.resolve(std) }),
+            Value::Distribution(Distribution::Normal { std }) => Some(Init::Normal { std: self.lasting(std, span)? }),
             Value::Distribution(Distribution::Uniform { low: None, high }) => {
-                Some(Init::Uniform { bound: self.resolve(high) })
+                Some(Init::Uniform { bound: self.lasting(high, span)? })
             }
             _ => match self.word_of(value) {
                 Some("zero") => Some(Init::Zero),

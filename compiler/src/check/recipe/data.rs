@@ -76,8 +76,13 @@ impl Recipe<'_> {
             Some(name) => Some((name.text.clone(), self.validation_set(&set.value)?)),
             None => self.refuse(Code::WrongType, &set.value, "a validation set without a name", "the others have one"),
         };
-        let sets: Vec<Option<(String, Validation)>> = sets.iter().map(named).collect();
-        sets.into_iter().collect()
+        let made: Vec<Option<(String, Validation)>> = sets.iter().map(named).collect();
+        let is_held_out = |set: &&Argument| matches!(as_call(&set.value), Some(("hold_out", _)));
+        if let Some(second) = sets.iter().filter(is_held_out).nth(1) {
+            let help = "hold out one set, and name files for the others";
+            return self.not_yet_supported(&second.value, "a second set that is held out", help);
+        }
+        made.into_iter().collect()
     }
 
     fn validation_set(&self, value: &Value) -> Option<Validation> {
@@ -126,7 +131,8 @@ impl Recipe<'_> {
     /// Documents kept apart, which takes attention among the positions of a sequence.
     fn separate(&self, value: &Value) -> Option<Documents> {
         let values = self.model.map_or(&[][..], |model| &model.program.values);
-        let is_sequence = |id: &ValueId| values[id.0 as usize].ty.shape.get(1) == Some(&Size::symbol(Symbol::SEQUENCE));
+        let of_ids = [Symbol::BATCH, Symbol::SEQUENCE].map(Size::symbol);
+        let is_sequence = |id: &ValueId| values[id.0 as usize].ty.shape.get(..2) == Some(&of_ids[..]);
         let begins_anew = |application: &Application| {
             let follows_positions =
                 matches!(application.primitive, Primitive::Attention { .. } | Primitive::Rope { .. });

@@ -117,6 +117,7 @@ impl Recipe<'_> {
     fn stage(&self, name: &str, place: Span, layers: &Layers, tokens: Vec<i64>, growth: Option<Growth>) -> Stage {
         self.choices_fit(name, place, &tokens);
         self.classes_fit(name, place, &tokens);
+        self.widths_are_numbers(name, place, &tokens);
         let data = self.data(layers);
         if let Some(data) = &data {
             self.vocabulary_fits(layers, data, &tokens);

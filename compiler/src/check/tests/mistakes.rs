@@ -32,6 +32,45 @@ fn names() {
     insta::assert_snapshot!(answers);
 }
 
+/// What would be found out by a later stage, in words that are no user's.
+#[test]
+fn what_nothing_behind_the_check_can_do() {
+    let growing = "tokens n = 4\nlet width = 8";
+    for (members, lines, said) in [
+        ("", "w = parameter[8]\ny = matmul(w, parameter[8, 4])", "a matrix product needs `[.., m, k]` and `[k, n]`"),
+        (
+            growing,
+            "e = embed(ids, 64, width)\nk = matmul(split_heads(e, 2), parameter[4, n])\ny = attention(k, k, k, causal)",
+            "the channels of a head are no number that stays",
+        ),
+        ("", "loss = parameter[4]", "a parameter of the model cannot be called `loss`"),
+        (
+            "layer f(x: [.., t, d]) {\n  x * parameter[d](init = normal(1 / t))\n}",
+            "y = f(embed(ids, 64, 8))",
+            "numbers are drawn before any call",
+        ),
+    ] {
+        let answer = answers(&[(members, lines)]);
+        assert!(answer.contains(said), "{answer}");
+    }
+    let recipe = |forward: &str, data: &str| {
+        answered(&format!(
+            "model m {{\n  tokens n = 8\n  forward(ids: token_ids[8]) {{\n{forward}\n  }}\n  loss = mean(y)\n}}\n\
+             data {{ train = \"a\"  {data} }}\ntrain {{ batch = 8  optimizer = adamw(lr = 1e-3)  steps = 1 }}\n"
+        ))
+    };
+    let plain = "    y = embed(ids, 256, 16)";
+    let held = recipe(plain, "validate = (a = hold_out(5%), b = hold_out(1%))");
+    assert!(held.contains("error[E0601]: a second set that is held out is not yet supported"), "{held}");
+    let cut = "    e = embed(ids[0..1, ..], 256, 16)\n    y = rope(split_heads(e, 2))";
+    let separate = recipe(cut, "documents = separate");
+    assert!(separate.contains("separate documents are not yet supported with attention among"), "{separate}");
+    for (width, shown) in [("normal(sqrt(n - 100))", "NaN"), ("uniform(n - 100)", "-92")] {
+        let drawn = recipe(&format!("    w = parameter[16](init = {width})\n    y = embed(ids, 256, 16) * w"), "");
+        assert!(drawn.contains(&format!("`w` would be drawn from a distribution as wide as {shown}")), "{drawn}");
+    }
+}
+
 /// Whatever the mask is.
 #[test]
 fn queries_and_keys_have_the_same_positions() {

@@ -35,6 +35,11 @@ impl<'a> Elaborator<'a> {
             self.wrong_shapes(Code::ShapeMismatch, message, &[&q, &k], &axes, args.span);
             return None;
         }
+        if q.axes[3].size.as_constant().is_none() {
+            let message = "the channels of a head are no number that stays: heads grow, their channels do not";
+            self.wrong_shapes(Code::NotYetSupported, message, &[&q], &[&q.axes[3]], args.span);
+            return None;
+        }
         if q.axes[2].size.checked_div(&k.axes[2].size).is_none() {
             let message = "the heads of queries are no multiple of those of keys and values";
             self.wrong_shapes(Code::NotDivisible, message, &[&q, &k], &[&q.axes[2], &k.axes[2]], args.span);

@@ -9,13 +9,13 @@ use crate::size::{Size, Symbol};
 use tfc_grammar::Code;
 
 impl<'a> Elaborator<'a> {
-    /// `[.., k] × [k, n]` → `[.., n]`, or both of one rank with equal leading axes.
+    /// `[.., m, k] × [k, n]` → `[.., m, n]`, or both of one rank with equal leading axes.
     pub fn matmul(&mut self, args: &Arguments<'a>) -> Option<Tensor> {
         let (x, w) = (self.floats(args, 0)?, self.floats(args, 1)?);
-        if x.rank() < 1 || w.rank() < 2 || (w.rank() > 2 && w.rank() != x.rank()) {
+        if x.rank() < 2 || w.rank() < 2 || (w.rank() > 2 && w.rank() != x.rank()) {
             self.wrong_shapes(
                 Code::WrongRank,
-                "a matrix product needs `[.., k]` and `[k, n]`",
+                "a matrix product needs `[.., m, k]` and `[k, n]`",
                 &[&x, &w],
                 &[],
                 args.span,
