@@ -1,5 +1,6 @@
 //! What a run leaves behind of itself: `metrics.jsonl`, event files for TensorBoard, and in the end the loss curve and the report.
 
+use crate::checkpoint::Done;
 use crate::confusion::Confusion;
 use crate::metrics::{self, Entry, EventFile, Log};
 use crate::report::{Against, Group, Report, Run, loss_chart};
@@ -32,8 +33,9 @@ pub struct Record {
 }
 
 impl Record {
-    /// For the run in `folder`, which has done `step` updates; what was measured after them is forgotten, for it will happen again.
-    pub fn open(folder: &Path, title: &str, step: u64) -> Result<Record> {
+    /// For the run in `folder`, which has done so much; what was measured after that is forgotten, for it will happen again.
+    pub fn open(folder: &Path, title: &str, done: Done) -> Result<Record> {
+        let step = done.steps;
         let path = folder.join(METRICS);
         let log = Log::resume(&path, metrics::length_until(&path, step)?)?;
         let entries = metrics::read(&path)?;
@@ -44,8 +46,9 @@ impl Record {
             log,
             events: EventFile::create(&folder.join(EVENTS), step)?,
             stage: String::new(),
-            tokens: last.map_or(0, |entry| entry.tokens),
-            flops: last.map_or(0.0, |entry| entry.flops),
+            // Of a run that was grown by hand nothing was measured.
+            tokens: last.map_or(done.tokens, |entry| entry.tokens),
+            flops: last.map_or(done.flops, |entry| entry.flops),
             confusions: Vec::new(),
             known: entries.iter().filter(|e| e.step == step).map(|e| (e.event, e.step, e.stage.clone())).collect(),
         })
@@ -143,7 +146,7 @@ mod tests {
     /// The names under which a set's loss is recorded.
     fn names(set: &str, first: bool) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
-        let mut record = Record::open(folder.path(), "run", 0).unwrap();
+        let mut record = Record::open(folder.path(), "run", Done::default()).unwrap();
         let evaluation = Evaluation { loss: 1.5, metrics: vec![("hits".into(), 0.5)] };
         record.see(&Event::Evaluated { step: 1, tokens: 8, flops: 1.0, set, first, evaluation: &evaluation }).unwrap();
         let entries = measured(folder.path()).unwrap().entries;

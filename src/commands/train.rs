@@ -16,7 +16,7 @@ use tfc_compiler::compiled::Entry;
 use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
 use tfc_compiler::stages::{self, Known};
-use tfc_runtime::checkpoint::RunFolder;
+use tfc_runtime::checkpoint::{Done, RunFolder, State};
 use tfc_runtime::confusion::classifier;
 use tfc_runtime::grow::logits_binding;
 use tfc_runtime::record::Record;
@@ -96,10 +96,13 @@ fn train_one(
     let compiled = Arc::new(compiled);
     console.detail(&plan.to_string());
     let mut session = device.open(&compiled)?;
-    let step = folder.latest()?.map_or(0, |checkpoint| checkpoint.step);
+    let done = match folder.latest()? {
+        Some(checkpoint) => State::read(&checkpoint.path.join("state.json"))?.done,
+        None => Done::default(),
+    };
     let mut observers = Observers {
         progress: Progress::new(console.is_watched(), console.is_quiet()),
-        record: Record::open(&path, &compiled.model.name, step)?,
+        record: Record::open(&path, &compiled.model.name, done)?,
     };
     let cache = path.join("tokens");
     let setup = Setup {
@@ -119,7 +122,7 @@ fn train_one(
     };
     // What was measured is worth a report, also where the run failed.
     let reported = observers.record.finish(&text);
-    say_end(&outcome?, &path, can_decode(&compiled.model).is_ok(), console);
+    say_end(&outcome?, &path, can_decode(&compiled.model).is_ok(), command.steps.is_some(), console);
     Ok(reported?)
 }
 
@@ -156,7 +159,8 @@ fn entries(model: &Model) -> std::result::Result<Vec<Entry>, Stop> {
     Ok(entries)
 }
 
-fn say_end(outcome: &train::Outcome, path: &Path, talks: bool, console: &Console) {
+/// `counted`: whether it was told where to stop.
+fn say_end(outcome: &train::Outcome, path: &Path, talks: bool, counted: bool, console: &Console) {
     let path = path.display();
     match outcome {
         train::Outcome::Finished { checkpoint: Some(checkpoint) } => {
@@ -169,7 +173,8 @@ fn say_end(outcome: &train::Outcome, path: &Path, talks: bool, console: &Console
         train::Outcome::Finished { checkpoint: None } => console.say("finished; no stage has trained anything"),
         train::Outcome::Stopped { step, checkpoint } => {
             console.say(&format!("stopped after step {step}, saved in {}", checkpoint.display()));
-            console.say("the same command with --resume goes on from there");
+            let same = if counted { "the same command without --steps, or with more," } else { "the same command" };
+            console.say(&format!("{same} with --resume goes on from there"));
         }
     }
 }

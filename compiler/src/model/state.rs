@@ -1,6 +1,6 @@
 //! What stages make of a model: the numbers of tokens and the scales in each.
 
-use super::{Model, ScalePolicy};
+use super::{End, Model, ScalePolicy, Stage};
 use crate::size::{Size, SizeValues};
 
 /// The scales of one stage, by index into `Model::scales`.
@@ -8,8 +8,10 @@ use crate::size::{Size, SizeValues};
 pub struct StageScales {
     /// Right after the growth, before the first step.
     pub at_start: Vec<f64>,
-    /// When a `retune(over = …)` is done.
+    /// After its last step.
     pub settled: Vec<f64>,
+    /// Whether `settled` is so: a `retune(over = …)` may not be done in a stage that ends when something is reached.
+    pub is_known: bool,
 }
 
 impl Model {
@@ -33,25 +35,108 @@ impl Model {
     }
 
     /// A scale follows its rule in the first stage and in one that is loaded; later as the growth says. That a retuning is
-    /// done before its stage ends is assumed.
+    /// done before its stage ends is assumed where nobody knows how many updates the stage has.
     pub fn stage_scales(&self, stage: usize) -> StageScales {
         let ruled = |stage: usize| -> Vec<f64> {
             let sizes = self.stage_sizes(stage);
             self.scales.iter().map(|scale| scale.rule.eval(&sizes)).collect()
         };
-        let mut scales = StageScales { at_start: ruled(0), settled: ruled(0) };
+        let mut scales = StageScales { at_start: ruled(0), settled: ruled(0), is_known: true };
+        let mut retuning: Option<Retuning> = None;
         for (i, this) in self.experiment.stages.iter().enumerate().take(stage + 1).skip(1) {
-            let before = scales.settled;
-            scales = match &this.growth {
-                _ if this.from.is_some() => StageScales { at_start: ruled(i), settled: ruled(i) },
-                None => StageScales { at_start: before.clone(), settled: before },
-                Some(growth) => match growth.scale {
-                    ScalePolicy::Keep => StageScales { at_start: before.clone(), settled: before },
-                    ScalePolicy::Retune { over: 0 } => StageScales { at_start: ruled(i), settled: ruled(i) },
-                    ScalePolicy::Retune { over: _ } => StageScales { at_start: before, settled: ruled(i) },
-                },
+            let StageScales { settled: before, mut is_known, .. } = scales;
+            let policy = this.growth.as_ref().map(|growth| growth.scale);
+            if this.from.is_some() {
+                (retuning, is_known) = (None, true);
+            }
+            let at_start = match policy {
+                _ if this.from.is_some() => ruled(i),
+                None => before,
+                Some(ScalePolicy::Keep) => {
+                    retuning = None;
+                    before
+                }
+                Some(ScalePolicy::Retune { over: 0 }) => {
+                    (retuning, is_known) = (None, true);
+                    ruled(i)
+                }
+                Some(ScalePolicy::Retune { over }) => {
+                    retuning = Some(Retuning { from: before.clone(), over, done: Some(0) });
+                    before
+                }
             };
+            let settled = match &mut retuning {
+                None => at_start.clone(),
+                Some(Retuning { from, over, done }) => {
+                    *done = done.zip(self.known_updates(this)).map(|(done, more)| done.saturating_add(more));
+                    is_known = done.is_some();
+                    let progress = done.map_or(1.0, |done| (done as f64 / *over as f64).min(1.0));
+                    let on_the_line = |(from, rule): (&f64, f64)| from + (rule - from) * progress;
+                    if progress < 1.0 { from.iter().zip(ruled(i)).map(on_the_line).collect() } else { ruled(i) }
+                }
+            };
+            scales = StageScales { at_start, settled, is_known };
         }
         scales
+    }
+
+    /// How many updates a stage has, if that is said.
+    fn known_updates(&self, stage: &Stage) -> Option<u64> {
+        let End { steps, tokens, flops: None, until: None } = stage.end else { return None };
+        let each = stage.train.as_ref()?.batch.checked_mul(self.context.unwrap_or(1).max(1) as u64)?;
+        let of_tokens = tokens.map(|tokens| tokens.div_ceil(each.max(1)));
+        steps.into_iter().chain(of_tokens).min()
+    }
+}
+
+/// Scales on their way to their rules, from where they were.
+struct Retuning {
+    from: Vec<f64>,
+    over: u64,
+    /// Updates so far, if that is known.
+    done: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::tests::model;
+
+    /// The scale, sqrt(n), after each stage, and whether that is known, where the second retunes it over 100 steps.
+    fn settled(second: &str, third: &str) -> Vec<(f64, bool)> {
+        let text = format!(
+            "model m {{
+               tokens n = 16
+               forward(ids: token_ids[8]) {{
+                 e = embed(ids, 31, 16)
+                 logits = unembed(pattention(e, n), tied = e)
+               }}
+               loss = cross_entropy(logits, next(ids))
+             }}
+             data {{ train = \"a\"  tokenizer = bytes }}
+             train {{ batch = 2  optimizer = adamw(lr = 1e-3) }}
+             grow {{
+               stage \"a\" {{ steps = 4 }}
+               stage \"b\" {{ n = 64  scale = retune(over = 100)  {second} }}
+               stage \"c\" {{ {third} }}
+             }}"
+        );
+        let model = model(&text.replace("31", "256"));
+        (0..3).map(|stage| model.stage_scales(stage)).map(|scales| (scales.settled[0], scales.is_known)).collect()
+    }
+
+    #[test]
+    fn a_retuning_is_as_far_as_there_were_updates() {
+        assert_eq!(settled("steps = 25", "steps = 50"), [(4.0, true), (5.0, true), (7.0, true)]);
+        assert_eq!(settled("tokens = 800", "steps = 1"), [(4.0, true), (6.0, true), (6.04, true)]);
+        assert_eq!(settled("steps = 25", "steps = 75"), [(4.0, true), (5.0, true), (8.0, true)]);
+        assert_eq!(settled("steps = 25", "n = 80  steps = 9  scale = keep")[2], (5.0, true));
+        assert_eq!(settled("steps = 25", "steps = 9  scale = retune")[2], (8.0, true));
+    }
+
+    #[test]
+    fn a_stage_that_may_end_earlier_leaves_it_anywhere() {
+        let until = "flops = 1e15";
+        assert_eq!(settled(until, "steps = 9"), [(4.0, true), (8.0, false), (8.0, false)]);
+        assert_eq!(settled(until, "steps = 9  scale = retune")[2], (8.0, true));
     }
 }

@@ -45,6 +45,8 @@ pub enum ScaleChange {
         /// `sqrt(n)`
         rule: String,
     },
+    /// It goes to its rule from wherever a retuning that may not be done had brought it.
+    Unknown,
 }
 
 impl Growing {
@@ -66,16 +68,19 @@ impl Growing {
             ScalePolicy::Retune { over } if over > 0 => Some(over),
             ScalePolicy::Keep | ScalePolicy::Retune { .. } => None,
         };
-        let (was, is) = (model.stage_scales(before).settled, model.stage_scales(stage).at_start);
+        let (was, is) = (model.stage_scales(before), model.stage_scales(stage).at_start);
+        // What is kept is the same, whatever it was.
+        let is_known = was.is_known || growth.scale != ScalePolicy::Retune { over: 0 };
         let change = |((scale, was), is): ((&Scale, &f64), &f64)| {
             let follows = scale.rule.eval(&new);
             match (was == is, follows == *is) {
+                _ if !is_known => ScaleChange::Unknown,
                 (true, true) => ScaleChange::None,
                 (true, false) => ScaleChange::Kept { retuned_over },
                 (false, _) => ScaleChange::Moves { factor: is / was, rule: rule_text(&scale.rule, model) },
             }
         };
-        let scales = model.scales.iter().zip(&was).zip(&is).map(change).collect();
+        let scales = model.scales.iter().zip(&was.settled).zip(&is).map(change).collect();
         let noise = match growth.init {
             GrowthInit::Split { noise } => noise,
             GrowthInit::New { .. } => 0.0,

@@ -148,6 +148,10 @@ impl<'a> Walk<'a> {
     fn scale(&mut self, id: NodeId, index: u32) -> Fact {
         let kept = match &self.growing.scales[index as usize] {
             ScaleChange::None => Kept::Same,
+            ScaleChange::Unknown => Kept::Changed(Reason {
+                proven: false,
+                ..self.because(id, "a scale may be on its way still when the growth retunes it".into())
+            }),
             ScaleChange::Kept { retuned_over } => {
                 self.note(Step::ScaleKept { retuned_over: *retuned_over });
                 Kept::Same

@@ -72,7 +72,7 @@ fn has_sizes(model: &Model, state: &State, stage: &str, sizes: &SizeValues) -> R
         if has != wanted {
             let what = format!("the checkpoint has {has} tokens `{path}`, and stage `{stage}` {wanted}");
             return Err(Failure::mistake(format!(
-                "{what}; grow it with `tfc grow`, or go on with the spec that it is of"
+                "{what}; grow it with `tfc grow`, or begin a run `from` it in a spec of its sizes"
             )));
         }
     }

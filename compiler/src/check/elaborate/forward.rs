@@ -4,10 +4,12 @@ use super::Elaborator;
 use super::expression::Slot;
 use super::frame::Frame;
 use super::value::{Axis, Tensor, Value};
+use crate::check::mentions::{in_body, in_expr};
 use crate::compiled::OWN_INPUTS;
 use crate::graph::DType;
 use crate::model::{InputKind, ModelInput, Primitive, ValueId};
 use crate::size::{Size, Symbol};
+use std::collections::BTreeSet;
 use tfc_grammar::ast::{self, Expr, ExprKind, LineKind, MemberKind, SectionKind};
 use tfc_grammar::{Code, Diagnostic, Span};
 
@@ -49,12 +51,20 @@ impl<'a> Elaborator<'a> {
             }
         }
         let computed = frame.locals().len();
+        let mut mentioned = BTreeSet::new();
+        in_body(&forward.body, &mut |name| {
+            mentioned.insert(name);
+        });
         for member in &ast.members.statements {
             if let MemberKind::Binding(binding) = &member.kind {
+                in_expr(&binding.value, &mut |name| {
+                    mentioned.insert(name);
+                });
                 let value = self.bound(&binding.name.text, &binding.value, &frame);
                 self.bind(&binding.name, value, None, &mut frame, 0);
             }
         }
+        self.words_are_used(&frame, &mentioned);
         self.named(ast, &frame, inputs, computed)
     }
 
@@ -77,6 +87,15 @@ impl<'a> Elaborator<'a> {
             self.report(diagnostic, second.keyword);
         }
         Some(first)
+    }
+
+    /// A word can be handed on, such as a mask; one that is not is a name that means nothing.
+    fn words_are_used(&self, frame: &Frame<'a>, mentioned: &BTreeSet<&str>) {
+        for local in frame.locals() {
+            if matches!(local.value, Value::Word(_)) && local.name != "loss" && !mentioned.contains(local.name) {
+                self.wrong_kind(&local.value, local.span, "a tensor");
+            }
+        }
     }
 
     /// The names of the program: bindings of `forward` from `inputs` on, `loss` and metrics from `computed` on.

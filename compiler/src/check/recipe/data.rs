@@ -77,6 +77,16 @@ impl Recipe<'_> {
             None => self.refuse(Code::WrongType, &set.value, "a validation set without a name", "the others have one"),
         };
         let made: Vec<Option<(String, Validation)>> = sets.iter().map(named).collect();
+        for (i, set) in sets.iter().enumerate() {
+            let same = |other: &&Argument| matches!((&other.name, &set.name), (Some(a), Some(b)) if a.text == b.text);
+            if let Some(first) = sets[..i].iter().find(same) {
+                let name = set.name.as_ref().map_or("", |name| &name.text);
+                let diagnostic =
+                    Diagnostic::new(Code::DuplicateArgument, format!("two validation sets are named `{name}`"));
+                self.report.push(diagnostic.at(set.value.span, "the second").see(first.value.span, "the first"));
+                return None;
+            }
+        }
         let is_held_out = |set: &&Argument| matches!(as_call(&set.value), Some(("hold_out", _)));
         if let Some(second) = sets.iter().filter(is_held_out).nth(1) {
             let help = "hold out one set, and name files for the others";

@@ -60,6 +60,15 @@ fn what_nothing_behind_the_check_can_do() {
         ))
     };
     let plain = "    y = embed(ids, 256, 16)";
+    let named = recipe(plain, "validate = (rest = \"b\", rest = \"c\")");
+    assert!(named.contains("error[E0306]: two validation sets are named `rest`"), "{named}");
+    let unknown = recipe("    y = embed(ids, 256, 16)\n    z = yy", "");
+    assert!(unknown.contains("error[E0201]: `yy` is not known here"), "{unknown}");
+    let handed_on = recipe(
+        "    e = embed(ids, 256, 16)\n    q = split_heads(e, 2)\n    mask = causal\n    y = attention(q, q, q, mask)",
+        "",
+    );
+    assert!(!handed_on.contains("error"), "{handed_on}");
     let held = recipe(plain, "validate = (a = hold_out(5%), b = hold_out(1%))");
     assert!(held.contains("error[E0601]: a second set that is held out is not yet supported"), "{held}");
     let cut = "    e = embed(ids[0..1, ..], 256, 16)\n    y = rope(split_heads(e, 2))";

@@ -48,6 +48,7 @@ pub(super) fn measured(layer: &Layer, growing: &Growing, copies: usize) -> f64 {
     let factor = match &growing.scales[0] {
         ScaleChange::None | ScaleChange::Kept { .. } => 1.0,
         ScaleChange::Moves { factor, .. } => *factor,
+        ScaleChange::Unknown => f64::NAN,
     };
     let new_keys = grown(&keys, &growing.rows[KEYS as usize], 2, copies * elements);
     let new_values = grown(&values, &growing.rows[VALUES as usize], 3, copies * elements);
