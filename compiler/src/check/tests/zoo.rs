@@ -76,6 +76,8 @@ fn every_spec_checks_and_has_its_size() {
         for (stage, expected) in stages.iter().enumerate() {
             assert_eq!(parameters(&model, stage), *expected, "{name}, stage {stage}");
         }
+        // None has a loss for which memory would matter.
+        assert!(model.batches_can_be_cut(), "{name}");
     }
 }
 
