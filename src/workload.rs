@@ -80,6 +80,7 @@ impl Workload {
 
     /// The work, with everything that it needs in the session.
     pub fn work(&self, session: &mut dyn Session) -> Result<Work<'_>> {
+        session.set_precision(self.precision());
         match self.what {
             What::Train => Training::new(&self.compiled, session, self.stage, self.micro_batch(self.stage))
                 .map(|training| Work::Training(Box::new(training))),
@@ -125,8 +126,7 @@ impl Workload {
     }
 
     pub fn precision(&self) -> Precision {
-        let stage = &self.compiled.model.experiment.stages[self.stage];
-        stage.train.as_ref().map_or(Precision::F32, |train| train.precision)
+        self.compiled.model.stage_precision(self.stage)
     }
 }
 

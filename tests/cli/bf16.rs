@@ -1,6 +1,6 @@
 //! Training in bf16 learns as training in f32 does.
 
-use super::Workplace;
+use super::{SPEC, Workplace};
 
 #[test]
 fn bf16_changes_the_losses_by_much_less_than_another_seed_does() {
@@ -20,6 +20,24 @@ fn bf16_changes_the_losses_by_much_less_than_another_seed_does() {
     let noise = mean(pairs.map(|(one, other)| mean_difference(one, other)));
     assert!(rounding > 0.0, "nothing was rounded");
     assert!(rounding < noise / 6.0, "rounding changes the losses by {rounding}, another seed by {noise}");
+}
+
+/// Not in that of the first.
+#[test]
+fn a_stage_is_measured_in_its_precision() {
+    let workplace = Workplace::with_spec(&SPEC.replace("stage \"large\" {", "stage \"large\" {\n    precision = bf16\n   "));
+    for what in ["decode", "forward", "train"] {
+        for (stage, precision) in [("small", "f32"), ("large", "bf16")] {
+            let work = ["explain", "tiny.tfm", "--what", what, "--stage", stage, "--repetitions", "1"];
+            let text = workplace.succeed(&[&work[..], &["--format", "json"]].concat());
+            let explained: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            let kernels = explained["kernels"].as_array().expect("a list");
+            let texts = kernels.iter().filter_map(|kernel| kernel["text"].as_str());
+            let products: Vec<&str> = texts.filter(|text| text.starts_with("contraction")).collect();
+            let rounds = |text: &&str| text.starts_with("contraction in bf16");
+            assert_eq!(products.iter().all(rounds), precision == "bf16", "{what} {stage}: {products:?}");
+        }
+    }
 }
 
 fn validation_losses(workplace: &Workplace, run: &str) -> Vec<f64> {
