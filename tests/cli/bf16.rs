@@ -25,7 +25,8 @@ fn bf16_changes_the_losses_by_much_less_than_another_seed_does() {
 /// Not in that of the first.
 #[test]
 fn a_stage_is_measured_in_its_precision() {
-    let workplace = Workplace::with_spec(&SPEC.replace("stage \"large\" {", "stage \"large\" {\n    precision = bf16\n   "));
+    let workplace =
+        Workplace::with_spec(&SPEC.replace("stage \"large\" {", "stage \"large\" {\n    precision = bf16\n   "));
     for what in ["decode", "forward", "train"] {
         for (stage, precision) in [("small", "f32"), ("large", "bf16")] {
             let work = ["explain", "tiny.tfm", "--what", what, "--stage", stage, "--repetitions", "1"];
