@@ -8,7 +8,7 @@ const OF_RUNS: [&str; 2] = ["model.tfm", "state.json"];
 
 /// # Errors
 /// `out` is one of the files that were read, or one of a run's.
-pub fn is_no_input(out: &Path, inputs: &[&Path]) -> Result<()> {
+pub fn may_be_written(out: &Path, inputs: &[&Path]) -> Result<()> {
     // What is not there yet is neither.
     let Ok(place) = out.canonicalize() else { return Ok(()) };
     let reads = |input: &&Path| input.canonicalize().is_ok_and(|input| input == place);
@@ -40,7 +40,7 @@ mod tests {
             ["in", "other", "run/loss.svg", "run/checkpoints/step-1/model.safetensors"].map(file);
         file("run/model.tfm");
         file("run/checkpoints/step-1/state.json");
-        let said = |out: &Path| is_no_input(out, &[&read]).err().map(|failure| failure.message);
+        let said = |out: &Path| may_be_written(out, &[&read]).err().map(|failure| failure.message);
         let same = folder.path().join("run/../in");
         assert_eq!(said(&same), Some(format!("`{}` is read; write to another file", same.display())));
         for part in [of_run, of_checkpoint] {

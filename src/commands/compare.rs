@@ -16,7 +16,7 @@ use tfc_runtime::{Failure, Result};
 
 pub fn run(command: &Compare, console: &Console) -> Outcome {
     if let Some(path) = &command.svg {
-        output::is_no_input(path, &[])?;
+        output::may_be_written(path, &[])?;
     }
     let all = seeds(&command.runs)?;
     let summaries: Vec<Summary> = all.iter().map(|seeds| summary(&seeds.runs)).collect();

@@ -13,7 +13,7 @@ use tfc_runtime::{cut, delta};
 
 pub fn run(command: &Export, console: &Console) -> Outcome {
     let path = checkpoint::locate(&command.checkpoint)?;
-    output::is_no_input(&command.out, &[])?;
+    output::may_be_written(&command.out, &[])?;
     let (spec, text) = checkpoint::spec_of(&path)?;
     let model = spec::check_text(&spec, &text, console)?.model;
     if let Some(like) = command.like {

@@ -38,7 +38,7 @@ pub fn run(command: &Run, console: &Console) -> Outcome {
     load_weights(&command.weights, &compiled, session.as_mut())?;
     write_scales(&compiled.model, stage, session.as_mut())?;
     let outputs = session.run(entry.name(), &[], &inputs)?;
-    output::is_no_input(&command.out, &[&command.spec.spec, &command.weights, &command.inputs])?;
+    output::may_be_written(&command.out, &[&command.spec.spec, &command.weights, &command.inputs])?;
     write_named(&command.out, &outputs)?;
     console.say(&format!(
         "{} in {}",

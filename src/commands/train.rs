@@ -67,7 +67,7 @@ impl Planned {
         let proven = Proven::load(&command.spec.spec, &sets, console)?;
         let seed = proven.spec.model.experiment.seed;
         let path = run_folder::path(command.out.as_deref(), &command.spec.spec, &sets, sweep, seed);
-        let goes_on = command.resume && (sweep.is_empty() || path.exists());
+        let goes_on = command.resume && (sweep.is_empty() || path.join("model.tfm").exists());
         Ok(Planned { proven, path, goes_on })
     }
 }

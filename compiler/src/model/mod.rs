@@ -7,6 +7,7 @@
 //! - A growable axis is a symbol. All Pattentions of one token group within one repeat instance share one ([`TokenAxis`]).
 
 mod amount;
+mod apart;
 mod choices;
 mod nested;
 mod paths;

@@ -1,9 +1,10 @@
 //! Whether a number is a mean over the sequences of a batch. Of such a loss, the mean of the parts' is the batch's, and so are the gradients, however a batch
 //! is cut into micro-batches; of any other they are not.
 
+use super::apart::axis_of;
 use super::{Application, Model, Primitive, Program};
 use crate::scalar::{Binary, Unary};
-use crate::size::{Size, Symbol};
+use crate::size::Symbol;
 
 /// What becomes of a value if a batch is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,45 +38,29 @@ impl Program {
         for application in &self.values {
             let operands: Vec<Over> = application.operands.iter().map(|id| over[id.0 as usize]).collect();
             let made = self.made_of(application, &operands);
-            let has_axis = matches!(sequences(&application.ty.shape), Ok(Some(_)));
+            let has_axis = matches!(axis_of(&application.ty.shape, Symbol::BATCH), Ok(Some(_)));
             over.push(if made == Over::EachSequence && !has_axis { Over::Mixed } else { made });
         }
         over
     }
 
     fn made_of(&self, application: &Application, operands: &[Over]) -> Over {
-        let shape = |i: usize| &self.values[application.operands[i].0 as usize].ty.shape;
-        let axes: Result<Vec<Option<usize>>, ()> = (0..operands.len()).map(|i| sequences(shape(i))).collect();
-        let (Ok(axes), Ok(result)) = (axes, sequences(&application.ty.shape)) else { return Over::Mixed };
-        let is_last = |i: usize| axes[i] == Some(shape(i).len().wrapping_sub(1));
-        let is_last_but_one = |i: usize| axes[i] == Some(shape(i).len().wrapping_sub(2));
-        let sequences_meet = match &application.primitive {
-            Primitive::L2Normalize { .. }
-            | Primitive::LayerNorm { .. }
-            | Primitive::RmsNorm { .. }
-            | Primitive::Softmax
-            | Primitive::TopK { .. }
-            | Primitive::SplitHeads { .. }
-            | Primitive::CrossEntropy
-            | Primitive::Accuracy => is_last(0),
-            Primitive::MergeHeads => is_last(0) || is_last_but_one(0),
-            Primitive::MatMul { transposed } => is_last(0) || if *transposed { is_last(1) } else { is_last_but_one(1) },
-            Primitive::Embed => operands[1] != Over::Nothing,
-            Primitive::Attention { .. } | Primitive::Rope { .. } => axes.iter().flatten().any(|axis| *axis != 0),
-            Primitive::Sum { axes: summed } => axes[0].is_some_and(|axis| summed.contains(&axis)),
-            Primitive::Concat { axis } => result == Some(*axis),
-            Primitive::Slice { axis, .. } => axes[0] == Some(*axis),
-            Primitive::Reshape => axes[0] != result,
-            Primitive::Size(size) => size.symbols().contains(&Symbol::BATCH),
-            _ => false,
-        };
-        let means = |summed: &[usize]| axes[0].is_some_and(|axis| summed.contains(&axis));
+        let has_sequences = |i: usize| axis_of(self.operand_shape(application, i), Symbol::BATCH);
+        let result = axis_of(&application.ty.shape, Symbol::BATCH);
         match &application.primitive {
-            _ if sequences_meet => Over::Mixed,
             Primitive::Input(_) | Primitive::Next(_) => Over::EachSequence,
-            Primitive::Mean { axes } if operands[0] == Over::EachSequence && means(axes) => Over::Mean,
-            Primitive::CrossEntropy | Primitive::Accuracy if each_sequence(operands) => Over::Mean,
-            Primitive::Expand | Primitive::Positions if result.is_some() => match operands {
+            _ if !operands.is_empty() && result == Ok(None) && together(operands) == Over::Nothing => Over::Nothing,
+            Primitive::Mean { axes } if operands[0] == Over::EachSequence && result == Ok(None) => {
+                let is_over_them = has_sequences(0).is_ok_and(|axis| axis.is_some_and(|axis| axes.contains(&axis)));
+                if is_over_them { Over::Mean } else { Over::Mixed }
+            }
+            // A label for each row of logits, and so for each sequence.
+            Primitive::CrossEntropy | Primitive::Accuracy => {
+                let is_over_them = together(operands) == Over::EachSequence && matches!(has_sequences(1), Ok(Some(_)));
+                if is_over_them { Over::Mean } else { Over::Mixed }
+            }
+            _ if !self.is_apart(application, Symbol::BATCH) => Over::Mixed,
+            Primitive::Expand | Primitive::Positions if result != Ok(None) => match operands {
                 [Over::Nothing | Over::EachSequence] => Over::EachSequence,
                 _ => Over::Mixed,
             },
@@ -83,17 +68,6 @@ impl Program {
             _ if operands.contains(&Over::Mean) => Over::Mixed,
             _ => together(operands),
         }
-    }
-}
-
-/// The axis of sequences, if there is one; an error where they are counted otherwise: twice, in a sum or in a product.
-fn sequences(shape: &[Size]) -> Result<Option<usize>, ()> {
-    let batch = Size::symbol(Symbol::BATCH);
-    let mut axes = shape.iter().enumerate().filter(|(_, size)| size.symbols().contains(&Symbol::BATCH));
-    match (axes.next(), axes.next()) {
-        (None, _) => Ok(None),
-        (Some((axis, size)), None) if *size == batch => Ok(Some(axis)),
-        (Some(_), _) => Err(()),
     }
 }
 
@@ -125,10 +99,6 @@ fn together(operands: &[Over]) -> Over {
         (_, false, true) => Over::EachSequence,
         (_, false, false) => Over::Nothing,
     }
-}
-
-fn each_sequence(operands: &[Over]) -> bool {
-    together(operands) == Over::EachSequence
 }
 
 #[cfg(test)]

@@ -61,18 +61,19 @@ impl Model {
                     ruled(i)
                 }
                 Some(ScalePolicy::Retune { over }) => {
-                    retuning = Some(Retuning { from: before.clone(), over, done: Some(0) });
+                    retuning = Some(Retuning { from: before.clone(), from_is_known: is_known, over, done: Some(0) });
                     before
                 }
             };
-            let settled = match &mut retuning {
+            let settled = match retuning.take() {
                 None => at_start.clone(),
-                Some(Retuning { from, over, done }) => {
-                    *done = done.zip(self.known_updates(this)).map(|(done, more)| done.saturating_add(more));
-                    is_known = done.is_some();
-                    let progress = done.map_or(1.0, |done| (done as f64 / *over as f64).min(1.0));
-                    let on_the_line = |(from, rule): (&f64, f64)| from + (rule - from) * progress;
-                    if progress < 1.0 { from.iter().zip(ruled(i)).map(on_the_line).collect() } else { ruled(i) }
+                Some(mut on_its_way) => {
+                    let progress = on_its_way.after(self.known_updates(this));
+                    is_known = progress == Some(1.0) || (progress.is_some() && on_its_way.from_is_known);
+                    let settled = on_its_way.at(progress.unwrap_or(1.0), ruled(i));
+                    // What is done stays so, however long later stages are.
+                    retuning = Some(on_its_way).filter(|_| progress != Some(1.0));
+                    settled
                 }
             };
             scales = StageScales { at_start, settled, is_known };
@@ -92,9 +93,24 @@ impl Model {
 /// Scales on their way to their rules, from where they were.
 struct Retuning {
     from: Vec<f64>,
+    from_is_known: bool,
     over: u64,
     /// Updates so far, if that is known.
     done: Option<u64>,
+}
+
+impl Retuning {
+    /// How far it is after so many more updates: 1 at the end.
+    fn after(&mut self, updates: Option<u64>) -> Option<f64> {
+        self.done = self.done.zip(updates).map(|(done, more)| done.saturating_add(more));
+        self.done.map(|done| (done as f64 / self.over as f64).min(1.0))
+    }
+
+    fn at(&self, progress: f64, rules: Vec<f64>) -> Vec<f64> {
+        let on_the_line =
+            |(from, rule): (&f64, f64)| if progress < 1.0 { from + (rule - from) * progress } else { rule };
+        self.from.iter().zip(rules).map(on_the_line).collect()
+    }
 }
 
 #[cfg(test)]
@@ -138,5 +154,9 @@ mod tests {
         let until = "flops = 1e15";
         assert_eq!(settled(until, "steps = 9"), [(4.0, true), (8.0, false), (8.0, false)]);
         assert_eq!(settled(until, "steps = 9  scale = retune")[2], (8.0, true));
+        assert!(!settled(until, "n = 80  steps = 50  scale = retune(over = 100)")[2].1);
+        assert_eq!(settled(until, "n = 256  steps = 100  scale = retune(over = 100)")[2], (16.0, true));
+        // What is done before stays done.
+        assert_eq!(settled("steps = 100", until), [(4.0, true), (8.0, true), (8.0, true)]);
     }
 }
