@@ -8,6 +8,7 @@ use crate::fuse::{Fused, Slot};
 use crate::graph::{Op, Value};
 use crate::storage::Storage;
 use std::collections::BTreeMap;
+use std::iter::successors;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Home {
@@ -97,40 +98,34 @@ impl Pass<'_> {
         Some(homes.of(old))
     }
 
-    /// The storage whose content is made of this value alone, over itself step by step, and that nobody reads.
+    /// The storage whose content is made of this value alone, over itself step by step, and that nobody reads. No other value may be destined for it:
+    /// each step has nothing else to go over.
     fn destined(&self, slot: Slot) -> Option<Home> {
-        let mut end = slot;
-        while let [task] = self.readers.get(&end).map(Vec::as_slice).unwrap_or_default() {
-            let task = &self.fused.tasks[*task];
-            end =
-                (0..task.writes.len()).find(|write| task.overwritable(*write) == [end]).map(|w| task.writes[w].slot)?;
-            if !self.is_same_tensor(slot, end) {
-                return None;
-            }
-        }
+        let steps = successors(Some(slot), |slot| self.made_over(*slot, |old| old == [*slot]));
+        let end = steps.take_while(|step| *step == slot || self.is_same_tensor(slot, *step)).last()?;
         let (storage, _) = self.targets.iter().find(|(_, target)| **target == end)?;
         let is_read = |id| *self.fused.graph.op(Value { node: id, result: 0 }) == Op::Load(*storage);
         let alone = self.writers[&slot].len() == 1 && !self.fused.graph.ids().any(is_read);
         alone.then_some(Home::Storage(*storage))
     }
 
+    /// Whether a value is used for nothing but, over itself step by step, the next content of a storage.
+    fn leads_to(&self, slot: Slot, storage: Storage) -> bool {
+        let mut steps = successors(Some(slot), |slot| self.made_over(*slot, |old| old.contains(slot)));
+        self.targets.get(&storage).is_some_and(|target| steps.any(|step| step == *target))
+    }
+
+    /// What the only reader of a value writes over it, or over one of the operands that `may_be` accepts.
+    fn made_over(&self, slot: Slot, may_be: impl Fn(&[Slot]) -> bool) -> Option<Slot> {
+        let [task] = self.readers.get(&slot)?.as_slice() else { return None };
+        let task = &self.fused.tasks[*task];
+        let write = (0..task.writes.len()).find(|write| may_be(&task.overwritable(*write)))?;
+        Some(task.writes[write].slot)
+    }
+
     fn is_same_tensor(&self, a: Slot, b: Slot) -> bool {
         let (Slot::Value(a), Slot::Value(b)) = (a, b) else { return false };
         let [a, b] = [a, b].map(|value| self.fused.graph.ty(value));
         a.dtype == b.dtype && a.elements() == b.elements()
-    }
-
-    /// Whether a value is used for nothing but, over itself step by step, the next content of a storage.
-    fn leads_to(&self, slot: Slot, storage: Storage) -> bool {
-        let Some(target) = self.targets.get(&storage) else { return false };
-        let mut slot = slot;
-        while slot != *target {
-            let [task] = self.readers.get(&slot).map(Vec::as_slice).unwrap_or_default() else { return false };
-            let task = &self.fused.tasks[*task];
-            let over = (0..task.writes.len()).find(|write| task.overwritable(*write).contains(&slot));
-            let Some(write) = over else { return false };
-            slot = task.writes[write].slot;
-        }
-        true
     }
 }
