@@ -8,21 +8,25 @@ use tfc_compiler::kernel::{Body, Contraction, Division, Kernel, Operand, Program
 use tfc_compiler::precision::Precision;
 use tfc_compiler::scalar::{Binary, Unary};
 
-/// m, n, k: those of a model of width 768 with 768 and 3072 tokens at 1024 positions, of its vocabulary's loss, and of few rows.
-const SHAPES: [[usize; 3]; 11] = [
-    [1024, 768, 768],
-    [1024, 3072, 768],
-    [1024, 768, 3072],
-    [768, 768, 1024],
-    [3072, 768, 1024],
-    [768, 50_304, 768],
-    [50_304, 768, 768],
-    [512, 768, 50_304],
-    [1024, 768, 50_304],
-    [64, 768, 768],
-    [1, 3072, 768],
+/// How A and B lie in memory: whether they are transposed.
+const FORMS: [(&str, [bool; 2]); 3] = [("A·B", [false, false]), ("A·Bᵀ", [false, true]), ("Aᵀ·B", [true, false])];
+/// What a training step multiplies, and where there are few rows: the forms and m, n, k of a model of width 768 with 768 and 3072 tokens at 1024 positions,
+/// and of its vocabulary's loss.
+const PRODUCTS: [(&str, [usize; 3]); 13] = [
+    ("A·Bᵀ", [1024, 768, 768]),
+    ("A·Bᵀ", [1024, 3072, 768]),
+    ("A·Bᵀ", [1024, 50_304, 768]),
+    ("A·B", [1024, 768, 768]),
+    ("A·B", [1024, 768, 3072]),
+    ("A·B", [512, 768, 50_304]),
+    ("A·B", [1024, 768, 50_304]),
+    ("Aᵀ·B", [768, 768, 1024]),
+    ("Aᵀ·B", [3072, 768, 1024]),
+    ("Aᵀ·B", [50_304, 768, 1024]),
+    ("A·Bᵀ", [64, 768, 768]),
+    ("A·Bᵀ", [1, 3072, 768]),
+    ("A·B", [1, 768, 3072]),
 ];
-const FORMS: [(&str, bool, bool); 3] = [("A·B", false, false), ("A·Bᵀ", false, true), ("Aᵀ·B", true, false)];
 
 fn main() -> Result<(), BackendError> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
@@ -38,27 +42,25 @@ fn table(precision: Precision, only: Option<&str>, sizes: &[String]) -> Result<(
     let peak = Peak::new(precision)?;
     println!("{}: peak of one core now: {:.0} GFLOP/s", precision.name(), peak.measure() / 1e9);
     let programs = [("", Program::default(), false), ("gelu", gelu(), false), ("+=", accumulate(), true)];
-    let mut kernels = Vec::new();
-    let mut names = Vec::new();
-    for (form, transpose_a, transpose_b) in
-        FORMS.into_iter().filter(|(form, ..)| only.is_none_or(|only| only == "all" || only == *form))
-    {
-        for (name, epilogue, update) in &programs {
-            kernels.push(kernel(precision, [transpose_a, transpose_b], epilogue.clone(), *update));
-            names.push(format!("{form} {name}"));
-        }
-    }
+    let kernels: Vec<Kernel> = FORMS
+        .iter()
+        .flat_map(|(_, form)| {
+            programs.iter().map(|(_, program, update)| kernel(precision, *form, program.clone(), *update))
+        })
+        .collect();
     let backend = CpuBackend::new();
     let start = Instant::now();
     let code = backend.emit(&kernels)?;
     println!("{} kernels compiled in {:.2?}, {} bytes", kernels.len(), start.elapsed(), code.bytes.len());
     let loaded = backend.load(&code)?;
-    let named: Vec<[usize; 3]> = sizes.iter().map(|sizes| shape(sizes)).collect();
-    for [m, n, k] in if named.is_empty() { SHAPES.to_vec() } else { named } {
+    let named = sizes.iter().map(|sizes| shape(sizes)).flat_map(|shape| FORMS.map(|(form, _)| (form, shape)));
+    let products = if sizes.is_empty() { PRODUCTS.to_vec() } else { named.collect() };
+    for (form, [m, n, k]) in products.into_iter().filter(|(form, _)| only.is_none_or(|o| ["all", form].contains(&o))) {
+        let first = programs.len() * FORMS.iter().position(|(name, _)| *name == form).unwrap_or_default();
         print!("{m:5} {n:5} {k:5}");
-        for (i, kernel) in kernels.iter().enumerate() {
-            let (fraction, scaling) = measure(kernel, &code, &loaded, i, [m, n, k], &peak);
-            print!("  {} {:.0} % ×{scaling:.2}", names[i].trim(), 100.0 * fraction);
+        for (i, (name, ..)) in programs.iter().enumerate() {
+            let (fraction, scaling) = measure(&kernels[first + i], &code, &loaded, first + i, [m, n, k], &peak);
+            print!("  {} {:.0} % ×{scaling:.2}", format!("{form} {name}").trim(), 100.0 * fraction);
         }
         println!();
     }
@@ -95,8 +97,10 @@ fn kernel(precision: Precision, [transpose_a, transpose_b]: [bool; 2], epilogue:
     if let Some(last) = epilogue.ops.len().checked_sub(1) {
         (body.epilogue, body.stores) = (epilogue, vec![(2, Register(last as u16))]);
     }
+    // What is only multiplied is stored as it is multiplied: scores, what a normalization made, gradients of logits.
+    let a = if precision == Precision::Bf16 { Operand::READ_BF16 } else { Operand::READ };
     let c = if update { Operand::UPDATE } else { Operand::WRITE };
-    Kernel { body: Body::Contraction(body), operands: vec![Operand::READ, Operand::READ, c] }
+    Kernel { body: Body::Contraction(body), operands: vec![a, Operand::READ, c] }
 }
 
 /// The fraction of the peak, each run beside a measurement of it, and how often faster two threads are: medians of many runs.
@@ -119,12 +123,14 @@ fn measure(
         (0..count).map(|_| 3.0 * next() / (k as f32).sqrt().sqrt()).collect()
     };
     let (mut a, mut b, mut c) = (fill(m * k), fill(k * n), vec![0f32; m * n]);
+    let mut rounded: Vec<u16> = a.iter().map(|value| (value.to_bits() >> 16) as u16).collect();
+    let a = if body.precision == Precision::Bf16 { rounded.as_mut_ptr() as usize } else { a.as_mut_ptr() as usize };
     let (lda, ldb) = (if body.transpose_a { m } else { k }, if body.transpose_b { k } else { n });
     let sizes = [1, m, n, k, 0, lda, 0, ldb, 0, n].map(|s| s as i64);
     let Division { preparation, items: count, .. } = kernel.division(&sizes, true);
     let shared = vec![0u64; code.functions[index].shared.of(&sizes) / 8 + 8];
     let shared = if preparation > 0 { shared[shared.as_ptr().align_offset(64)..].as_ptr() as usize } else { 0 };
-    let addresses = [a.as_mut_ptr() as usize, b.as_mut_ptr() as usize, c.as_mut_ptr() as usize, shared];
+    let addresses = [a, b.as_mut_ptr() as usize, c.as_mut_ptr() as usize, shared];
     let scratch_words = code.functions[index].scratch.of(&sizes) / 8 + 8;
     // SAFETY: the address is that of this kernel, the buffers are as large as the sizes say.
     let call: extern "C" fn(*const usize, *const i64, i64, i64, *mut u64) =
