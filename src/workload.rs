@@ -18,7 +18,6 @@ use tfc_grammar::Sources;
 use tfc_runtime::bench::{Decoding, Forward, Training, Work};
 use tfc_runtime::checkpoint::PlanState;
 use tfc_runtime::device::{Profiled, Session};
-use tfc_runtime::grow::logits_binding;
 use tfc_runtime::{Failure, Result};
 
 pub struct Workload {
@@ -157,7 +156,7 @@ fn entries(model: &Model, sources: &Sources, what: What) -> Result<Vec<Entry>> {
         What::Train => Ok(Entry::updates(model)),
         What::Forward => {
             let none = || Failure::mistake("the model has no logits; bind a loss on them, or use --what train");
-            Ok(vec![Entry::Named(vec![logits_binding(model).ok_or_else(none)?.to_string()])])
+            Ok(vec![Entry::Named(vec![model.program.logits().ok_or_else(none)?.to_string()])])
         }
         What::Decode => {
             spec::can_generate(model, sources)?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tfc_compiler::compile::{compile, compile_for_gpu};
 use tfc_compiler::compiled::Entry;
 use tfc_runtime::checkpoint::{self, RunFolder};
-use tfc_runtime::grow::{Measure, grow_by_hand, logits_binding};
+use tfc_runtime::grow::{Measure, grow_by_hand};
 use tfc_runtime::source;
 
 /// Sequences that the function is measured on before and after.
@@ -22,7 +22,7 @@ pub fn run(command: &Grow, console: &Console) -> Outcome {
     };
     let index = stage::find(&spec.model, Some(&command.stage))?;
     let mut entries = vec![Entry::Gradient, Entry::Update, Entry::Evaluate];
-    entries.extend(logits_binding(&spec.model).map(|logits| Entry::Named(vec![logits.to_string()])));
+    entries.extend(spec.model.program.logits().map(|logits| Entry::Named(vec![logits.to_string()])));
     let compile = if command.device.device.is_gpu() { compile_for_gpu } else { compile };
     let compiled = Arc::new(compile(spec.model.clone(), &entries));
     let mut session = session::open(&compiled, &command.device)?;

@@ -9,12 +9,12 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::mpsc::channel;
 use tfc_compiler::compiled::Entry;
 use tfc_compiler::optimization::Disabled;
-use tfc_runtime::grow::logits_binding;
+use tfc_runtime::generate::named_logits;
 use tfc_runtime::{Failure, Kind, Result};
 
 pub fn run(command: &Serve, console: &Console) -> Outcome {
     let entries = |model: &mut tfc_compiler::model::Model| {
-        let logits = logits_binding(model).map(|logits| Entry::Named(vec![logits.to_string()]));
+        let logits = named_logits(model).map(|logits| Entry::Named(vec![logits.to_string()]));
         Ok([Entry::Decode].into_iter().chain(logits).collect())
     };
     let opened = Opened::with(&command.checkpoint, &entries, &command.device, &Disabled::default(), console)?;

@@ -18,7 +18,6 @@ use tfc_compiler::model::Model;
 use tfc_compiler::stages::{self, Known};
 use tfc_runtime::checkpoint::{Done, RunFolder, State};
 use tfc_runtime::confusion::classifier;
-use tfc_runtime::grow::logits_binding;
 use tfc_runtime::record::Record;
 use tfc_runtime::train::{self, Event, Observer, Setup};
 use tfc_runtime::{Failure, Kind, Result, source};
@@ -153,7 +152,7 @@ fn entries(model: &Model) -> std::result::Result<Vec<Entry>, Stop> {
     let mut entries = Entry::updates(model);
     entries.push(Entry::Evaluate);
     let expects = model.experiment.stages.iter().any(|s| s.growth.as_ref().is_some_and(|g| g.expect.is_some()));
-    if let Some(logits) = logits_binding(model).filter(|_| expects || classifier(model).is_some()) {
+    if let Some(logits) = model.program.logits().filter(|_| expects || classifier(model).is_some()) {
         entries.push(Entry::Named(vec![logits.to_string()]));
     }
     Ok(entries)

@@ -1,10 +1,10 @@
 //! Decoding: the forward pass on key/value caches, from the input `position` on, to the logits of the last position.
 
-use super::forward::{Forward, origin, reachable};
+use super::forward::{Forward, origin};
 use super::{Mode, primitive};
 use crate::compiled::Entry;
 use crate::graph::{AttentionMask, Builder, Graph, Op, Type, Value};
-use crate::model::{Application, InputKind, Model, Primitive, Program, ValueId};
+use crate::model::{Application, InputKind, Model, Prediction, Primitive, Program, ValueId};
 use crate::size::{Size, Symbol};
 use crate::storage::Storage;
 use std::collections::BTreeMap;
@@ -17,15 +17,12 @@ pub fn can_decode(model: &Model) -> Result<ValueId, (String, Option<Span>)> {
     if tokens.is_none() {
         return Err(("the model takes no token ids".into(), model.inputs.first().map(|input| input.span)));
     }
-    let value = |id: ValueId| &model.program.values[id.0 as usize];
-    let predicts_next = |application: &&Application| {
-        application.primitive == Primitive::CrossEntropy
-            && matches!(value(application.operands[1]).primitive, Primitive::Next(_))
+    let is_next =
+        |labels: ValueId| matches!(model.program.values[labels.0 as usize].primitive, Primitive::Next(_));
+    let mut predictions = model.program.predictions().into_iter();
+    let Some(Prediction { logits, .. }) = predictions.find(|prediction| is_next(prediction.labels)) else {
+        return Err(("the loss does not predict `next` of the token ids".into(), None));
     };
-    let Some(loss) = model.program.values.iter().find(predicts_next) else {
-        return Err(("no loss of the model predicts `next` of its token ids".into(), None));
-    };
-    let logits = loss.operands[0];
     match needs_other_positions(&model.program, logits) {
         Some((why, span)) => Err((why.into(), Some(span))),
         None => Ok(logits),
@@ -34,7 +31,7 @@ pub fn can_decode(model: &Model) -> Result<ValueId, (String, Option<Span>)> {
 
 /// The first of the values that `wanted` is computed from which needs positions that are not there while decoding: why, and where it is written.
 fn needs_other_positions(program: &Program, wanted: ValueId) -> Option<(&'static str, Span)> {
-    let values = reachable(program, &[wanted], &|_| false).into_iter().map(|id| &program.values[id.0 as usize]);
+    let values = program.reachable(&[wanted], &|_| false).into_iter().map(|id| &program.values[id.0 as usize]);
     let needs = values.into_iter().find(|application| !program.is_by_position(application));
     needs.map(|application| (reason(application), application.span))
 }

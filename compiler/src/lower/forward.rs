@@ -2,7 +2,7 @@
 
 use super::{Mode, primitive};
 use crate::graph::{Builder, Op, Origin, Type, Value};
-use crate::model::{Application, InputKind, Model, Primitive, Program, ValueId};
+use crate::model::{Application, InputKind, Model, Primitive, ValueId};
 use crate::size::{Size, Symbol};
 use crate::storage::Storage;
 
@@ -33,7 +33,7 @@ impl<'a> Forward<'a> {
     /// For an entry whose outputs are computed from the values `wanted`. The builder has made the values that `mode` names.
     pub fn new(model: &'a Model, builder: Builder, mode: Mode, wanted: &[ValueId]) -> Forward<'a> {
         let is_next = |id: &ValueId| matches!(model.program.values[id.0 as usize].primitive, Primitive::Next(_));
-        let needs_next = reachable(&model.program, wanted, &|_| false).iter().any(is_next);
+        let needs_next = model.program.reachable(wanted, &|_| false).iter().any(is_next);
         Forward {
             model,
             mode,
@@ -52,7 +52,7 @@ impl<'a> Forward<'a> {
     /// The graph's value for a value of the program; everything it needs is lowered first, in program order.
     pub fn value(&mut self, id: ValueId) -> Value {
         let is_lowered = |v: ValueId| self.values[v.0 as usize].is_some();
-        for needed in reachable(&self.model.program, &[id], &is_lowered) {
+        for needed in self.model.program.reachable(&[id], &is_lowered) {
             let application = &self.model.program.values[needed.0 as usize];
             self.builder.origin = origin(application);
             let operands: Vec<Value> = application.operands.iter().map(|o| self.known(*o)).collect();
@@ -151,21 +151,4 @@ impl<'a> Forward<'a> {
         let ty = Type::i32(vec![Size::symbol(Symbol::SEQUENCE)]);
         *self.positions.get_or_insert_with(|| self.builder.input("positions", ty))
     }
-}
-
-/// The values that `wanted` are computed from, themselves included, ascending; not those that are `done`, nor what only they need.
-/// Without recursion: programs are deep.
-pub(super) fn reachable(program: &Program, wanted: &[ValueId], done: &dyn Fn(ValueId) -> bool) -> Vec<ValueId> {
-    let mut needed = vec![false; program.values.len()];
-    for id in wanted {
-        needed[id.0 as usize] = !done(*id);
-    }
-    for index in (0..needed.len()).rev() {
-        if needed[index] {
-            for operand in &program.values[index].operands {
-                needed[operand.0 as usize] = !done(*operand);
-            }
-        }
-    }
-    (0..needed.len() as u32).map(ValueId).filter(|v| needed[v.0 as usize]).collect()
 }

@@ -12,6 +12,7 @@ mod choices;
 mod nested;
 mod paths;
 mod positions;
+mod prediction;
 mod program;
 mod recipe;
 mod sequences;
@@ -22,6 +23,7 @@ mod vocabulary;
 pub use amount::Amount;
 pub use choices::Impossible;
 pub use paths::{PathPart, PathPattern, PatternPart, path_parts};
+pub use prediction::Prediction;
 pub use program::{Application, Primitive, Program, ValueId, ValueType, source_of_ids};
 pub use recipe::{
     Augment, Cadence, Corpus, DataRecipe, Documents, Drawn, End, Experiment, Growth, GrowthInit, Horizon, Images,

@@ -36,6 +36,25 @@ pub struct Program {
     pub metrics: Vec<(String, ValueId)>,
 }
 
+impl Program {
+    /// The values that `wanted` are computed from, themselves included, ascending; not those that are `done`, nor what only they need.
+    /// Without recursion: programs are deep.
+    pub fn reachable(&self, wanted: &[ValueId], done: &dyn Fn(ValueId) -> bool) -> Vec<ValueId> {
+        let mut needed = vec![false; self.values.len()];
+        for id in wanted {
+            needed[id.0 as usize] = !done(*id);
+        }
+        for index in (0..needed.len()).rev() {
+            if needed[index] {
+                for operand in &self.values[index].operands {
+                    needed[operand.0 as usize] = !done(*operand);
+                }
+            }
+        }
+        (0..needed.len() as u32).map(ValueId).filter(|v| needed[v.0 as usize]).collect()
+    }
+}
+
 /// The input that ids are of, as they come, one place later or moved about: nothing computes ids.
 pub fn source_of_ids(values: &[Application], mut ids: ValueId) -> usize {
     loop {

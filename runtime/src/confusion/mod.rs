@@ -7,12 +7,11 @@ mod tests;
 
 use crate::device::Session;
 use crate::evaluate::Watch;
-use crate::grow::logits_binding;
 use crate::train::{Batches, micro_batches};
 use crate::{Failure, Kind, Result, call};
 use std::collections::BTreeMap;
 use tfc_compiler::compiled::Compiled;
-use tfc_compiler::model::{InputKind, Model, Primitive};
+use tfc_compiler::model::{InputKind, Model, Prediction, Primitive};
 use tfc_compiler::size::Symbol;
 
 /// Up to so many classes a matrix can be read; of more, only the pairs that are confused most.
@@ -39,11 +38,10 @@ pub struct Mistake<'a> {
 
 /// The binding of the logits and the input of the labels, if the model's loss compares such.
 pub fn classifier(model: &Model) -> Option<(&str, &str)> {
-    let values = &model.program.values;
-    let loss = values.iter().find(|value| matches!(value.primitive, Primitive::CrossEntropy))?;
-    let Primitive::Input(label) = values[loss.operands.get(1)?.0 as usize].primitive else { return None };
+    let Prediction { logits, labels } = *model.program.predictions().first()?;
+    let Primitive::Input(label) = model.program.values[labels.0 as usize].primitive else { return None };
     let label = &model.inputs[label];
-    matches!(label.kind, InputKind::Class { .. }).then_some((logits_binding(model)?, label.name.as_str()))
+    matches!(label.kind, InputKind::Class { .. }).then_some((model.program.name_of(logits)?, label.name.as_str()))
 }
 
 impl Confusion {

@@ -14,7 +14,7 @@ mod text;
 pub(crate) use decoder::Decoder;
 pub use likelihood::Likelihood;
 pub use sample::Sampling;
-pub use score::{Scored, score};
+pub use score::{Scored, named_logits, score};
 pub use side_by_side::{Drawn, Taker, generate_side_by_side};
 pub use text::{Writer, end_of_document, generate_text};
 

@@ -2,9 +2,10 @@
 
 use super::{Likelihood, token_input};
 use crate::device::{HostTensor, Named, Session, TensorView};
-use crate::grow::logits_binding;
 use crate::{Failure, Kind, Result, call};
 use tfc_compiler::compiled::Compiled;
+use tfc_compiler::lower::can_decode;
+use tfc_compiler::model::Model;
 use tfc_compiler::size::Symbol;
 
 /// What a text is to the model.
@@ -14,6 +15,11 @@ pub struct Scored {
     pub tokens: Vec<Likelihood>,
     /// The logits of the token that follows; None of a text that is longer than the context.
     pub next: Option<Vec<f64>>,
+}
+
+/// The name of the logits that generation draws from: what [`score`] needs the entry `named` of.
+pub fn named_logits(model: &Model) -> Option<&str> {
+    model.program.name_of(can_decode(model).ok()?)
 }
 
 /// Scores texts of at most context + 1 tokens with the entry of the logits, and lists the `top` likeliest tokens at each place.
@@ -42,7 +48,7 @@ pub fn score(compiled: &Compiled, session: &mut dyn Session, texts: &[&[u32]], t
     let whole = |name: &str, data: Vec<i32>| (name.to_string(), HostTensor::I32 { shape: vec![rows, length], data });
     let offered = vec![whole(ids, texts.iter().flat_map(filled).collect()), whole("positions", positions)];
     let inputs: Vec<Named> = call::inputs(graph, session, rows as u64, offered)?;
-    let binding = logits_binding(&compiled.model);
+    let binding = named_logits(&compiled.model);
     let mut answer = None;
     session.run_and_look("named", &[], &inputs, &mut |name, logits| {
         if Some(name) == binding {

@@ -8,7 +8,7 @@ use crate::{Failure, Kind, Result};
 use std::fmt;
 use std::path::Path;
 use tfc_compiler::compiled::Compiled;
-use tfc_compiler::model::{Model, Preservation, Primitive, Stage};
+use tfc_compiler::model::{Preservation, Stage};
 use tfc_compiler::size::Symbol;
 
 /// The most logits that are kept to be compared: 256 MiB in f64.
@@ -43,15 +43,6 @@ impl fmt::Display for Grown {
 pub(super) struct Probe {
     loss: f64,
     logits: Option<Vec<f64>>,
-}
-
-/// The binding of the values that the loss compares with the targets: what the entry `named` must have been compiled to hand
-/// back where a stage expects its growth to preserve the function.
-pub fn logits_binding(model: &Model) -> Option<&str> {
-    let values = &model.program.values;
-    let loss = values.iter().find(|value| matches!(value.primitive, Primitive::CrossEntropy))?;
-    let logits = loss.operands.first()?;
-    model.program.names.iter().find(|(_, value)| value == logits).map(|(name, _)| name.as_str())
 }
 
 impl Probe {

@@ -16,7 +16,7 @@ mod split;
 
 pub use by_hand::grow_by_hand;
 use measure::Probe;
-pub use measure::{Grown, check, logits_binding};
+pub use measure::{Grown, check};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! How two models differ as functions: what their parameters are and what is computed from them.
 
-use tfc_compiler::model::{Application, Constant, ConstantValue, Model, Parameter};
+use tfc_compiler::model::{Application, Constant, ConstantValue, Model, Parameter, ValueId};
 use tfc_grammar::did_you_mean::did_you_mean;
 
 /// Nothing if every tensor of one model means the same in the other. Where a text came to stand and how new rows are drawn do
@@ -72,15 +72,30 @@ fn shape(model: &Model, parameter: &Parameter) -> String {
 
 /// The first application on the way to the loss that is another one; metrics may come and go.
 fn layers(before: &Model, after: &Model) -> Option<String> {
-    let [old, new] = [before, after].map(|model| {
-        let until_loss = model.program.loss.map_or(0, |loss| loss.0 as usize + 1);
-        &model.program.values[..until_loss]
-    });
-    let differ =
-        |(a, b): &(&Application, &Application)| a.primitive != b.primitive || a.operands != b.operands || a.ty != b.ty;
-    match old.iter().zip(new).find(differ) {
-        Some((a, b)) if b.path.is_empty() => Some(format!("computes `{:?}` (was `{:?}`)", b.primitive, a.primitive)),
-        Some((a, b)) => Some(format!("`{}` computes `{:?}` (was `{:?}`)", b.path, b.primitive, a.primitive)),
+    let [old, new] = [before, after].map(on_the_way_to_the_loss);
+    let is_same = |(a, operands_of_a): &Step<'_>, (b, operands_of_b): &Step<'_>| {
+        a.primitive == b.primitive && operands_of_a == operands_of_b && a.ty == b.ty
+    };
+    match old.iter().zip(&new).find(|(a, b)| !is_same(a, b)) {
+        Some(((a, _), (b, _))) => {
+            let whose = if b.path.is_empty() { String::new() } else { format!("`{}` ", b.path) };
+            Some(format!("{whose}computes `{:?}` (was `{:?}`)", b.primitive, a.primitive))
+        }
         None => (old.len() != new.len()).then(|| "the loss is computed from other values".to_string()),
     }
+}
+
+/// An application, and which of those before it its operands are.
+type Step<'a> = (&'a Application, Vec<usize>);
+
+fn on_the_way_to_the_loss(model: &Model) -> Vec<Step<'_>> {
+    let program = &model.program;
+    let needed = program.reachable(program.loss.as_slice(), &|_| false);
+    // The applications that are needed stand in order.
+    let place = |operand: &ValueId| needed.partition_point(|id| id < operand);
+    let step = |id: &ValueId| {
+        let application = &program.values[id.0 as usize];
+        (application, application.operands.iter().map(place).collect())
+    };
+    needed.iter().map(step).collect()
 }
