@@ -3,7 +3,7 @@
 //! What `mask = first(…)` hides at random in training are the last tokens of an axis; so the first ones are a model of their own. The
 //! cut model computes what the whole one computes with the others masked.
 
-use crate::checkpoint::{self, Done, RunFolder, StageState, State};
+use crate::checkpoint::{self, RunFolder, State};
 use crate::device::shape_at;
 use crate::rows::Layout;
 use crate::storage::{self, TensorFile, as_bytes};
@@ -19,7 +19,7 @@ use tfc_compiler::size::SizeValues;
 /// # Errors
 /// Nothing is masked so, `top_k` chooses more than would be left, or the checkpoint is broken.
 pub fn cut(checkpoint: &Path, model: &Model, fraction: f64, into: &RunFolder) -> Result<PathBuf> {
-    let mut state = State::read(&checkpoint.join("state.json"))?;
+    let mut state = State::read(&checkpoint.join("state.json"))?.begun_anew();
     let before = checkpoint::sizes_of(checkpoint, model, &state, 1)?;
     let axes = model.nested_axes();
     if axes.is_empty() {
@@ -43,9 +43,6 @@ pub fn cut(checkpoint: &Path, model: &Model, fraction: f64, into: &RunFolder) ->
         let kept = crate::rows::rows(parameter, &sizes);
         lineage.axes.iter_mut().zip(kept).for_each(|(segments, kept)| keep_first(segments, kept));
     }
-    state.stage = StageState::new(state.stage.index, &state.stage.name.clone());
-    (state.done, state.plan) = (Done::default(), None);
-    state.data = checkpoint::DataState { cursor: 0, hash: None };
     let file = TensorFile::open(&checkpoint::weights(checkpoint))?;
     let tokenizer = checkpoint.join("tokenizer.json");
     let tokenizer = if tokenizer.exists() { Some(storage::read_text(&tokenizer)?) } else { None };
@@ -60,7 +57,6 @@ fn keep_first(segments: &mut Vec<crate::rows::Segment>, kept: u64) {
     let mut left = kept;
     for segment in segments.iter_mut() {
         segment.rows = segment.rows.min(left);
-        segment.updates = 0;
         left -= segment.rows;
     }
     segments.retain(|segment| segment.rows > 0);

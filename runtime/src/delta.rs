@@ -3,7 +3,7 @@
 //! Tuning that trains new tokens alone leaves every other row as it was, to the bit; so the file is as small as the tokens are few. Beside
 //! the rows it holds the spec and the state, and by which file of weights it was made: it goes onto no other.
 
-use crate::checkpoint::{self, Done, StageState, State};
+use crate::checkpoint::{self, State};
 use crate::device::shape_at;
 use crate::rows::Layout;
 use crate::storage::{self, Bytes, Dtype, TensorEntry, TensorFile, as_bytes, write_tensors};
@@ -153,13 +153,8 @@ impl Delta {
     /// As it was, less what only training knows.
     fn state(&self) -> Result<State> {
         let foreign = |error| Failure::broken(&self.path, format_args!("has no state of a checkpoint ({error})"));
-        let mut state: State = serde_json::from_str(self.note(STATE)?).map_err(foreign)?;
-        state.stage = StageState::new(state.stage.index, &state.stage.name.clone());
-        state.done = Done::default();
-        state.data = checkpoint::DataState { cursor: 0, hash: None };
-        state.plan = None;
-        state.rows.iter_mut().flat_map(crate::rows::Lineage::segments_mut).for_each(|segment| segment.updates = 0);
-        Ok(state)
+        let state: State = serde_json::from_str(self.note(STATE)?).map_err(foreign)?;
+        Ok(state.begun_anew())
     }
 
     /// A parameter put together.

@@ -17,7 +17,7 @@ use tfc_runtime::source;
 use tfc_runtime::train::{Batches, Event, Observer};
 use tfc_runtime::{Failure, Result};
 
-/// Sequences that go through the model at once.
+/// Sequences that go through the model at once, where the numbers are means over sequences.
 const MICRO_BATCH: u64 = 8;
 
 pub fn run(command: &Eval, console: &Console) -> Outcome {
@@ -59,16 +59,24 @@ fn entries(model: &Model) -> Vec<Entry> {
 
 fn measure(opened: &mut Opened, sets: Vec<(String, Box<dyn Batches>)>, console: &Console) -> Result<Vec<Measured>> {
     let mut progress = Progress::of_evaluation(console.is_watched(), console.is_quiet());
+    let micro_batch = micro_batch(opened);
     let (compiled, session) = (&opened.compiled, opened.session.as_mut());
     let mut results = Vec::new();
     for (name, batches) in sets {
         let rows = batches.per_epoch();
         let mut watch = |done, of| progress.see(&Event::Evaluating { set: &name, done, of });
-        let evaluation = evaluate(compiled, session, batches.as_ref(), rows, MICRO_BATCH, &mut watch)?;
-        let confusion = Confusion::measure(compiled, session, batches.as_ref(), rows, MICRO_BATCH, &mut watch)?;
+        let evaluation = evaluate(compiled, session, batches.as_ref(), rows, micro_batch, &mut watch)?;
+        let confusion = Confusion::measure(compiled, session, batches.as_ref(), rows, micro_batch, &mut watch)?;
         results.push(Measured { name, rows, evaluation, confusion });
     }
     Ok(results)
+}
+
+/// What belongs to a batch as a whole is that of the batches of the checkpoint's stage, as while it was trained.
+fn micro_batch(opened: &Opened) -> u64 {
+    let model = &opened.compiled.model;
+    let recipe = model.experiment.stages[opened.state.stage.index].train.as_ref();
+    recipe.filter(|_| !model.batches_can_be_cut()).map_or(MICRO_BATCH, |recipe| recipe.batch)
 }
 
 /// What came out on one data set.

@@ -22,7 +22,7 @@ pub fn run(command: &Grow, console: &Console) -> Outcome {
     };
     let index = stage::find(&spec.model, Some(&command.stage))?;
     let mut entries = vec![Entry::Gradient, Entry::Update, Entry::Evaluate];
-    entries.extend(spec.model.program.logits().map(|logits| Entry::Named(vec![logits.to_string()])));
+    entries.push(Entry::Named(spec.model.program.answers()));
     let compile = if command.device.device.is_gpu() { compile_for_gpu } else { compile };
     let compiled = Arc::new(compile(spec.model.clone(), &entries));
     let mut session = session::open(&compiled, &command.device)?;

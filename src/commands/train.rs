@@ -152,8 +152,10 @@ fn entries(model: &Model) -> std::result::Result<Vec<Entry>, Stop> {
     let mut entries = Entry::updates(model);
     entries.push(Entry::Evaluate);
     let expects = model.experiment.stages.iter().any(|s| s.growth.as_ref().is_some_and(|g| g.expect.is_some()));
-    if let Some(logits) = model.program.logits().filter(|_| expects || classifier(model).is_some()) {
-        entries.push(Entry::Named(vec![logits.to_string()]));
+    match (expects, classifier(model)) {
+        (true, _) => entries.push(Entry::Named(model.program.answers())),
+        (false, Some((logits, _))) => entries.push(Entry::Named(vec![logits.to_string()])),
+        (false, None) => {}
     }
     Ok(entries)
 }

@@ -33,6 +33,15 @@ impl Program {
         self.names.iter().find(|(_, named)| *named == value).map(|(name, _)| name.as_str())
     }
 
+    /// The names of what the function is told by: all logits that the loss compares, or where none of them has a name, the loss.
+    pub fn answers(&self) -> Vec<String> {
+        let predictions = self.predictions();
+        let logits: Vec<&str> = predictions.iter().filter_map(|prediction| self.name_of(prediction.logits)).collect();
+        let loss = self.loss.and_then(|loss| self.name_of(loss));
+        let told: Vec<&str> = if logits.is_empty() { loss.into_iter().collect() } else { logits };
+        told.into_iter().map(String::from).collect()
+    }
+
     /// The name of the logits that the loss compares first.
     pub fn logits(&self) -> Option<&str> {
         self.name_of(self.predictions().first()?.logits)

@@ -10,7 +10,8 @@ pub struct StageScales {
     pub at_start: Vec<f64>,
     /// After its last step.
     pub settled: Vec<f64>,
-    /// Whether `settled` is so: a `retune(over = …)` may not be done in a stage that ends when something is reached.
+    /// Whether `settled` is so: a `retune(over = …)` may not be done in a stage that ends when something is reached, and a checkpoint that is loaded may have
+    /// been kept from its rule.
     pub is_known: bool,
 }
 
@@ -34,23 +35,24 @@ impl Model {
         sizes
     }
 
-    /// A scale follows its rule in the first stage and in one that is loaded; later as the growth says. That a retuning is
-    /// done before its stage ends is assumed where nobody knows how many updates the stage has.
+    /// A scale follows its rule in the first stage; later as the growth says. That a retuning is done before its stage ends is assumed where nobody knows how
+    /// many updates the stage has, and so it is of a checkpoint that is loaded.
     pub fn stage_scales(&self, stage: usize) -> StageScales {
         let ruled = |stage: usize| -> Vec<f64> {
             let sizes = self.stage_sizes(stage);
             self.scales.iter().map(|scale| scale.rule.eval(&sizes)).collect()
         };
-        let mut scales = StageScales { at_start: ruled(0), settled: ruled(0), is_known: true };
+        let is_trained = |stage: usize| self.experiment.stages[stage].from.is_none();
+        let mut scales = StageScales { at_start: ruled(0), settled: ruled(0), is_known: is_trained(0) };
         let mut retuning: Option<Retuning> = None;
         for (i, this) in self.experiment.stages.iter().enumerate().take(stage + 1).skip(1) {
             let StageScales { settled: before, mut is_known, .. } = scales;
             let policy = this.growth.as_ref().map(|growth| growth.scale);
-            if this.from.is_some() {
-                (retuning, is_known) = (None, true);
+            if !is_trained(i) {
+                (retuning, is_known) = (None, false);
             }
             let at_start = match policy {
-                _ if this.from.is_some() => ruled(i),
+                _ if !is_trained(i) => ruled(i),
                 None => before,
                 Some(ScalePolicy::Keep) => {
                     retuning = None;

@@ -31,7 +31,8 @@ pub(super) fn trainable(model: &Model, stage: usize) -> Option<i64> {
     let count = |index: usize| {
         let shape = &model.parameters[index].shape;
         let all = Size::product(shape).eval(&sizes);
-        let old = before.as_ref().map(|before| Size::product(shape).eval(before));
+        // Of those that have been taken away since, nobody knows here how many were old: as many as can be stay.
+        let old = before.as_ref().map(|before| Size::product(shape).eval(before).min(all));
         let trains = |rows: Rows| !is_frozen(rules, index, rows);
         let counted = |count: i64, rows| if trains(rows) { count } else { 0 };
         match old {
@@ -47,7 +48,8 @@ pub(super) fn trainable(model: &Model, stage: usize) -> Option<i64> {
 /// The sizes before the last growth up to a stage; None where nothing has grown: no row is old or new then.
 fn sizes_before_last_growth(model: &Model, stage: usize) -> Option<SizeValues> {
     let stages = &model.experiment.stages;
-    let grown = (1..=stage).rev().find(|i| stages[*i].tokens != stages[i - 1].tokens)?;
+    let grows = |i: &usize| stages[*i].tokens.iter().zip(&stages[i - 1].tokens).any(|(now, before)| now > before);
+    let grown = (1..=stage).rev().find(grows)?;
     Some(model.stage_sizes(grown - 1))
 }
 

@@ -94,12 +94,13 @@ pub struct ScaleState {
     pub ramp: Option<Ramp>,
 }
 
-/// From a value to the rule in a straight line over `over` updates after the run's update `since`.
+/// From a value to the rule in a straight line over `over` updates after the run's update `since`: below 0 where the updates of another
+/// run are part of the way.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ramp {
     pub from: f64,
-    pub since: u64,
+    pub since: i64,
     pub over: u64,
 }
 
@@ -176,6 +177,15 @@ impl StageState {
     }
 }
 
+impl ScaleState {
+    /// On its way as before, in a run that has done `now` updates, where it comes from one that had done `then`.
+    pub fn taken_over(self, then: u64, now: u64) -> ScaleState {
+        let later = now.wrapping_sub(then) as i64;
+        let ramp = self.ramp.map(|ramp| Ramp { since: ramp.since.saturating_add(later), ..ramp });
+        ScaleState { ramp, ..self }
+    }
+}
+
 impl State {
     /// Before anything has been done: every row is born, every scale at its rule.
     pub fn new(model: &Model, sizes: &SizeValues, plan: PlanState) -> State {
@@ -215,6 +225,29 @@ impl State {
 
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("names and finite numbers are JSON") + "\n"
+    }
+
+    /// The beginning of a run with what this one has learnt, but for its moments: its stage begins anew, and is planned anew.
+    pub fn begun_anew(self) -> State {
+        let then = self.done.steps;
+        let mut rows = self.rows;
+        rows.iter_mut().flat_map(Lineage::segments_mut).for_each(|segment| segment.updates = 0);
+        State {
+            done: Done::default(),
+            stage: StageState::new(self.stage.index, &self.stage.name),
+            rows,
+            scales: self.scales.into_iter().map(|scale| scale.taken_over(then, 0)).collect(),
+            data: DataState { cursor: 0, hash: None },
+            plan: None,
+            ..self
+        }
+    }
+
+    /// Says of all rows that they are from before the first growth of a stage: what the stages of another spec did has no names in ours.
+    pub fn forget_growth(&mut self, stage: usize) {
+        let before = stage.saturating_sub(1);
+        self.rows.iter_mut().flat_map(Lineage::segments_mut).for_each(|segment| segment.stage = before);
+        self.last_growth = None;
     }
 
     /// The stage that it is in, of the model that it was written by.

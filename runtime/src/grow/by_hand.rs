@@ -22,6 +22,10 @@ pub fn grow_by_hand(
     let mut state = State::read(&checkpoint.join("state.json"))?;
     leads_on(&compiled.model, &state.stage.name, index)?;
     has_growth(&compiled.model, index)?;
+    let stages = &compiled.model.experiment.stages;
+    if stages.get(state.stage.index).is_none_or(|known| known.name != state.stage.name) {
+        state.forget_growth(index);
+    }
     session.resize(&checkpoint::sizes_of(checkpoint, &compiled.model, &state, 1)?)?;
     checkpoint::load(checkpoint, compiled, session, &state)?;
     let grown = match measure {

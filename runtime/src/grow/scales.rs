@@ -19,13 +19,13 @@ pub fn by_rule(model: &Model, sizes: &SizeValues) -> Vec<ScaleState> {
 
 /// What growth says of all scales. A scale that is kept stays where it is, also halfway to its rule.
 pub fn at_growth(model: &Model, session: &dyn Session, state: &mut State, policy: ScalePolicy) {
-    let since = state.done.steps;
+    let (steps, since) = (state.done.steps, state.done.steps as i64);
     for (scale, definition) in state.scales.iter_mut().zip(&model.scales) {
         scale.ramp = match policy {
             ScalePolicy::Keep => None,
             ScalePolicy::Retune { over } => Some(Ramp { from: scale.value, since, over }),
         };
-        advance(scale, definition.rule.eval(session.sizes()), since);
+        advance(scale, definition.rule.eval(session.sizes()), steps);
     }
 }
 
@@ -55,8 +55,8 @@ pub fn write(session: &mut dyn Session, state: &State) -> Result<()> {
 /// On the straight line where it stands after `steps` updates of the run; at the rule, and free, where it ends.
 fn advance(scale: &mut ScaleState, rule: f64, steps: u64) {
     let Some(Ramp { from, since, over }) = scale.ramp else { return };
-    let progress = steps - since;
-    if progress >= over {
+    let progress = (steps as i64).saturating_sub(since).max(0);
+    if progress as u64 >= over {
         *scale = ScaleState { scale: std::mem::take(&mut scale.scale), value: rule, ramp: None };
     } else {
         scale.value = from + (rule - from) * (progress as f64 / over as f64);

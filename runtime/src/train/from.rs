@@ -33,7 +33,7 @@ fn take_over(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Session, 
     let theirs = State::read(&checkpoint.join("state.json"))?;
     for scale in &mut state.scales {
         if let Some(known) = theirs.scales.iter().find(|known| known.scale == scale.scale) {
-            scale.value = known.value;
+            *scale = known.clone().taken_over(theirs.done.steps, state.done.steps);
         }
     }
     if checkpoint.join("optimizer.safetensors").exists() {
