@@ -109,7 +109,7 @@ impl Progress {
 impl Observer for Progress {
     fn see(&mut self, event: &Event<'_>) -> Result<()> {
         match event {
-            Event::Stage { stage, step, done, length, .. } => self.stage(stage, *step, *done, *length),
+            Event::Stage { stage, run, done, length, .. } => self.stage(stage, run.steps, *done, *length),
             Event::Grown { grown, seconds, .. } => self.line(&format!("{grown}; {seconds:.1} s")),
             Event::Step(step) => self.step(step),
             Event::Evaluating { set, done, of } => self.evaluating(set, *done, *of, Instant::now()),

@@ -12,12 +12,13 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use tfc_compiler::model::{Model, Parameter};
 use tfc_compiler::size::SizeValues;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// The notes of the file.
 const BASE: &str = "base";
 const SPEC: &str = "spec";
 const STATE: &str = "state";
+const CONTENT: &str = "content";
 
 /// A parameter's rows, those along the first axis that grows.
 struct Rows<'a> {
@@ -89,6 +90,12 @@ pub fn export(checkpoint: &Path, base: &Path, model: &Model, out: &Path) -> Resu
     notes.insert(BASE.into(), digest(&base_weights)?);
     notes.insert(SPEC.into(), checkpoint::spec_of(checkpoint)?.1);
     notes.insert(STATE.into(), state.to_json());
+    let mut content = Content::default();
+    let mut sorted: Vec<(&str, &[u8])> =
+        entries.iter().map(|entry| &*entry.name).zip(tensors.iter().map(Vec::as_slice)).collect();
+    sorted.sort_unstable();
+    sorted.into_iter().for_each(|(name, bytes)| content.take(name, bytes));
+    notes.insert(CONTENT.into(), content.digest());
     write_tensors(out, &notes, &entries, |i| Ok(Cow::Borrowed(&tensors[i][..])))?;
     Ok(numbers)
 }
@@ -103,6 +110,22 @@ fn digest(weights: &Path) -> Result<String> {
     Ok(format!("{:016x}", xxh3_64(&Bytes::map(weights)?)))
 }
 
+/// Tells what a file holds from what became of it: nothing else would notice a row that is damaged.
+#[derive(Default)]
+struct Content(Xxh3);
+
+impl Content {
+    /// Tensors are taken in the order of their names.
+    fn take(&mut self, name: &str, bytes: &[u8]) {
+        self.0.update(name.as_bytes());
+        self.0.update(bytes);
+    }
+
+    fn digest(&self) -> String {
+        format!("{:016x}", self.0.digest())
+    }
+}
+
 /// A file that [`export`] has written.
 pub struct Delta {
     path: PathBuf,
@@ -111,9 +134,20 @@ pub struct Delta {
 
 impl Delta {
     /// # Errors
-    /// The file is broken.
+    /// The file is broken, or none of these.
     pub fn open(path: &Path) -> Result<Delta> {
-        Ok(Delta { path: path.to_owned(), file: TensorFile::open(path)? })
+        let delta = Delta { path: path.to_owned(), file: TensorFile::open(path)? };
+        let mut content = Content::default();
+        for name in delta.file.names() {
+            match delta.file.dtype(&name)? {
+                Dtype::I32 => content.take(&name, &as_bytes(delta.file.values::<i32>(&name)?)),
+                _ => content.take(&name, &as_bytes(delta.file.values::<f32>(&name)?)),
+            }
+        }
+        match delta.note(CONTENT)? == content.digest() {
+            true => Ok(delta),
+            false => Err(Failure::broken(path, "is damaged: it holds other numbers than were written; copy it again")),
+        }
     }
 
     /// The text of the spec of the checkpoint that it was made of.

@@ -20,42 +20,35 @@ const EVENTS: &str = "tensorboard";
 pub struct Record {
     folder: PathBuf,
     title: String,
+    /// As soon as a stage begins: a run that is refused before leaves what was measured as it is.
+    measured: Option<Measured>,
+    /// By validation set, of the stage that ended last.
+    confusions: Vec<(String, Confusion)>,
+}
+
+/// What measurements go to.
+struct Measured {
     log: Log,
     events: EventFile,
     /// Where the run is: what an entry begins with.
     stage: String,
     tokens: u64,
     flops: f64,
-    /// By validation set, of the stage that ended last.
-    confusions: Vec<(String, Confusion)>,
     /// What was measured at the resumed step before the run stopped, which may be measured again.
     known: Vec<(metrics::Event, u64, String)>,
 }
 
 impl Record {
-    /// For the run in `folder`, which has done so much; what was measured after that is forgotten, for it will happen again.
-    pub fn open(folder: &Path, title: &str, done: Done) -> Result<Record> {
-        let step = done.steps;
-        let path = folder.join(METRICS);
-        let log = Log::resume(&path, metrics::length_until(&path, step)?)?;
-        let entries = metrics::read(&path)?;
-        let last = entries.last();
-        Ok(Record {
-            folder: folder.to_owned(),
-            title: title.to_string(),
-            log,
-            events: EventFile::create(&folder.join(EVENTS), step)?,
-            stage: String::new(),
-            // Of a run that was grown by hand nothing was measured.
-            tokens: last.map_or(done.tokens, |entry| entry.tokens),
-            flops: last.map_or(done.flops, |entry| entry.flops),
-            confusions: Vec::new(),
-            known: entries.iter().filter(|e| e.step == step).map(|e| (e.event, e.step, e.stage.clone())).collect(),
-        })
+    /// For the run in `folder`.
+    pub fn new(folder: &Path, title: &str) -> Record {
+        Record { folder: folder.to_owned(), title: title.to_string(), measured: None, confusions: Vec::new() }
     }
 
     /// Draws the loss curve and writes the report of what was measured so far.
     pub fn finish(self, spec: &str) -> Result<()> {
+        if self.measured.is_none() {
+            return Ok(());
+        }
         let entries = metrics::read(&self.folder.join(METRICS))?;
         let group = Group { name: self.title.clone(), runs: vec![Run { entries }] };
         let curve = loss_chart(std::slice::from_ref(&group), Against::Steps).svg();
@@ -71,6 +64,46 @@ impl Record {
         report.write(&self.folder.join(REPORT))
     }
 
+    /// Begins where the run is: what was measured after that is forgotten, for it will happen again.
+    fn begin(&mut self, run: Done, stage: &str) -> Result<()> {
+        self.confusions.clear();
+        if let Some(measured) = &mut self.measured {
+            measured.stage = stage.to_string();
+            return Ok(());
+        }
+        let (log, entries) = Log::after(&self.folder.join(METRICS), run.steps)?;
+        let last = entries.iter().filter(|entry| entry.step == run.steps);
+        self.measured = Some(Measured {
+            log,
+            events: EventFile::create(&self.folder.join(EVENTS), run.steps + 1)?,
+            stage: stage.to_string(),
+            tokens: run.tokens,
+            flops: run.flops,
+            known: last.map(|entry| (entry.event, entry.step, entry.stage.clone())).collect(),
+        });
+        Ok(())
+    }
+
+    fn add(&mut self, event: metrics::Event, step: u64, values: BTreeMap<String, f64>) -> Result<()> {
+        self.measured.as_mut().map_or(Ok(()), |measured| measured.add(event, step, values))
+    }
+
+    fn step(&mut self, step: &Step) -> Result<()> {
+        if let Some(measured) = &mut self.measured {
+            (measured.tokens, measured.flops) = (step.tokens, step.flops);
+        }
+        let values = [
+            ("loss", step.loss),
+            ("gradient_norm", step.gradient_norm),
+            ("learning_rate", step.learning_rate),
+            ("tokens_per_second", step.tokens_per_second),
+        ];
+        let values = values.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+        self.add(metrics::Event::Train, step.step, values)
+    }
+}
+
+impl Measured {
     fn add(&mut self, event: metrics::Event, step: u64, values: BTreeMap<String, f64>) -> Result<()> {
         if self.known.contains(&(event, step, self.stage.clone())) {
             return Ok(());
@@ -85,27 +118,14 @@ impl Record {
         let (tokens, flops, stage) = (self.tokens, self.flops, self.stage.clone());
         self.log.append(&Entry { event, step, tokens, flops, stage, values })
     }
-
-    fn step(&mut self, step: &Step) -> Result<()> {
-        (self.tokens, self.flops) = (step.tokens, step.flops);
-        let values = [
-            ("loss", step.loss),
-            ("gradient_norm", step.gradient_norm),
-            ("learning_rate", step.learning_rate),
-            ("tokens_per_second", step.tokens_per_second),
-        ];
-        let values = values.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
-        self.add(metrics::Event::Train, step.step, values)
-    }
 }
 
 impl Observer for Record {
     fn see(&mut self, event: &Event<'_>) -> Result<()> {
         match event {
-            Event::Stage { stage, step, done, .. } => {
-                self.stage.clone_from(&stage.name);
-                self.confusions.clear();
-                if *done == 0 { self.add(metrics::Event::Stage, *step, BTreeMap::new()) } else { Ok(()) }
+            Event::Stage { stage, run, done, .. } => {
+                self.begin(*run, &stage.name)?;
+                if *done == 0 { self.add(metrics::Event::Stage, run.steps, BTreeMap::new()) } else { Ok(()) }
             }
             Event::Confused { set, confusion } => {
                 self.confusions.push((set.to_string(), (*confusion).clone()));
@@ -124,6 +144,10 @@ impl Observer for Record {
             }
         }
     }
+}
+
+pub fn has_measured(folder: &Path) -> bool {
+    folder.join(METRICS).exists()
 }
 
 /// The measurements of the run in a folder.
@@ -146,7 +170,8 @@ mod tests {
     /// The names under which a set's loss is recorded.
     fn names(set: &str, first: bool) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
-        let mut record = Record::open(folder.path(), "run", Done::default()).unwrap();
+        let mut record = Record::new(folder.path(), "run");
+        record.begin(Done::default(), "first").unwrap();
         let evaluation = Evaluation { loss: 1.5, metrics: vec![("hits".into(), 0.5)] };
         record.see(&Event::Evaluated { step: 1, tokens: 8, flops: 1.0, set, first, evaluation: &evaluation }).unwrap();
         let entries = measured(folder.path()).unwrap().entries;

@@ -9,7 +9,7 @@ use similar::{ChangeTag, TextDiff};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use tfc_runtime::metrics::{Entry, Event};
-use tfc_runtime::record::measured;
+use tfc_runtime::record::{has_measured, measured};
 use tfc_runtime::report::{Against, Group, Run, loss_chart};
 use tfc_runtime::storage::{NewFile, read_text};
 use tfc_runtime::{Failure, Result};
@@ -18,7 +18,13 @@ pub fn run(command: &Compare, console: &Console) -> Outcome {
     if let Some(path) = &command.svg {
         output::may_be_written(path, &[])?;
     }
-    let all = seeds(&command.runs)?;
+    let (runs, unmeasured): (Vec<&PathBuf>, Vec<&PathBuf>) = command.runs.iter().partition(|run| has_measured(run));
+    if !runs.is_empty() {
+        unmeasured
+            .iter()
+            .for_each(|run| console.say(&format!("`{}` has measured nothing and is left out", run.display())));
+    }
+    let all = seeds(if runs.is_empty() { &unmeasured } else { &runs })?;
     let summaries: Vec<Summary> = all.iter().map(|seeds| summary(&seeds.runs)).collect();
     let text = match command.format {
         Format::Text => table(&summaries) + &differences(&all),
@@ -43,12 +49,13 @@ pub fn run(command: &Compare, console: &Console) -> Outcome {
 struct Seeds<'a> {
     /// The first: the others differ from it in their seeds alone.
     leader: &'a Path,
-    spec: String,
+    /// Of each run: the same seed again is no other sample.
+    specs: Vec<String>,
     runs: Group,
 }
 
-fn seeds(paths: &[PathBuf]) -> Result<Vec<Seeds<'_>>> {
-    let mut all: Vec<Seeds> = Vec::new();
+fn seeds<'a>(paths: &[&'a PathBuf]) -> Result<Vec<Seeds<'a>>> {
+    let mut all: Vec<Seeds<'a>> = Vec::new();
     for (i, path) in paths.iter().enumerate() {
         if paths[..i].iter().any(|other| is_same(other, path)) {
             return Err(Failure::mistake(format!("`{}` is named twice; name each run once", path.display())));
@@ -56,15 +63,18 @@ fn seeds(paths: &[PathBuf]) -> Result<Vec<Seeds<'_>>> {
         let (run, spec) = (measured(path)?, read_text(&path.join("model.tfm"))?);
         let name = group_name(path);
         let is_same = |known: &&mut Seeds<'_>| {
-            group_name(known.leader) == name && without_seed(&known.spec) == without_seed(&spec)
+            group_name(known.leader) == name
+                && without_seed(&known.specs[0]) == without_seed(&spec)
+                && !known.specs.contains(&spec)
         };
         if let Some(known) = all.iter_mut().find(is_same) {
             known.runs.runs.push(run);
+            known.specs.push(spec);
             continue;
         }
         let is_taken = all.iter().any(|known| known.runs.name == name);
         let name = if is_taken { path.display().to_string() } else { name };
-        all.push(Seeds { leader: path, spec, runs: Group { name, runs: vec![run] } });
+        all.push(Seeds { leader: path, specs: vec![spec], runs: Group { name, runs: vec![run] } });
     }
     Ok(all)
 }
@@ -149,7 +159,7 @@ fn differences(all: &[Seeds<'_>]) -> String {
     let Some((first, others)) = all.split_first() else { return String::new() };
     let mut text = String::new();
     for other in others {
-        let diff = TextDiff::from_lines(&first.spec, &other.spec);
+        let diff = TextDiff::from_lines(&first.specs[0], &other.specs[0]);
         let changed: Vec<String> = diff
             .iter_all_changes()
             .filter_map(|change| match change.tag() {

@@ -31,8 +31,7 @@ pub fn run(command: &Export, console: &Console) -> Outcome {
 /// The first part of the tokens, and what that is worth.
 fn truncated(command: &Export, path: &Path, text: &str, model: &Model, part: f64, console: &Console) -> Outcome {
     let into = RunFolder::create(&command.out, text)?;
-    let written = cut::cut(path, model, part, &into)?;
-    drop(into);
+    let written = into.filled(|into| cut::cut(path, model, part, into))?;
     console.say(&format!("{} in {}", path.display(), written.display()));
     eval::of_checkpoint(&written, &command.device, console)
 }

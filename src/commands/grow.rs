@@ -35,7 +35,8 @@ pub fn run(command: &Grow, console: &Console) -> Outcome {
     }
     let data = data.ok();
     let measure = data.as_ref().map(|data| Measure { batches: data.probe(), rows: MEASURED, micro_batch: MEASURED });
-    let (grown, path) = grow_by_hand(&compiled, session.as_mut(), &from, index, measure.as_ref(), &into)?;
+    let grow = |into: &RunFolder| grow_by_hand(&compiled, session.as_mut(), &from, index, measure.as_ref(), into);
+    let (grown, path) = into.filled(grow)?;
     console.say(&grown.to_string());
     console.print(&format!("{}\n", path.display()))?;
     Ok(())

@@ -25,7 +25,8 @@ fn delta(command: &Import, base: &Path, console: &Console) -> Outcome {
     let text = delta.spec()?;
     let model = spec::check_text(&command.checkpoint, text, console)?.model;
     let into = RunFolder::create(&command.out, text)?;
-    console.print(&format!("{}\n", delta.write(&base, &model, &into)?.display()))?;
+    let path = into.filled(|into| delta.write(&base, &model, into))?;
+    console.print(&format!("{}\n", path.display()))?;
     Ok(())
 }
 
@@ -35,7 +36,7 @@ fn official(command: &Import, spec: &Path, like: Like, console: &Console) -> Out
     let import = official::Import::open(&command.checkpoint, like.form(), &spec.model, index)?;
     let tokenizer = tokenizer(command, &spec.model, &spec.model.experiment.stages[index], console)?;
     let into = RunFolder::create(&command.out, &spec.resolved)?;
-    let path = import.write(&into, tokenizer.as_ref().map(Tokenizer::json))?;
+    let path = into.filled(|into| import.write(into, tokenizer.as_ref().map(Tokenizer::json)))?;
     console.print(&format!("{}\n", path.display()))?;
     Ok(())
 }

@@ -16,7 +16,7 @@ use tfc_compiler::compiled::Entry;
 use tfc_compiler::lower::can_decode;
 use tfc_compiler::model::Model;
 use tfc_compiler::stages::{self, Known};
-use tfc_runtime::checkpoint::{Done, RunFolder, State};
+use tfc_runtime::checkpoint::RunFolder;
 use tfc_runtime::confusion::classifier;
 use tfc_runtime::record::Record;
 use tfc_runtime::train::{self, Event, Observer, Setup};
@@ -43,13 +43,25 @@ pub fn run(command: &Train, console: &Console) -> Outcome {
         }
         runs.push(run);
     }
+    let (of, mut failed) = (runs.len(), Vec::new());
     for run in runs {
-        train_one(command, &device, run, &interrupted, console)?;
+        let path = run.path.clone();
+        match train_one(command, &device, run, &interrupted, console) {
+            // What a run of a sweep does to itself is no matter for the others; a full disk is.
+            Err(Stop::Failure(failure)) if of > 1 && failure.kind.exit_code() == 1 => {
+                console.say(&format!("`{}` failed: {failure}", path.display()));
+                failed.push(format!("`{}`", path.display()));
+            }
+            outcome => outcome?,
+        }
         if interrupted.load(Ordering::Relaxed) {
             break;
         }
     }
-    Ok(())
+    match failed.len() {
+        0 => Ok(()),
+        some => Err(Failure::mistake(format!("{some} of {of} runs failed: {}", failed.join(", "))).into()),
+    }
 }
 
 /// One run, whose spec is checked.
@@ -95,13 +107,9 @@ fn train_one(
     let compiled = Arc::new(compiled);
     console.detail(&plan.to_string());
     let mut session = device.open(&compiled)?;
-    let done = match folder.latest()? {
-        Some(checkpoint) => State::read(&checkpoint.path.join("state.json"))?.done,
-        None => Done::default(),
-    };
     let mut observers = Observers {
         progress: Progress::new(console.is_watched(), console.is_quiet()),
-        record: Record::open(&path, &compiled.model.name, done)?,
+        record: Record::new(&path, &compiled.model.name),
     };
     let cache = path.join("tokens");
     let setup = Setup {

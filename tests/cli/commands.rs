@@ -413,3 +413,73 @@ fn a_model_of_images_is_trained_and_evaluated_and_asked_for_no_text() {
     let report = String::from_utf8(workplace.read("run/report.html")).expect("UTF-8");
     assert!(report.contains("rows are the truth"), "{report}");
 }
+
+/// One that diverges, and goes on diverging when it is resumed, keeps no other from being trained.
+#[test]
+fn a_sweep_goes_on_where_a_run_fails() {
+    let workplace = Workplace::new();
+    let sweep =
+        ["--sweep", "train.optimizer.lr=1e30,1e-2", "--set", "grow.small.steps=3", "--set", "grow.large.steps=1"];
+    let said = workplace.fail(1, &[&["train", "tiny.tfm", "--out", "sweep"], &sweep[..]].concat());
+    let [bad, good] = ["1e30", "1e-2"]
+        .map(|lr| format!("sweep/tiny-grow.small.steps=3-grow.large.steps=1-train.optimizer.lr={lr}-s3"));
+    assert!(said.contains(&format!("`{bad}` failed: ")), "{said}");
+    assert!(said.ends_with(&format!("error: 1 of 2 runs failed: `{bad}`\n")), "{said}");
+    assert!(workplace.path(&good).join("checkpoints/step-4").exists(), "{said}");
+}
+
+/// The same seed again, elsewhere, is no other sample.
+#[test]
+fn a_seed_counts_once() {
+    let workplace = Workplace::new();
+    for out in ["a/tiny-s3", "b/tiny-s3"] {
+        workplace.succeed(&["train", "tiny.tfm", "--out", out, "--steps", "2"]);
+    }
+    workplace.succeed(&["train", "tiny.tfm", "--out", "a/tiny-s4", "--set", "train.seed=4", "--steps", "2"]);
+    let text = workplace.succeed(&["compare", "a/tiny-s3", "b/tiny-s3", "a/tiny-s4", "--format", "json"]);
+    let groups: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let seeds: Vec<u64> =
+        groups.as_array().expect("a list").iter().filter_map(|group| group["seeds"].as_u64()).collect();
+    assert_eq!(seeds, [2, 1], "{text}");
+}
+
+/// Neither a spec of the user's own nor what another run has left is taken for an empty folder.
+#[test]
+fn a_folder_that_is_somebodys_is_not_trained_into() {
+    let workplace = Workplace::new();
+    workplace.write("own/model.tfm", SPEC.replace("\"text\"", "\"../text\"").as_bytes());
+    let said = workplace.fail(1, &["train", "own/model.tfm", "--out", "own", "--steps", "1"]);
+    assert!(said.contains("`own` has a `model.tfm` that no run has written; choose another `--out`"), "{said}");
+    workplace.succeed(&["train", "tiny.tfm", "--out", "run", "--steps", "2"]);
+    std::fs::remove_file(workplace.path("run/model.tfm")).expect("it is there");
+    let said = workplace.fail(1, &["train", "tiny.tfm", "--out", "run", "--set", "train.seed=9"]);
+    assert!(said.contains("`run` holds a run already"), "{said}");
+}
+
+/// What belongs to a whole batch is that of the training's batches; and where the loss compares no logits, the loss tells whether growth preserves.
+#[test]
+fn a_loss_that_is_of_a_batch_is_measured_as_in_training() {
+    let spec = SPEC
+        .replace("loss = cross_entropy(logits, next(ids))", "loss = sum(h * h) * 1e-3")
+        .replace("batch = 4", "batch = 12")
+        .replace(", batches = 2", "");
+    let workplace = Workplace::with_spec(&spec);
+    workplace.succeed(&[
+        "train",
+        "tiny.tfm",
+        "--out",
+        "run",
+        "--set",
+        "grow.small.steps=2",
+        "--set",
+        "grow.large.steps=2",
+    ]);
+    let evaluated: serde_json::Value =
+        serde_json::from_str(&workplace.succeed(&["eval", "run", "--format", "json"])).expect("JSON");
+    let metrics = String::from_utf8(workplace.read("run/metrics.jsonl")).expect("UTF-8");
+    let last: serde_json::Value = serde_json::from_str(metrics.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(last["event"], "validate");
+    let [evaluated, trained] =
+        [&evaluated[0]["loss"], &last["values"]["loss"]].map(|loss| loss.as_f64().expect("a number"));
+    assert!((evaluated - trained).abs() < 1e-6 * trained, "{evaluated} is not {trained}");
+}

@@ -37,8 +37,20 @@ fn a_delta_is_small_and_goes_onto_its_base_alone() {
     assert!(message.contains("was made for another base than `other/checkpoints/step-20"), "{message}");
     let no_delta = "run/checkpoints/step-20/model.safetensors";
     let message = workplace.fail(1, &["import", no_delta, "--delta", base, "-o", "wrong"]);
-    assert!(message.contains("is no delta: it has no note `spec`"), "{message}");
+    assert!(message.contains("is no delta: it has no note `content`"), "{message}");
     assert!(workplace.fail(2, &["export", "run", "-o", "nothing"]).contains("--delta"));
+    assert!(!workplace.path("wrong").exists(), "a run that came to nothing leaves nothing");
+    let mut damaged = workplace.read("tuned.safetensors");
+    *damaged.last_mut().expect("it has tensors") ^= 1;
+    workplace.write("damaged.safetensors", &damaged);
+    let message = workplace.fail(1, &["import", "damaged.safetensors", "--delta", base, "-o", "wrong"]);
+    assert!(message.contains("`damaged.safetensors` is damaged"), "{message}");
+    let said = workplace.run(&["compare", "run", "again", "other"]);
+    assert!(
+        said.code == Some(0) && said.stderr.contains("`again` has measured nothing and is left out"),
+        "{}",
+        said.stderr
+    );
 
     // More tokens than the two files have rows: no size that a file claims is believed before.
     let file = workplace.read("tuned.safetensors");

@@ -1,6 +1,6 @@
 //! A run that is stopped and goes on is, to the bit, the run that never stopped.
 
-use super::{Workplace, checkpoint_bytes};
+use super::{SPEC, Workplace, checkpoint_bytes};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
@@ -58,4 +58,39 @@ fn losses(workplace: &Workplace, run: &str) -> Vec<String> {
         format!("{} {} {}", entry["event"], entry["step"], entry["values"]["loss"])
     };
     text.lines().map(loss).collect()
+}
+
+/// Nothing is cut off where nothing goes on; a change that is taken is noted, even by a run that ends right away; metrics may come and go.
+#[test]
+fn what_changes_is_noted_before_anything_else() {
+    let workplace = Workplace::new();
+    workplace.succeed(&["train", "tiny.tfm", "--out", "run", "--steps", "10"]);
+    let metrics = "run/metrics.jsonl";
+    let further = [
+        &workplace.read(metrics)[..],
+        b"{\"event\":\"train\",\"step\":11,\"tokens\":1,\"flops\":1.0,\"stage\":\"small\",\"values\":{}}\n",
+    ]
+    .concat();
+    workplace.write(metrics, &further);
+    let resume = ["train", "tiny.tfm", "--out", "run", "--resume"];
+    let faster = [&resume[..], &["--set", "train.optimizer.lr=1e-3"]].concat();
+    assert!(workplace.fail(1, &faster).contains("add `--accept-changes`"));
+    assert_eq!(workplace.read(metrics), further);
+
+    std::fs::rename(workplace.path("text"), workplace.path("elsewhere")).expect("the data can be moved");
+    workplace.fail(1, &[&faster[..], &["--accept-changes"]].concat());
+    std::fs::rename(workplace.path("elsewhere"), workplace.path("text")).expect("and back");
+    workplace.succeed(&faster);
+    let state = String::from_utf8(workplace.read("run/checkpoints/step-40/state.json")).expect("UTF-8");
+    let state: serde_json::Value = serde_json::from_str(&state).expect("JSON");
+    let change = &state["changes"][0];
+    assert!(
+        change["step"] == 10 && change["change"].as_str().is_some_and(|text| text.contains("lr = 0.001")),
+        "{change}"
+    );
+
+    let loss = "loss = cross_entropy(logits, next(ids))";
+    let spec = SPEC.replace(loss, &format!("hits = accuracy(logits, next(ids))\n  {loss}"));
+    workplace.write("tiny.tfm", spec.as_bytes());
+    workplace.succeed(&[&faster[..], &["--set", "grow.large.steps=25"]].concat());
 }

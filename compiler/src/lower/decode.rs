@@ -17,8 +17,7 @@ pub fn can_decode(model: &Model) -> Result<ValueId, (String, Option<Span>)> {
     if tokens.is_none() {
         return Err(("the model takes no token ids".into(), model.inputs.first().map(|input| input.span)));
     }
-    let is_next =
-        |labels: ValueId| matches!(model.program.values[labels.0 as usize].primitive, Primitive::Next(_));
+    let is_next = |labels: ValueId| matches!(model.program.values[labels.0 as usize].primitive, Primitive::Next(_));
     let mut predictions = model.program.predictions().into_iter();
     let Some(Prediction { logits, .. }) = predictions.find(|prediction| is_next(prediction.labels)) else {
         return Err(("the loss does not predict `next` of the token ids".into(), None));

@@ -47,3 +47,53 @@ impl Program {
         self.name_of(self.predictions().first()?.logits)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::check::tests::model;
+    use crate::lower::can_decode;
+
+    fn named(bindings: &str) -> (Vec<String>, Option<String>) {
+        let text = format!(
+            "model m {{
+               forward(ids: token_ids[8]) {{
+                 e = embed(ids, 256, 16)
+                 early = unembed(layernorm(e), 256)
+                 logits = unembed(linear(e, 16), tied = e)
+               }}
+               {bindings}
+             }}"
+        );
+        let model = model(&text);
+        let decoded = can_decode(&model).ok().and_then(|logits| model.program.name_of(logits));
+        (model.program.answers(), decoded.map(String::from))
+    }
+
+    fn both(answers: &[&str], decoded: &str) -> (Vec<String>, Option<String>) {
+        (answers.iter().map(|name| name.to_string()).collect(), Some(decoded.to_string()))
+    }
+
+    #[test]
+    fn metrics_predict_nothing_wherever_they_stand() {
+        let [metric, loss] =
+            ["early_loss = cross_entropy(early, next(ids))", "loss = cross_entropy(logits, next(ids))"];
+        for bindings in [format!("{metric}\n{loss}"), format!("{loss}\n{metric}")] {
+            assert_eq!(named(&bindings), both(&["logits"], "logits"));
+        }
+    }
+
+    #[test]
+    fn of_several_the_first_that_the_loss_names_generates() {
+        let loss = "loss = cross_entropy(logits, next(ids)) + 0.1 * cross_entropy(early, next(ids))";
+        assert_eq!(named(loss), both(&["logits", "early"], "logits"));
+        // Not the first that is computed.
+        let apart = "a = cross_entropy(early, next(ids))
+                     loss = cross_entropy(logits, next(ids)) + 0.1 * a";
+        assert_eq!(named(apart), both(&["logits", "early"], "logits"));
+    }
+
+    #[test]
+    fn without_logits_the_loss_tells_of_the_function() {
+        assert_eq!(named("loss = mean(logits * logits)"), (vec!["loss".to_string()], None));
+    }
+}

@@ -103,6 +103,15 @@ pub enum Until {
     },
 }
 
+impl Until {
+    /// What it looks at, of the first validation set.
+    pub fn metric(&self) -> &Metric {
+        match self {
+            Until::Plateau { metric, .. } | Until::AtMost { metric, .. } | Until::AtLeast { metric, .. } => metric,
+        }
+    }
+}
+
 /// `loss` or the name of a metric, on the (first) validation set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metric(pub String);

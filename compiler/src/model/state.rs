@@ -151,6 +151,13 @@ mod tests {
         assert_eq!(settled("steps = 25", "steps = 9  scale = retune")[2], (8.0, true));
     }
 
+    /// It may have been kept from its rule where it was trained.
+    #[test]
+    fn what_is_loaded_may_be_anywhere() {
+        let loaded = settled("steps = 25", "from = \"a\"");
+        assert_eq!(loaded, [(4.0, true), (5.0, true), (8.0, false)]);
+    }
+
     #[test]
     fn a_stage_that_may_end_earlier_leaves_it_anywhere() {
         let until = "flops = 1e15";

@@ -113,3 +113,25 @@ fn rules_count_rows() {
     let (first, new) = (4 * 2 * (8 + 32) * 32, 2 * 2 * (8 + 32) * 32);
     assert_eq!(trainable, [Some(first), Some(new), Some(2 * (first + new) + embedding), None]);
 }
+
+/// Where tokens are taken away nothing is new; and of what has grown before, no more rows are old than there are.
+#[test]
+fn tokens_that_are_taken_away_count_for_nothing() {
+    let model = model(
+        "model m {
+           tokens n = 8
+           forward(x: [4]) { y = pattention(x, n, out = 2) }
+           loss = mean(y * y)
+         }
+         train { batch = 2  optimizer = adamw(lr = 1e-3) }
+         grow {
+           stage \"a\" { steps = 1 }
+           stage \"b\" { n = 4 by importance  steps = 1  on new { freeze } }
+           stage \"c\" { n = 16  steps = 1  on new { freeze } }
+           stage \"d\" { n = 12 by importance  steps = 1  on old { freeze } }
+           stage \"e\" { n = 2 by importance  steps = 1  on old { freeze } }
+         }",
+    );
+    let trainable: Vec<Option<i64>> = table_of(&model).rows.iter().map(|row| row.trainable).collect();
+    assert_eq!(trainable, [48, 24, 24, 48, 0].map(Some));
+}

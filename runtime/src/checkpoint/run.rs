@@ -36,11 +36,15 @@ impl RunFolder {
     /// Starts a run of the spec `spec`, the text as resolved.
     ///
     /// # Errors
-    /// There is a run in that folder that has begun, or another process is about to start one.
+    /// There is a run in that folder that has begun, a spec that is not of a run, or another process is about to start one.
     pub fn create(path: &Path, spec: &str) -> Result<RunFolder> {
-        if path.join(SPEC).exists() && has_begun(path)? {
-            let what = "holds a run already; `tfc train --resume` goes on with it; or choose another `--out`";
-            return Err(Failure::new(Kind::Mistake, format!("`{}` {what}", path.display())));
+        let taken = |what: &str| Err(Failure::mistake(format!("`{}` {what} choose another `--out`", path.display())));
+        if has_begun(path)? {
+            return taken("holds a run already; `tfc train --resume` goes on with it; or");
+        }
+        // One that failed as it started has left a spec that is worth nothing; any other is somebody's.
+        if path.join(SPEC).exists() && !path.join(LOCK).exists() {
+            return taken(&format!("has a `{SPEC}` that no run has written;"));
         }
         fs::create_dir_all(path).map_err(|error| Failure::io("create", path, &error))?;
         let run = RunFolder { path: path.to_owned(), _lock: lock(path)? };
@@ -65,6 +69,17 @@ impl RunFolder {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Lets a new run be written to. Where that fails, nothing is left of what has not begun.
+    pub fn filled<T>(self, write: impl FnOnce(&RunFolder) -> Result<T>) -> Result<T> {
+        write(&self).inspect_err(|_| {
+            if has_begun(&self.path).is_ok_and(|has_begun| !has_begun) {
+                // What cannot be removed is in nobody's way, and a folder with other things in it stays.
+                let _ = [SPEC, LOCK].map(|file| fs::remove_file(self.path.join(file)));
+                let _ = [&self.path.join(CHECKPOINTS), &self.path].map(fs::remove_dir);
+            }
+        })
     }
 
     /// The spec as it was resolved when the run was started or last changed.
@@ -101,7 +116,7 @@ impl RunFolder {
         }
         if path.exists() {
             // The same step of the same stage: the tensors are there; the state may have learnt something since.
-            NewFile::write(&path.join(STATE), state.to_json().as_bytes())?;
+            self.replace_state(&path, state)?;
         } else {
             write(&path, compiled, session, state, tokenizer)?;
         }
@@ -109,6 +124,11 @@ impl RunFolder {
             self.prune(keep)?;
         }
         Ok(path)
+    }
+
+    /// What one of its checkpoints says beside the tensors.
+    pub fn replace_state(&self, checkpoint: &Path, state: &State) -> Result<()> {
+        NewFile::write(&checkpoint.join(STATE), state.to_json().as_bytes())
     }
 
     /// Writes the checkpoint of a run that begins with parameters from elsewhere, as [`write_untrained`] does, and gives its path.

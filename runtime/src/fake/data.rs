@@ -1,9 +1,9 @@
 //! Numbers that a cursor names: targets are a fixed linear function of x.
 
-use crate::Result;
 use crate::device::{HostTensor, Named};
 use crate::random::{Purpose, Stream};
 use crate::train::Batches;
+use crate::{Failure, Kind, Result};
 
 /// Another set for each name.
 pub struct Numbers {
@@ -11,11 +11,13 @@ pub struct Numbers {
     pub per_epoch: u64,
     /// The sequence of each epoch in which x is not a number.
     pub poisoned: Option<u64>,
+    /// The sequence of each epoch that cannot be read.
+    pub missing: Option<u64>,
 }
 
 impl Numbers {
     pub fn new(name: &'static str, per_epoch: u64) -> Numbers {
-        Numbers { name, per_epoch, poisoned: None }
+        Numbers { name, per_epoch, poisoned: None, missing: None }
     }
 
     pub fn row(&self, cursor: u64) -> ([f32; 3], [f32; 2]) {
@@ -41,6 +43,10 @@ impl Batches for Numbers {
     }
 
     fn inputs(&self, cursor: u64, rows: u64) -> Result<Vec<Named>> {
+        let is_missing = |cursor: &u64| self.missing == Some(cursor % self.per_epoch);
+        if let Some(missing) = (cursor..cursor + rows).find(is_missing) {
+            return Err(Failure::new(Kind::Broken, format!("sequence {missing} is not there")));
+        }
         let all: Vec<_> = (cursor..cursor + rows).map(|cursor| self.row(cursor)).collect();
         let tensor = |width, data| HostTensor::F32 { shape: vec![rows as usize, width], data };
         Ok(vec![

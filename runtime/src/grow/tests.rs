@@ -1,7 +1,7 @@
 //! Growth of the fake model: what it does to rows, moments, scales and segments, and to the function.
 
 use super::*;
-use crate::checkpoint::{PlanState, Ramp, RunFolder};
+use crate::checkpoint::{PlanState, Ramp, RunFolder, ScaleState};
 use crate::device::HostTensor;
 use crate::fake::{self, BIAS, FakeSession, KEYS, Numbers, VALUES};
 use crate::random::{Purpose, Stream};
@@ -231,11 +231,8 @@ fn a_scale_goes_to_its_rule_at_once_or_in_a_straight_line() {
 #[test]
 fn a_scale_that_is_kept_stays_halfway() {
     let (compiled, mut session, mut state) = grown_up(4, 16, fake::zero_keys());
-    state.scales[0] = crate::checkpoint::ScaleState {
-        value: 1.75,
-        ramp: Some(Ramp { from: 1.0, since: 37, over: 4 }),
-        ..state.scales[0].clone()
-    };
+    state.scales[0] =
+        ScaleState { value: 1.75, ramp: Some(Ramp { from: 1.0, since: 37, over: 4 }), ..state.scales[0].clone() };
     grow(&compiled, &mut session, &mut state, 1).unwrap();
     assert_eq!(session.numbers(Storage::Scale(0)), [1.75]);
     assert_eq!(state.scales[0].ramp, None);
@@ -335,4 +332,46 @@ fn the_row_states_are_as_long_as_the_rows() {
     let corrections = session.numbers(Storage::Rows(KEYS as u32, RowState::FirstCorrection));
     let [old, new] = [41, 1].map(|t| f64::from((1.0 - 0.9f64.powi(t)) as f32));
     assert!(corrections.iter().zip([old, old, old, old, new, new, new]).all(|(a, b)| (a - b).abs() < 1e-7));
+}
+
+/// A scale goes on along its line in a run that begins with what another one has learnt.
+#[test]
+fn a_scale_on_its_way_is_taken_over() {
+    let mut growth = fake::zero_keys();
+    growth.scale = ScalePolicy::Retune { over: 8 };
+    let (compiled, mut session, mut state) = grown_up(4, 16, growth);
+    grow(&compiled, &mut session, &mut state, 1).unwrap();
+    let mut go_on = |state: &mut State, updates: u64| -> Vec<f64> {
+        let mut one = |_| {
+            scales::step(&compiled.model, &mut session, state).unwrap();
+            state.done.steps += 1;
+            session.numbers(Storage::Scale(0))[0]
+        };
+        (0..updates).map(&mut one).collect()
+    };
+    go_on(&mut state, 3);
+    let mut anew = state.clone().begun_anew();
+    assert_eq!(anew.done.steps, 0);
+    let [whole, taken_over] = [&mut state, &mut anew].map(|state| go_on(state, 7));
+    assert_eq!(taken_over, whole);
+    assert_eq!(anew.scales[0], ScaleState { ramp: None, ..state.scales[0].clone() });
+}
+
+/// Stages of another spec have other numbers: none of its rows is of a stage of ours.
+#[test]
+fn what_grew_by_another_spec_is_old() {
+    let (compiled, mut session, mut state) = grown_up(4, 16, fake::zero_keys());
+    state.rows[KEYS as usize].axes[0] = vec![
+        Segment { rows: 3, birth: 0, stage: 0, updates: 40 },
+        Segment { rows: 1, birth: 30, stage: 1, updates: 10 },
+    ];
+    state.last_growth = Some(1);
+    state.stage.name = "elsewhere".to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let into = |name: &str| RunFolder::create(&folder.path().join(name), "spec").unwrap();
+    let checkpoint = into("from").save(&compiled, &session, &state, None, None).unwrap();
+    let grown = grow_by_hand(&compiled, &mut session, &checkpoint, 1, None, &into("grown")).unwrap().1;
+    let grown = State::read(&grown.join("state.json")).unwrap();
+    let stages: Vec<(u64, usize)> = grown.rows[KEYS as usize].axes[0].iter().map(|s| (s.rows, s.stage)).collect();
+    assert_eq!((stages, grown.last_growth), (vec![(3, 0), (1, 0), (12, 1)], Some(1)));
 }

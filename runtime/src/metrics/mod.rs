@@ -4,7 +4,7 @@ mod crc32c;
 mod log;
 mod tensorboard;
 
-pub use log::{Log, length_until, read};
+pub use log::{Log, read};
 pub use tensorboard::EventFile;
 
 use serde::{Deserialize, Deserializer, Serialize};

@@ -31,7 +31,7 @@ pub fn export(checkpoint: &Path, model: &Model, form: Form, out: &Path) -> Resul
             return Err(Failure::broken(&weights, format_args!("{what}; it was changed after it was written")));
         }
     }
-    let bytes = |i: usize| Ok(as_bytes(file.values(&places[i].path)?));
+    let bytes = |i: usize| Ok(as_bytes(file.values::<f32>(&places[i].path)?));
     match form {
         Form::Neox => {
             let tensor = |place: &Place| TorchTensor { name: place.name.clone(), shape: place.shape.clone() };

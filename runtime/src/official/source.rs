@@ -37,7 +37,7 @@ impl Source {
     pub fn floats(&self, name: &str) -> Result<Cow<'_, [u8]>> {
         match self {
             Source::Torch(file) => file.floats(name),
-            Source::Safetensors(file) => file.values(name).map(as_bytes),
+            Source::Safetensors(file) => file.values::<f32>(name).map(as_bytes),
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) fn open(model: &Model, recipe: &DataRecipe, order: Order) -> Result<S
             Validation::Paths(corpus) => {
                 let images = input.load(&one_path(corpus)?)?;
                 same_classes(&whole, &images)?;
-                ImageSet::whole(images, &preparation, Order::InOrder)?
+                ImageSet::evaluated(images, &preparation)?
             }
             Validation::HoldOut(fraction) => {
                 let [rest, held] = ImageSet::hold_out(&whole, *fraction, &preparation, order)?;
@@ -39,7 +39,7 @@ pub(super) fn open(model: &Model, recipe: &DataRecipe, order: Order) -> Result<S
 /// Images to evaluate on, prepared as a stage's data says.
 pub fn open_images(model: &Model, path: &Path, recipe: Option<&DataRecipe>) -> Result<Box<dyn Batches>> {
     let input = ImageInput::of(model)?;
-    Ok(input.batches(ImageSet::whole(input.load(path)?, &preparation(recipe), Order::InOrder)?))
+    Ok(input.batches(ImageSet::evaluated(input.load(path)?, &preparation(recipe))?))
 }
 
 fn one_path(corpus: &model::Corpus) -> Result<PathBuf> {

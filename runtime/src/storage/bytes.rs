@@ -28,7 +28,7 @@ impl Bytes {
 }
 
 /// Numbers as the bytes they are made of, borrowed where they are.
-pub fn as_bytes(values: Cow<'_, [f32]>) -> Cow<'_, [u8]> {
+pub fn as_bytes<T: bytemuck::Pod>(values: Cow<'_, [T]>) -> Cow<'_, [u8]> {
     match values {
         Cow::Borrowed(values) => Cow::Borrowed(bytemuck::cast_slice(values)),
         Cow::Owned(values) => Cow::Owned(bytemuck::cast_slice(&values).to_vec()),

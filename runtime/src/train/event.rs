@@ -1,6 +1,7 @@
 //! What a run tells of itself while it goes on.
 
 use crate::Result;
+use crate::checkpoint::Done;
 use crate::confusion::Confusion;
 use crate::evaluate::Evaluation;
 use crate::grow::Grown;
@@ -14,12 +15,12 @@ pub trait Observer {
 
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// A stage begins, or goes on after a resume: `step` updates of the run are done, `done` of the stage's `length`, where
+    /// A stage begins, or goes on after a resume: so much of the `run` is done, and `done` updates of the stage's `length`, where
     /// that is known.
     Stage {
         stage: &'a Stage,
         index: usize,
-        step: u64,
+        run: Done,
         done: u64,
         length: Option<u64>,
     },

@@ -30,7 +30,7 @@ pub(crate) use update::Update;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::checkpoint::{self, Change, PlanState, RunFolder, State};
+use crate::checkpoint::{self, Change, PlanState, Plateau, RunFolder, StageState, State};
 use crate::device::Session;
 use crate::{Failure, Kind, Result};
 use run::Run;
@@ -88,18 +88,39 @@ pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Res
     state.stage_of(before).map_err(broken)?;
     let taken = compare(before, model, state.stage.index).take(accept)?;
     let step = state.done.steps;
-    state.changes.extend(taken.into_iter().map(|change| Change { step, change }));
-    let stage = &model.experiment.stages[state.stage.index];
+    for change in taken.into_iter().map(|change| Change { step, change }) {
+        // A process may have died between noting it and replacing the spec.
+        if !state.changes.contains(&change) {
+            state.changes.push(change);
+        }
+    }
+    let [was, stage] = [before, model].map(|model| &model.experiment.stages[state.stage.index]);
     (state.stage.name, state.seed) = (stage.name.clone(), stage.seed);
+    forget_other_measurements(&mut state.stage, was, stage);
     state.plan.get_or_insert_with(|| setup.plan.clone());
 
     let sizes = checkpoint::sizes_of(&latest, model, &state, 1).map_err(broken)?;
     setup.session.resize(&sizes)?;
     checkpoint::load(&latest, setup.compiled, setup.session, &state).map_err(broken)?;
     if setup.folder.spec()? != spec {
+        // Before the spec, which from then on is what later changes are compared with: a run that dies at once would have forgotten these.
+        setup.folder.replace_state(&latest, &state)?;
         setup.folder.replace_spec(spec)?;
     }
     Run::new(setup, state, accept).go_on()
+}
+
+/// What was measured on another first validation set tells nothing of the end of the stage, nor does the best of another metric.
+fn forget_other_measurements(measured: &mut StageState, was: &Stage, is: &Stage) {
+    let first_set = |stage: &Stage| stage.data.as_ref().and_then(|data| data.validate.first().cloned());
+    let metric = |stage: &Stage| stage.end.until.as_ref().map(|until| until.metric().clone());
+    let is_same_set = first_set(was) == first_set(is);
+    if !is_same_set {
+        measured.evaluation = None;
+    }
+    if !is_same_set || metric(was) != metric(is) {
+        measured.plateau = Plateau::default();
+    }
 }
 
 /// What a run that is to be resumed was planned with; None where nothing has been planned yet.
@@ -120,7 +141,7 @@ fn stopped_at(folder: &RunFolder) -> Result<Option<(PathBuf, State)>> {
 /// A latest checkpoint that is broken is not passed over in silence; this says how to.
 fn without_it(failure: Failure, folder: &RunFolder) -> Failure {
     let way_out = match folder.checkpoints().as_deref() {
-        Ok([.., before, latest]) if failure.kind == Kind::Broken => {
+        Ok([.., before, latest]) if matches!(failure.kind, Kind::Broken | Kind::Missing) => {
             format!("; or remove `{}` to go on from `{}`", latest.path.display(), before.path.display())
         }
         _ => String::new(),

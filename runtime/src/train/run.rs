@@ -103,9 +103,14 @@ impl<'a> Run<'a> {
         self.recognise(&data, stage)?;
         let state = &mut self.state;
         let mut course = Course::new(compiled, self.setup.session, state, data, self.setup.flops_per_token)?;
-        let (index, step, done, length) = (state.stage.index, state.done.steps, state.stage.done.steps, course.length);
-        self.setup.observer.see(&Event::Stage { stage, index, step, done, length })?;
+        let (index, run, done, length) = (state.stage.index, state.done, state.stage.done.steps, course.length);
+        self.setup.observer.see(&Event::Stage { stage, index, run, done, length })?;
 
+        // A run that a failed evaluation has stopped owes it.
+        if self.state.stage.done.steps > 0 && due(course.recipe.evaluate, self.state.done.steps) && !self.is_evaluated()
+        {
+            self.evaluate(&course)?;
+        }
         while !over(&stage.end, &self.state.stage) {
             let enough = self.setup.until_step.is_some_and(|until| self.state.done.steps >= until);
             if enough || self.setup.interrupted.load(Ordering::Relaxed) {
@@ -114,19 +119,22 @@ impl<'a> Run<'a> {
             }
             let (session, state) = (&mut *self.setup.session, &mut self.state);
             let update = Update { compiled, session, state, course: &mut course };
-            let step = update.run().map_err(|failure| self.with_last_good(failure))?;
+            let step = match update.run() {
+                Ok(step) => step,
+                Err(failure) => return Err(self.rescued(failure, &course)),
+            };
             self.setup.observer.see(&Event::Step(step))?;
             if due(course.recipe.evaluate, step.step) {
-                self.evaluate(&course)?;
+                self.evaluate(&course).map_err(|failure| self.rescued(failure, &course))?;
             }
             if due(course.recipe.checkpoint, step.step) && !over(&stage.end, &self.state.stage) {
                 self.save(&course)?;
             }
         }
-        if self.state.stage.evaluation.as_ref().is_none_or(|last| last.step != self.state.done.steps) {
-            self.evaluate(&course)?;
+        if !self.is_evaluated() {
+            self.evaluate(&course).map_err(|failure| self.rescued(failure, &course))?;
         }
-        self.confuse(&course)?;
+        self.confuse(&course).map_err(|failure| self.rescued(failure, &course))?;
         Ok(Outcome::Finished { checkpoint: Some(self.save(&course)?) })
     }
 
@@ -169,6 +177,10 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    fn is_evaluated(&self) -> bool {
+        self.state.stage.evaluation.as_ref().is_some_and(|last| last.step == self.state.done.steps)
+    }
+
     /// What a classifier takes for what, on what it is evaluated on.
     fn confuse(&mut self, course: &Course<'_>) -> Result<()> {
         let Setup { compiled, session, observer, .. } = &mut self.setup;
@@ -191,11 +203,23 @@ impl<'a> Run<'a> {
         Ok(path)
     }
 
+    /// What a failure between two updates leaves to go on from: the state as it is, if what failed is not the model itself.
+    fn rescued(&mut self, failure: Failure, course: &Course<'_>) -> Failure {
+        if failure.kind == Kind::Diverged {
+            return self.with_last_good(failure);
+        }
+        match self.save(course) {
+            Ok(path) => {
+                let saved = format!("the run is saved in `{}` and goes on with --resume", path.display());
+                Failure::new(failure.kind, format!("{}; {saved}", failure.message))
+            }
+            // The first failure says more than that nothing can be saved either.
+            Err(_) => failure,
+        }
+    }
+
     /// What to do about a loss that is not finite.
     fn with_last_good(&self, failure: Failure) -> Failure {
-        if failure.kind != Kind::Diverged {
-            return failure;
-        }
         let last_good = match self.setup.folder.latest() {
             Ok(Some(checkpoint)) => format!("`{}` is the last good checkpoint; resume with", checkpoint.path.display()),
             _ => "there is no checkpoint yet; start again with".to_string(),

@@ -52,8 +52,20 @@ impl ImageSet {
         ImageSet::new(images, chosen, preparation, order)
     }
 
+    /// All images, to evaluate on.
+    pub fn evaluated(images: Arc<Images>, preparation: &Preparation) -> Result<Self> {
+        let chosen = (0..images.count()).collect();
+        ImageSet::of_all_kinds(images, chosen, preparation)
+    }
+
+    /// In the order of their hashes: files stand class by class, and where an evaluation sees the first of them only, they would all be of one.
+    fn of_all_kinds(images: Arc<Images>, mut chosen: Vec<usize>, preparation: &Preparation) -> Result<Self> {
+        chosen.sort_by_cached_key(|image| (images.hash_of(*image), *image));
+        ImageSet::new(images, chosen, preparation, Order::InOrder)
+    }
+
     /// Training and validation: an image is held out if its hash is among the lowest `fraction` of all
-    /// hashes, whatever other images there are. The first set is drawn in `order`, the second as it is.
+    /// hashes, whatever other images there are. The first set is drawn in `order`, the second as [`ImageSet::evaluated`].
     pub fn hold_out(images: &Arc<Images>, fraction: f64, preparation: &Preparation, order: Order) -> Result<[Self; 2]> {
         let threshold = (fraction * 2f64.powi(64)) as u64;
         let held_out = |image: &usize| images.hash_of(*image) < threshold;
@@ -67,7 +79,7 @@ impl ImageSet {
         }
         Ok([
             ImageSet::new(images.clone(), train, preparation, order)?,
-            ImageSet::new(images.clone(), validate, preparation, Order::InOrder)?,
+            ImageSet::of_all_kinds(images.clone(), validate, preparation)?,
         ])
     }
 

@@ -63,3 +63,74 @@ fn a_gradient_that_is_not_finite_changes_no_parameter() {
     assert_eq!(message, wanted);
     assert_eq!(parameters(&bad.session), parameters(&good.session));
 }
+
+/// Data that cannot be evaluated on.
+fn unreadable() -> StageData {
+    let broken = Numbers { missing: Some(5), ..Numbers::new("validate", 7) };
+    StageData { validate: vec![("validate".to_string(), Box::new(broken))], ..data(Numbers::new("train", 23)) }
+}
+
+/// … nor does it cost what has been learnt: mended, the run goes on as if nothing had been wrong.
+#[test]
+fn an_evaluation_that_fails_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mended = || Options {
+        data: |_| StageData {
+            validate: vec![("validate".to_string(), Box::new(Numbers::new("validate", 7)))],
+            ..data(Numbers::new("train", 23))
+        },
+        ..Options::default()
+    };
+    let whole = run(&stages(), &folder.path().join("whole"), mended());
+    let path = folder.path().join("run");
+    let failed = run(&stages(), &path, Options { data: |_| unreadable(), ..Options::default() });
+    let saved = path.join("checkpoints/step-3");
+    assert_eq!(
+        failed.outcome.unwrap_err().message,
+        format!("sequence 5 is not there; the run is saved in `{}` and goes on with --resume", saved.display())
+    );
+    let resumed = run(&stages(), &path, mended());
+    let evaluated = |events: &[String]| -> Vec<String> {
+        events.iter().filter(|event| event.starts_with("evaluated")).cloned().collect()
+    };
+    assert_eq!(evaluated(&resumed.events), evaluated(&whole.events));
+    assert_eq!(parameters(&resumed.session), parameters(&whole.session));
+}
+
+#[test]
+fn an_incomplete_checkpoint_can_be_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    run(&stages(), &path, Options { until_step: Some(4), ..Options::default() }).outcome.unwrap();
+    std::fs::create_dir(path.join("checkpoints/step-99")).unwrap();
+    let message = run(&stages(), &path, Options::default()).outcome.unwrap_err().message;
+    let [before, latest] = [4, 99].map(|step| path.join(format!("checkpoints/step-{step}")).display().to_string());
+    assert!(message.ends_with(&format!("or remove `{latest}` to go on from `{before}`")), "{message}");
+}
+
+/// The best of another metric is no measure, nor is what was measured on other data.
+#[test]
+fn what_was_measured_otherwise_is_forgotten() {
+    use crate::checkpoint::Evaluated;
+    use tfc_compiler::model::{Corpus, Metric, Until, Validation};
+    let plateau = |metric: &str| Until::Plateau { metric: Metric(metric.into()), patience: 3, delta: 0.0 };
+    let was = {
+        let mut stage = fake::stage("small", 2, fake::steps(9));
+        stage.end.until = Some(plateau("loss"));
+        stage
+    };
+    let left = |edit: &dyn Fn(&mut Stage)| {
+        let mut is = was.clone();
+        edit(&mut is);
+        let evaluation = Some(Evaluated { step: 3, values: Default::default() });
+        let plateau = Plateau { best: Some(1.0), evaluations_since: 2 };
+        let mut measured = StageState { evaluation, plateau, ..StageState::new(0, "small") };
+        forget_other_measurements(&mut measured, &was, &is);
+        [measured.evaluation.is_some(), measured.plateau.best.is_some()]
+    };
+    assert_eq!(left(&|stage| stage.end.steps = Some(20)), [true, true]);
+    assert_eq!(left(&|stage| stage.end.until = Some(plateau("accuracy"))), [true, false]);
+    let other = Validation::Paths(Corpus { paths: vec!["other".into()] });
+    let set = move |stage: &mut Stage| stage.data.as_mut().unwrap().validate = vec![(String::new(), other.clone())];
+    assert_eq!(left(&set), [false, false]);
+}

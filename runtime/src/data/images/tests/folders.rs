@@ -149,3 +149,20 @@ fn the_hash_sees_names_classes_and_lengths() {
     write(&folder, "dog/3.png", b"");
     assert_ne!(before, hash(&folder));
 }
+
+/// Files stand class by class; the first few to evaluate on are of all classes nevertheless.
+#[test]
+fn the_first_images_to_evaluate_on_are_of_all_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    let red = bytes(RgbImage::from_pixel(4, 4, RED), ImageFormat::Png);
+    for class in ["a", "b", "c", "d"] {
+        (0..40).for_each(|image| write(&folder, &format!("{class}/{image}.png"), &red));
+    }
+    let images = Arc::new(Images::open(folder.path(), [3, 4, 4]).unwrap());
+    let whole = ImageSet::evaluated(images.clone(), &Preparation::none()).unwrap();
+    let [_, held_out] = ImageSet::hold_out(&images, 0.5, &Preparation::none(), Order::Shuffled { seed: 0 }).unwrap();
+    for set in [whole, held_out] {
+        let first: Vec<i32> = set.batch(0, 32).unwrap().labels;
+        assert!((0..4).all(|class| first.iter().filter(|label| **label == class).count() >= 3), "{first:?}");
+    }
+}
