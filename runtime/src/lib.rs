@@ -15,6 +15,7 @@ mod failure;
 pub mod generate;
 pub mod grow;
 mod init;
+pub mod json;
 pub mod metrics;
 pub mod official;
 pub mod random;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tfc_runtime::{Failure, Result};
+use tfc_runtime::{Failure, Result, json};
 
 /// `POST /v1/completions`. Fields that are not named here, such as `user`, change nothing.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,10 +53,7 @@ impl Asked {
     /// # Errors
     /// No request, or one for what this server does not do.
     pub fn parse(body: &[u8]) -> Result<Asked> {
-        if !body.trim_ascii_start().starts_with(b"{") {
-            return Err(Failure::mistake("the request is not one for a completion: it must be a JSON object"));
-        }
-        let asked: Asked = serde_json::from_slice(body)
+        let asked: Asked = json::object(body)
             .map_err(|error| Failure::mistake(format!("the request is not one for a completion: {error}")))?;
         // No texts, or no tokens: they look alike.
         if matches!(&asked.prompt, Prompt::Texts(texts) if texts.is_empty()) {
@@ -148,7 +145,7 @@ mod tests {
             |body: &str| Asked::parse(body.as_bytes()).map(|asked| asked.max_tokens).map_err(|failure| failure.message);
         assert_eq!(said(" {\"prompt\": \"a\", \"max_tokens\": 3, \"user\": 7}"), Ok(Some(3)));
         for body in ["[[\"abc\"]]", "\"x\"", "", "7"] {
-            let message = "the request is not one for a completion: it must be a JSON object";
+            let message = "the request is not one for a completion: it is no JSON object";
             assert_eq!(said(body), Err(message.to_string()), "{body}");
         }
     }

@@ -1,6 +1,6 @@
 //! Text files as documents.
 
-use crate::{Failure, Kind, Result, storage};
+use crate::{Failure, Kind, Result, json, storage};
 use serde::Deserialize;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -122,12 +122,11 @@ impl Iterator for JsonLines {
 impl JsonLines {
     fn document(&self, line: &[u8]) -> Result<String> {
         let line = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| self.number == 1).unwrap_or(line);
-        let line = serde_json::from_slice(line).map_err(|error| {
+        json::object(line).map(|line: Line| line.text).map_err(|error| {
             let place = format!("line {} of `{}`", self.number, self.path.display());
             let form = "each line must be a JSON object with a string `text`";
             Failure::new(Kind::Broken, format!("{place} is no document ({error}); {form}"))
-        });
-        line.map(|line: Line| line.text)
+        })
     }
 }
 
@@ -179,6 +178,7 @@ mod tests {
             ("nothing/.hidden", b"x"),
             ("broken.jsonl", b"{\"text\": \"a\"}\n{\"txt\": \"b\"}\n"),
             ("latin1.jsonl", b"{\"text\": \"\xe9\"}"),
+            ("list.jsonl", b"[\"hello\"]"),
         ]);
         for (name, kind, message) in [
             (
@@ -193,6 +193,11 @@ mod tests {
                 "broken.jsonl",
                 Kind::Broken,
                 "line 2 of `PATH` is no document (missing field `text` at line 1 column 12); each line must be a JSON object with a string `text`",
+            ),
+            (
+                "list.jsonl",
+                Kind::Broken,
+                "line 1 of `PATH` is no document (it is no JSON object); each line must be a JSON object with a string `text`",
             ),
             (
                 "latin1.jsonl",
