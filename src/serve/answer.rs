@@ -89,14 +89,19 @@ impl Answerer {
     fn complete(&mut self, asked: &Asked, first: usize, prompts: &[&[u32]], send: &mut Send<'_>) -> Result<u64> {
         let Answerer { opened: Opened { compiled, session, .. }, tokenizer, end, .. } = self;
         let session = session.as_mut();
-        let mut choices: Vec<Choice> = (0..prompts.len()).map(|i| Choice::new(first + i, asked, tokenizer)).collect();
+        let is_echo = asked.echo == Some(true);
+        let choice = |(i, prompt): (usize, &&[u32])| {
+            let before = if is_echo { &[] } else { *prompt };
+            Choice::new(first + i, asked, tokenizer, *end, before)
+        };
+        let mut choices = prompts.iter().enumerate().map(choice).collect::<Result<Vec<Choice>>>()?;
         let mut scored = Vec::new();
-        if asked.echo == Some(true) {
+        if is_echo {
             if let Some(listed) = asked.logprobs {
                 scored = score(compiled, session, prompts, listed)?;
             }
             for (i, (choice, prompt)) in choices.iter_mut().zip(prompts).enumerate() {
-                if !send(choice.echo(prompt, scored.get(i), tokenizer)?) {
+                if !send(choice.echo(prompt, scored.get(i))?) {
                     return Ok(0);
                 }
             }
@@ -117,7 +122,7 @@ impl Answerer {
             _ => generate_side_by_side(compiled, session, &requests, &mut take)?,
         };
         for (choice, stop) in choices.into_iter().zip(stops) {
-            send(choice.finish(stop)?);
+            send(choice.finish(stop));
         }
         Ok(made)
     }

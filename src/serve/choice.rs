@@ -4,7 +4,7 @@ use super::pieces::Transcript;
 use super::protocol::{Asked, Piece};
 use super::stops::Watch;
 use tfc_runtime::Result;
-use tfc_runtime::data::{Detokenizer, Tokenizer};
+use tfc_runtime::data::Tokenizer;
 use tfc_runtime::generate::{Drawn, Likelihood, Scored, Stop};
 
 pub struct Choice<'a> {
@@ -12,51 +12,54 @@ pub struct Choice<'a> {
     /// How many of the likeliest tokens are listed; None: no likelihoods are.
     listed: Option<usize>,
     transcript: Transcript<'a>,
-    text: Detokenizer<'a>,
     watch: Watch,
 }
 
 impl<'a> Choice<'a> {
-    pub fn new(index: usize, asked: &Asked, tokenizer: &'a Tokenizer) -> Choice<'a> {
-        Choice {
-            index,
-            listed: asked.logprobs,
-            transcript: Transcript::new(tokenizer),
-            text: Detokenizer::new(tokenizer),
-            watch: Watch::new(asked.stops()),
-        }
+    /// A text that follows the tokens `before`. `end` is the token that ends a document.
+    pub fn new(
+        index: usize,
+        asked: &Asked,
+        tokenizer: &'a Tokenizer,
+        end: Option<u32>,
+        before: &[u32],
+    ) -> Result<Choice<'a>> {
+        let transcript = Transcript::new(tokenizer, end, before)?;
+        Ok(Choice { index, listed: asked.logprobs, transcript, watch: Watch::new(asked.stops()) })
     }
 
-    /// The prompt itself, with its likelihoods where they were computed.
-    pub fn echo(&mut self, prompt: &[u32], scored: Option<&Scored>, tokenizer: &Tokenizer) -> Result<Piece> {
-        let mut piece = self.piece(tokenizer.decode(prompt)?);
-        if let (Some(scored), [first, ..]) = (scored, prompt) {
-            piece.logprobs = Some(self.transcript.first(*first)?);
-            for likelihood in &scored.tokens {
-                let logprobs = Some(self.transcript.next(likelihood)?);
-                piece.extend(Piece { logprobs, ..Piece::default() });
-            }
+    /// The prompt itself as the text's beginning, with its likelihoods where they were computed.
+    pub fn echo(&mut self, prompt: &[u32], scored: Option<&Scored>) -> Result<Piece> {
+        let mut piece = self.piece();
+        for (i, token) in prompt.iter().enumerate() {
+            let logprobs = match (scored, i) {
+                (None, _) => None,
+                (Some(_), 0) => Some(self.transcript.first(*token)?),
+                (Some(scored), _) => Some(self.transcript.next(&scored.tokens[i - 1])?),
+            };
+            piece.extend(Piece { text: self.transcript.push(*token)?, logprobs, ..Piece::default() });
         }
         Ok(piece)
     }
 
     /// A token that was drawn, and whether it ends the text. The end of a document has a likelihood, but no text.
     pub fn take(&mut self, drawn: Drawn<'_>) -> Result<(Piece, bool)> {
-        let text = if drawn.is_end { String::new() } else { self.text.push(drawn.token)? };
-        let (text, ends) = self.watch.push(&text);
-        let mut piece = self.piece(text);
+        let mut piece = self.piece();
         if let Some(listed) = self.listed {
             piece.logprobs = Some(self.transcript.next(&Likelihood::of(drawn.token, drawn.logits, listed))?);
         }
+        let text = if drawn.is_end { String::new() } else { self.transcript.push(drawn.token)? };
+        let (text, ends) = self.watch.push(&text);
+        piece.text = text;
         Ok((piece, ends))
     }
 
     /// What is left of the text, and why it ends.
-    pub fn finish(mut self, stop: Stop) -> Result<Piece> {
-        let mut piece = self.piece(String::new());
+    pub fn finish(mut self, stop: Stop) -> Piece {
+        let mut piece = self.piece();
         let mut ends = stop != Stop::Length;
         if stop != Stop::Enough {
-            let (text, stopped) = self.watch.push(&self.text.finish()?);
+            let (text, stopped) = self.watch.push(&self.transcript.finish());
             piece.text = text;
             if !stopped {
                 piece.text += &self.watch.finish();
@@ -64,10 +67,10 @@ impl<'a> Choice<'a> {
             ends |= stopped;
         }
         piece.finish_reason = Some(if ends { "stop" } else { "length" });
-        Ok(piece)
+        piece
     }
 
-    fn piece(&self, text: String) -> Piece {
-        Piece { index: self.index, text, ..Piece::default() }
+    fn piece(&self) -> Piece {
+        Piece { index: self.index, ..Piece::default() }
     }
 }

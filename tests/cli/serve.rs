@@ -135,6 +135,52 @@ fn texts_are_continued_side_by_side_and_in_pieces() {
     assert!(letters.windows(2).all(|two| two[0] != two[1]), "{text}");
 }
 
+/// A tokenizer that marks where words begin, as SentencePiece's do: each word behind another has its space, wherever it is told.
+#[test]
+fn a_continuation_fits_its_prompt() {
+    let workplace = Workplace::with_spec(
+        &SPEC.replace("vocab = 256", "vocab = 12").replace("tokenizer = bytes", "tokenizer = \"words.json\""),
+    );
+    let marks = json!({ "type": "Metaspace", "replacement": "_", "prepend_scheme": "always", "split": true });
+    let words = "? _Document _The _quick _brown _fox _jumps _over _the _lazy _dog, _times.".split(' ');
+    let words: serde_json::Map<String, Value> = words.enumerate().map(|(id, word)| (word.into(), json!(id))).collect();
+    let model = json!({ "type": "WordLevel", "unk_token": "?", "vocab": words });
+    let tokenizer =
+        json!({ "version": "1.0", "added_tokens": [], "pre_tokenizer": marks, "decoder": marks, "model": model });
+    workplace.write("words.json", tokenizer.to_string().as_bytes());
+    workplace.succeed(&["train", "tiny.tfm", "--steps", "20", "--out", "run"]);
+    let server = Server::of(&workplace);
+
+    let ask = json!({ "prompt": "The quick", "max_tokens": 10, "temperature": 0, "logprobs": 2 });
+    let with = |key: &str, value: Value| {
+        let mut ask = ask.clone();
+        ask[key] = value;
+        ask
+    };
+    let text = server.texts(&ask).concat();
+    assert!(text.starts_with(" brown fox"), "{text}");
+    let arguments = ["generate", "run", "--prompt", "The quick", "--tokens", "10", "--temperature", "0"];
+    assert_eq!(workplace.succeed(&arguments), format!("The quick{text}\n"));
+    assert_eq!(server.texts(&with("echo", json!(true))), [format!("The quick{text}")]);
+    let (_, pieces) = server.call("POST /v1/completions", &with("stream", json!(true)).to_string());
+    let pieces = pieces.split("\n\n").filter_map(|event| serde_json::from_str(event.strip_prefix("data: ")?).ok());
+    let pieces: Vec<String> =
+        pieces.filter_map(|piece: Value| piece["choices"][0]["text"].as_str().map(str::to_string)).collect();
+    assert_eq!((&*pieces[0], pieces.concat()), (" brown", text));
+    assert_eq!(server.texts(&with("stop", json!(" fox"))), [" brown"]);
+
+    for ask in [&ask, &with("echo", json!(true))] {
+        let choice = &server.choices(ask)[0];
+        let listed = &choice["logprobs"];
+        let tokens = listed["tokens"].as_array().expect("a list").iter().map(|token| token.as_str().expect("a text"));
+        assert_eq!(tokens.clone().collect::<String>(), choice["text"]);
+        for (i, token) in tokens.clone().enumerate() {
+            assert_eq!(listed["text_offset"][i], tokens.clone().take(i).map(str::len).sum::<usize>());
+            assert!(listed["top_logprobs"][i].is_null() || listed["top_logprobs"][i][token].is_number(), "{listed}");
+        }
+    }
+}
+
 /// What lm-evaluation-harness asks for: the likelihoods of prompts given as tokens, and one token more.
 #[test]
 fn likelihoods_are_those_of_the_evaluation() {

@@ -216,6 +216,36 @@ fn text_comes_in_pieces_and_ends_with_the_document() {
     assert_eq!((cache.calls[0], cache.tokens[0]), ((1, 0), 0));
 }
 
+/// Words that begin with a mark, as SentencePiece has them: what follows the prompt has its space, and what begins a document has none.
+#[test]
+fn text_fits_the_prompt() {
+    let compiled = compiled(false);
+    let words: Vec<String> = (0..256).map(|id| format!("\"_w{id}\":{id}")).collect();
+    let marks = r#"{"type":"Metaspace","replacement":"_","prepend_scheme":"always","split":true}"#;
+    let json = format!(
+        r#"{{"version":"1.0","added_tokens":[],"pre_tokenizer":{marks},"decoder":{marks},
+        "model":{{"type":"WordLevel","unk_token":"_w1","vocab":{{{}}}}}}}"#,
+        words.join(",")
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    std::fs::write(&path, json).unwrap();
+    let tokenizer = Tokenizer::open(&path).unwrap();
+    for (prompt, before) in [("w97 w98", &[97, 98][..]), ("", &[0])] {
+        let (ids, ..) = generated(before, 6, Some(0));
+        let mut text = String::new();
+        let request = Request { prompt, tokens: 6, sampling: Sampling::GREEDY, end: Some(0) };
+        let mut write = |piece: &str| {
+            text += piece;
+            Ok(())
+        };
+        generate_text(&compiled, &mut Cache::new(&compiled), &tokenizer, request, &mut write).unwrap();
+        let words: Vec<String> = ids.iter().map(|id| format!("w{id}")).collect();
+        let space = if prompt.is_empty() { "" } else { " " };
+        assert_eq!(text, format!("{space}{}", words.join(" ")));
+    }
+}
+
 /// There are logits of ids that the embedding has no row for: none of these is drawn, for it could not be given back to the model.
 #[test]
 fn only_what_the_model_can_be_given_is_drawn() {

@@ -33,10 +33,10 @@ pub fn generate_text(
     if ids.is_empty() {
         ids.extend(request.end);
     }
-    let mut text = Detokenizer::new(tokenizer);
     let Request { tokens, sampling, end, .. } = request;
+    let mut text = Detokenizer::new(tokenizer, end, &ids)?;
     let request = Request { prompt: &ids[..], tokens, sampling, end };
     let stop = generate(compiled, session, request, &mut |id| write(&text.push(id)?))?;
-    write(&text.finish()?)?;
+    write(&text.finish())?;
     Ok(stop)
 }

@@ -13,10 +13,23 @@ fn trained(entries: u32) -> Tokenizer {
     Tokenizer::train(entries, std::iter::repeat_n(TEXT, 20).map(|text| Ok(text.to_string()))).unwrap()
 }
 
+/// Marks where words begin, as SentencePiece does.
+static WORDS: LazyLock<Tokenizer> = LazyLock::new(|| {
+    let json = r#"{"version":"1.0","added_tokens":[],"normalizer":null,"post_processor":null,
+        "pre_tokenizer":{"type":"Metaspace","replacement":"_","prepend_scheme":"always","split":true},
+        "decoder":{"type":"Metaspace","replacement":"_","prepend_scheme":"always","split":true},
+        "model":{"type":"WordLevel","unk_token":"?","vocab":{"?":0,"_the":1,"_king":2,"_":3,"s":4,"END":5}}}"#;
+    Tokenizer::parse(json.into()).unwrap()
+});
+
 fn streamed(tokenizer: &Tokenizer, ids: &[u32]) -> (Vec<String>, String) {
-    let mut detokenizer = Detokenizer::new(tokenizer);
+    streamed_behind(tokenizer, &[], ids)
+}
+
+fn streamed_behind(tokenizer: &Tokenizer, before: &[u32], ids: &[u32]) -> (Vec<String>, String) {
+    let mut detokenizer = Detokenizer::new(tokenizer, None, before).unwrap();
     let pieces = ids.iter().map(|&id| detokenizer.push(id).unwrap()).collect();
-    (pieces, detokenizer.finish().unwrap())
+    (pieces, detokenizer.finish())
 }
 
 #[test]
@@ -144,14 +157,66 @@ fn what_never_becomes_a_character_comes_at_the_end() {
 
 proptest! {
     #[test]
-    fn pieces_make_the_whole(ids in prop::collection::vec(0u32..300, 0..40), words in any::<String>()) {
-        for tokenizer in [&Tokenizer::bytes(), &*TRAINED] {
-            for ids in [&ids, &tokenizer.encode(&words).unwrap()] {
+    fn pieces_make_the_whole(ids in prop::collection::vec(0u32..300, 0..100), words in any::<String>(), cut in 0usize..100) {
+        let known: Vec<u32> = ids.iter().map(|id| id % WORDS.vocab()).collect();
+        for (tokenizer, ids) in [(&Tokenizer::bytes(), &ids), (&*TRAINED, &ids), (&*WORDS, &known)] {
+            for ids in [ids, &tokenizer.encode(&words).unwrap()] {
                 let (pieces, rest) = streamed(tokenizer, ids);
-                prop_assert_eq!(pieces.concat() + &rest, tokenizer.decode(ids).unwrap());
+                let whole = tokenizer.decode(ids).unwrap();
+                prop_assert_eq!(pieces.concat() + &rest, whole.as_str());
+                // A continuation fits what is there already, if that is whole.
+                let (before, ids) = ids.split_at(cut.min(ids.len()));
+                let shown = tokenizer.decode(before).unwrap();
+                if !shown.ends_with(char::REPLACEMENT_CHARACTER) {
+                    let (pieces, rest) = streamed_behind(tokenizer, before, ids);
+                    prop_assert_eq!(shown + &pieces.concat() + &rest, whole);
+                }
             }
         }
     }
+}
+
+#[test]
+fn a_word_behind_others_has_its_space() {
+    assert_eq!(streamed(&WORDS, &[1, 2, 4]).0, ["the", " king", "s"]);
+    assert_eq!(streamed(&WORDS, &[3, 1]).0, ["", " the"]);
+    assert_eq!(streamed_behind(&WORDS, &[1, 2], &[4, 1]).0, ["s", " the"]);
+    let peeked = |before: &[u32]| Detokenizer::new(&WORDS, None, before).unwrap().peek(2).unwrap();
+    assert_eq!([peeked(&[]), peeked(&[1])], ["king", " king"]);
+    // What follows the end of a document is no continuation of it.
+    let mut documents = Detokenizer::new(&WORDS, Some(5), &[1, 5]).unwrap();
+    assert_eq!([1, 2, 5, 1, 2].map(|id| documents.push(id).unwrap()), ["the", " king", "END", "the", " king"]);
+}
+
+#[test]
+fn a_part_of_a_character_reads_so() {
+    let bytes = Tokenizer::bytes();
+    let mut text = Detokenizer::new(&bytes, None, &[]).unwrap();
+    for byte in "a🦀".bytes().map(u32::from) {
+        assert_eq!(text.peek(byte).unwrap(), if byte < 128 { "a" } else { "\u{FFFD}" });
+        text.push(byte).unwrap();
+    }
+    assert_eq!(text.peek(98).unwrap(), "b");
+}
+
+/// However long it goes on.
+#[test]
+fn what_can_be_no_part_of_a_character_any_more_comes() {
+    let (pieces, rest) = streamed(&Tokenizer::bytes(), &[0x80; 1000]);
+    assert_eq!(pieces[..3].concat(), "");
+    assert!(pieces[3..].iter().all(|piece| piece == "\u{FFFD}"));
+    assert_eq!(rest, "\u{FFFD}".repeat(3));
+    let real: Vec<u32> = "\u{FFFD}".repeat(100).bytes().map(u32::from).collect();
+    assert_eq!(streamed(&Tokenizer::bytes(), &real).1, "\u{FFFD}".repeat(3));
+}
+
+/// The text before may end within one, or with what looks like it.
+#[test]
+fn a_character_that_was_begun_before_is_completed() {
+    let bytes = Tokenizer::bytes();
+    let [crab, real] = ["a🦀b", "a\u{FFFD}b"].map(|text| text.bytes().map(u32::from).collect::<Vec<u32>>());
+    assert_eq!(streamed_behind(&bytes, &crab[..3], &crab[3..]).0, ["", "🦀", "b"]);
+    assert_eq!(streamed_behind(&bytes, &real[..4], &real[4..]).0, ["b"]);
 }
 
 #[test]
