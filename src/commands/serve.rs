@@ -6,7 +6,9 @@ use crate::console::Console;
 use crate::serve::{Answerer, Event, Job, serve};
 use crate::stop::Outcome;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::panic::resume_unwind;
 use std::sync::mpsc::channel;
+use std::thread;
 use tfc_compiler::compiled::Entry;
 use tfc_compiler::optimization::Disabled;
 use tfc_runtime::generate::named_logits;
@@ -28,19 +30,24 @@ pub fn run(command: &Serve, console: &Console) -> Outcome {
     console.print(&format!("http://{place}/v1\n"))?;
 
     let (jobs, asked) = channel::<Job>();
-    let http = std::thread::spawn(move || serve(listener, &name, jobs));
+    let http = thread::spawn(move || serve(listener, &name, jobs));
     for Job { asked, answer } in asked {
         // Whoever does not listen any more misses nothing.
-        let mut send = |piece| answer.send(Event::Piece(piece)).is_ok();
+        let mut send = |piece| answer.blocking_send(Event::Piece(piece)).is_ok();
         let end = match answerer.answer(&asked, &mut send) {
             Ok(usage) => Event::Done(usage),
             Err(failure) => Event::Failed(failure),
         };
-        let _ = answer.send(end);
+        let _ = answer.blocking_send(end);
     }
-    match http.join() {
-        Ok(Err(error)) => Err(cannot("serve", &error).into()),
-        Ok(Ok(())) | Err(_) => Ok(()),
+    ended(http.join())
+}
+
+/// How HTTP has ended. What its thread died of it has said.
+fn ended(http: thread::Result<std::io::Result<()>>) -> Outcome {
+    match http {
+        Ok(served) => Ok(served.map_err(|error| cannot("serve", &error))?),
+        Err(panic) => resume_unwind(panic),
     }
 }
 
@@ -54,4 +61,15 @@ fn listen(host: IpAddr, port: u16) -> Result<TcpListener> {
 
 fn cannot(action: &str, error: &std::io::Error) -> Failure {
     Failure::new(Kind::Machine, format!("cannot {action}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_panics_is_no_success() {
+        let panicked = || thread::spawn(|| panic!("on purpose")).join();
+        assert!(std::panic::catch_unwind(|| ended(panicked())).is_err());
+    }
 }

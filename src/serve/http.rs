@@ -17,14 +17,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tfc_runtime::{Failure, Kind};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{self, Receiver};
 use tokio_stream::StreamExt;
-use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_stream::wrappers::ReceiverStream;
 
 /// A request, and where its answer goes.
 pub struct Job {
     pub asked: Asked,
-    pub answer: UnboundedSender<Event>,
+    pub answer: mpsc::Sender<Event>,
 }
 
 /// A part of an answer; after the last two nothing comes.
@@ -33,6 +33,9 @@ pub enum Event {
     Done(Usage),
     Failed(Failure),
 }
+
+/// Events that wait for whoever reads them, at most; then the model does.
+const WAITING: usize = 64;
 
 /// Bytes of the largest request: thousands of long prompts.
 const LARGEST: usize = 64 << 20;
@@ -59,7 +62,8 @@ pub fn serve(listener: TcpListener, model: &str, jobs: Sender<Job>) -> std::io::
         .layer(DefaultBodyLimit::max(LARGEST))
         .with_state(server);
     listener.set_nonblocking(true)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    // Where no more files can be opened, connections are accepted a little later: that takes a clock.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(async { axum::serve(tokio::net::TcpListener::from_std(listener)?, routes).await })
 }
 
@@ -88,7 +92,7 @@ async fn completions(State(server): State<Server>, request: Request) -> Response
         Err(failure) => return refusal(&failure),
     };
     let is_stream = asked.stream == Some(true);
-    let (pieces, mut events) = unbounded_channel();
+    let (pieces, mut events) = mpsc::channel(WAITING);
     if server.jobs.send(Job { asked, answer: pieces }).is_err() {
         return refusal(&Failure::new(Kind::Machine, "the model is gone; start the server again"));
     }
@@ -132,7 +136,7 @@ impl Head {
     }
 }
 
-async fn whole(head: &Head, events: &mut UnboundedReceiver<Event>) -> Response {
+async fn whole(head: &Head, events: &mut Receiver<Event>) -> Response {
     let mut choices: BTreeMap<usize, Piece> = BTreeMap::new();
     while let Some(event) = events.recv().await {
         match event {
@@ -151,12 +155,12 @@ async fn whole(head: &Head, events: &mut UnboundedReceiver<Event>) -> Response {
 }
 
 /// Server-sent events. A request that cannot be answered is refused before the first of them.
-async fn stream(head: Head, mut events: UnboundedReceiver<Event>) -> Response {
+async fn stream(head: Head, mut events: Receiver<Event>) -> Response {
     let first = match events.recv().await {
         Some(Event::Failed(failure)) => return refusal(&failure),
         first => first,
     };
-    let rest = UnboundedReceiverStream::new(events);
+    let rest = ReceiverStream::new(events);
     let said = tokio_stream::iter(first).chain(rest).map(move |event| {
         let data = match event {
             Event::Piece(piece) => head.json(&json!([piece]), None).to_string(),
@@ -190,4 +194,30 @@ fn error(failure: &Failure) -> Value {
 /// Seconds since 1970.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::TcpStream;
+    use std::thread;
+
+    /// A client that does not read keeps the model waiting, not the memory growing; when it goes, the model learns of it.
+    #[test]
+    fn an_answer_waits_for_its_reader() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (jobs, asked) = std::sync::mpsc::channel();
+        thread::spawn(move || serve(listener, "model", jobs));
+        let body = r#"{"prompt": "a", "stream": true}"#;
+        let length = body.len();
+        write!(client, "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+        let Job { answer, .. } = asked.recv().unwrap();
+
+        let piece = || Event::Piece(Piece { text: "x".repeat(1 << 20), ..Piece::default() });
+        assert!((0..1000).any(|_| answer.try_send(piece()).is_err()));
+        drop(client);
+        while answer.blocking_send(piece()).is_ok() {}
+    }
 }

@@ -6,7 +6,7 @@
 //!
 //! - `protocol`: the JSON of requests and answers;
 //! - `answer`: from a request to the pieces of its answer;
-//! - `choice`: one text of it; `pieces`: the likelihoods of its tokens; `stops`: texts that end it;
+//! - `choice`: one text of it; `pieces`: its characters and the likelihoods of its tokens; `stops`: texts that end it;
 //! - `http`: the routes.
 
 mod answer;

@@ -4,7 +4,7 @@ use super::{SPEC, Workplace};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// A server of the run `run`; it ends with this value.
 struct Server {
@@ -14,8 +14,11 @@ struct Server {
 
 impl Server {
     fn of(workplace: &Workplace) -> Server {
-        let arguments = ["serve", "run", "--port", "0"];
-        let mut child = workplace.command(&arguments).stdout(Stdio::piped()).spawn().expect("the command starts");
+        Server::started(workplace.command(&["serve", "run", "--port", "0"]))
+    }
+
+    fn started(mut command: Command) -> Server {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the command starts");
         let mut line = String::new();
         let stdout = child.stdout.as_mut().expect("it is piped");
         BufReader::new(stdout).read_line(&mut line).expect("it says where it listens");
@@ -287,4 +290,38 @@ fn what_cannot_be_answered_is_refused_and_the_server_goes_on() {
     assert_eq!((status, &models["data"][0]["id"]), (200, &json!("tiny")));
     let (_, answer) = server.ask(&json!({ "prompt": ["ab", "c"], "max_tokens": 2 }));
     assert_eq!(answer["usage"], json!({ "prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7 }));
+}
+
+/// Connections that cannot be accepted for want of files wait until there are some.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_server_without_files_goes_on() {
+    const FILES: usize = 64;
+    let workplace = trained();
+    let tfc = workplace.command(&["serve", "run", "--port", "0"]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!("ulimit -n {FILES} && exec \"$0\" \"$@\"")]).arg(tfc.get_program());
+    limited.args(tfc.get_args()).envs(tfc.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.current_dir(workplace.folder.path());
+    let server = Server::started(limited);
+    let files = format!("/proc/{}/fd", server.child.id());
+
+    let connect = || TcpStream::connect(&server.address).expect("the server is there");
+    let answered = |mut connection: &TcpStream| {
+        write!(connection, "GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n").expect("it is open");
+        let mut answer = String::new();
+        BufReader::new(connection).read_line(&mut answer).expect("UTF-8");
+        assert_eq!(answer, "HTTP/1.1 200 OK\r\n");
+    };
+    let first = connect();
+    let mut held = Vec::new();
+    while std::fs::read_dir(&files).expect("it runs").count() < FILES {
+        held.push(connect());
+        answered(&held[held.len() - 1]);
+    }
+    let late = connect();
+    // What is answered behind it was seen behind it.
+    answered(&first);
+    drop(held);
+    answered(&late);
 }
