@@ -10,6 +10,7 @@ mod commands;
 mod console;
 #[cfg(test)]
 mod documented;
+mod interrupt;
 mod kernels;
 mod memory;
 mod meter;
@@ -19,6 +20,7 @@ mod progress;
 mod run_folder;
 mod serve;
 mod session;
+mod shell;
 mod spec;
 mod stage;
 mod stop;

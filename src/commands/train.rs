@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use crate::session::Device;
 use crate::spec::Proven;
 use crate::stop::{Outcome, Stop};
-use crate::{memory, run_folder, session, spec};
+use crate::{interrupt, memory, run_folder, session, shell, spec};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,18 +20,10 @@ use tfc_runtime::checkpoint::RunFolder;
 use tfc_runtime::confusion::classifier;
 use tfc_runtime::record::Record;
 use tfc_runtime::train::{self, Event, Observer, Setup};
-use tfc_runtime::{Failure, Kind, Result, source};
+use tfc_runtime::{Failure, Result, source};
 
 pub fn run(command: &Train, console: &Console) -> Outcome {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    ctrlc::set_handler(move || {
-        // The second Ctrl-C does not wait for the update to finish.
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .map_err(|e| Failure::new(Kind::Machine, format!("cannot listen for Ctrl-C: {e}")))?;
+    let interrupted = interrupt::listen()?;
     // Before anything is written, or trained for a mistake that comes later.
     let device = Device::find(&command.device)?;
     let mut runs: Vec<Planned> = Vec::new();
@@ -170,14 +162,14 @@ fn entries(model: &Model) -> std::result::Result<Vec<Entry>, Stop> {
 
 /// `counted`: whether it was told where to stop.
 fn say_end(outcome: &train::Outcome, path: &Path, talks: bool, counted: bool, console: &Console) {
-    let path = path.display();
     match outcome {
         train::Outcome::Finished { checkpoint: Some(checkpoint) } => {
             console.say(&format!("finished: {}", checkpoint.display()));
             if talks {
-                console.say(&format!("`tfc generate {path} --prompt TEXT` lets it talk"));
+                let run = shell::word(&path.to_string_lossy());
+                console.say(&format!("`tfc generate {run} --prompt TEXT` lets it talk"));
             }
-            console.say(&format!("the loss is drawn in {path}/report.html"));
+            console.say(&format!("the loss is drawn in {}", path.join("report.html").display()));
         }
         train::Outcome::Finished { checkpoint: None } => console.say("finished; no stage has trained anything"),
         train::Outcome::Stopped { step, checkpoint } => {

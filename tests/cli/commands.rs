@@ -29,6 +29,12 @@ fn a_run_is_trained_grown_evaluated_and_talks() {
 }
 
 #[test]
+fn what_train_suggests_can_be_typed() {
+    let done = Workplace::new().run(&["train", "tiny.tfm", "--out", "my (run)"]);
+    assert!(done.stderr.contains("`tfc generate 'my (run)' --prompt TEXT` lets it talk"), "{}", done.stderr);
+}
+
+#[test]
 fn a_checkpoint_is_inspected_and_grown_by_hand() {
     let workplace = trained();
     let inspected: serde_json::Value =
