@@ -22,6 +22,15 @@ static WORDS: LazyLock<Tokenizer> = LazyLock::new(|| {
     Tokenizer::parse(json.into()).unwrap()
 });
 
+/// Marks where words go on, as BERT does.
+static WORD_PIECES: LazyLock<Tokenizer> = LazyLock::new(|| {
+    let json = r###"{"version":"1.0","added_tokens":[],"normalizer":null,"post_processor":null,
+        "pre_tokenizer":{"type":"BertPreTokenizer"},"decoder":{"type":"WordPiece","prefix":"##","cleanup":true},
+        "model":{"type":"WordPiece","unk_token":"?","continuing_subword_prefix":"##","max_input_chars_per_word":100,
+        "vocab":{"?":0,"the":1,"king":2,".":3,"##s":4,"'":5}}}"###;
+    Tokenizer::parse(json.into()).unwrap()
+});
+
 fn streamed(tokenizer: &Tokenizer, ids: &[u32]) -> (Vec<String>, String) {
     streamed_behind(tokenizer, &[], ids)
 }
@@ -159,7 +168,8 @@ proptest! {
     #[test]
     fn pieces_make_the_whole(ids in prop::collection::vec(0u32..300, 0..100), words in any::<String>(), cut in 0usize..100) {
         let known: Vec<u32> = ids.iter().map(|id| id % WORDS.vocab()).collect();
-        for (tokenizer, ids) in [(&Tokenizer::bytes(), &ids), (&*TRAINED, &ids), (&*WORDS, &known)] {
+        let bytes = Tokenizer::bytes();
+        for (tokenizer, ids) in [(&bytes, &ids), (&*TRAINED, &ids), (&*WORDS, &known), (&*WORD_PIECES, &known)] {
             for ids in [ids, &tokenizer.encode(&words).unwrap()] {
                 let (pieces, rest) = streamed(tokenizer, ids);
                 let whole = tokenizer.decode(ids).unwrap();
@@ -181,6 +191,7 @@ fn a_word_behind_others_has_its_space() {
     assert_eq!(streamed(&WORDS, &[1, 2, 4]).0, ["the", " king", "s"]);
     assert_eq!(streamed(&WORDS, &[3, 1]).0, ["", " the"]);
     assert_eq!(streamed_behind(&WORDS, &[1, 2], &[4, 1]).0, ["s", " the"]);
+    assert_eq!(streamed_behind(&WORD_PIECES, &[1, 2], &[4, 1, 3]).0, ["s", " the", "."]);
     let peeked = |before: &[u32]| Detokenizer::new(&WORDS, None, before).unwrap().peek(2).unwrap();
     assert_eq!([peeked(&[]), peeked(&[1])], ["king", " king"]);
     // What follows the end of a document is no continuation of it.
