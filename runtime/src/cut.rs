@@ -5,7 +5,7 @@
 
 use crate::checkpoint::{self, RunFolder, State};
 use crate::device::shape_at;
-use crate::rows::Layout;
+use crate::rows::{Layout, Segment};
 use crate::storage::{self, TensorFile, as_bytes};
 use crate::{Failure, Result};
 use std::borrow::Cow;
@@ -41,7 +41,9 @@ pub fn cut(checkpoint: &Path, model: &Model, fraction: f64, into: &RunFolder) ->
     }
     for (lineage, parameter) in state.rows.iter_mut().zip(&model.parameters) {
         let kept = crate::rows::rows(parameter, &sizes);
-        lineage.axes.iter_mut().zip(kept).for_each(|(segments, kept)| keep_first(segments, kept));
+        for (axis, kept) in kept.into_iter().enumerate() {
+            lineage.replace(axis, first_of(&lineage.axes[axis], kept));
+        }
     }
     let file = TensorFile::open(&checkpoint::weights(checkpoint))?;
     let tokenizer = checkpoint.join("tokenizer.json");
@@ -53,13 +55,14 @@ pub fn cut(checkpoint: &Path, model: &Model, fraction: f64, into: &RunFolder) ->
 }
 
 /// Of the segments of an axis those that begin among its first `kept` rows, and no more rows than these.
-fn keep_first(segments: &mut Vec<crate::rows::Segment>, kept: u64) {
+fn first_of(segments: &[Segment], kept: u64) -> Vec<(Segment, Option<usize>)> {
     let mut left = kept;
-    for segment in segments.iter_mut() {
-        segment.rows = segment.rows.min(left);
-        left -= segment.rows;
-    }
-    segments.retain(|segment| segment.rows > 0);
+    let first = |(from, segment): (usize, &Segment)| {
+        let rows = segment.rows.min(left);
+        left -= rows;
+        (rows > 0).then(|| (Segment { rows, ..*segment }, Some(from)))
+    };
+    segments.iter().enumerate().filter_map(first).collect()
 }
 
 /// A parameter's values with fewer rows along each axis that was cut.

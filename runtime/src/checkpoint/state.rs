@@ -17,7 +17,7 @@ use tfc_compiler::size::SizeValues;
 const MOST_TOKENS: i64 = u32::MAX as i64;
 
 /// What [`State::version`] is now.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -231,7 +231,7 @@ impl State {
     pub fn begun_anew(self) -> State {
         let then = self.done.steps;
         let mut rows = self.rows;
-        rows.iter_mut().flat_map(Lineage::segments_mut).for_each(|segment| segment.updates = 0);
+        rows.iter_mut().for_each(Lineage::forget_updates);
         State {
             done: Done::default(),
             stage: StageState::new(self.stage.index, &self.stage.name),

@@ -109,9 +109,7 @@ fn grows(model: &Model, stage: &Stage, before: &SizeValues) -> bool {
 
 fn reset_optimizer(model: &Model, session: &mut dyn Session, state: &mut State) -> Result<()> {
     zero_moments(model, session)?;
-    for segment in state.rows.iter_mut().flat_map(Lineage::segments_mut) {
-        segment.updates = 0;
-    }
+    state.rows.iter_mut().for_each(Lineage::forget_updates);
     Ok(())
 }
 
@@ -127,18 +125,17 @@ fn extend_lineages(
     let birth = state.done.steps;
     for (lineage, parameter) in state.rows.iter_mut().zip(&model.parameters) {
         let [old, now] = [before, after].map(|sizes| rows::rows(parameter, sizes));
-        for (segments, (old, now)) in lineage.axes.iter_mut().zip(old.into_iter().zip(now)) {
-            if now <= old {
-                continue;
-            }
-            match growth.init {
-                GrowthInit::New { .. } => segments.push(Segment { rows: now - old, birth, stage, updates: 0 }),
+        for (axis, (old, now)) in old.into_iter().zip(now).enumerate().filter(|(_, (old, now))| now > old) {
+            let known: Vec<(Segment, Option<usize>)> =
+                lineage.axes[axis].iter().copied().zip((0..).map(Some)).collect();
+            let new = match growth.init {
+                GrowthInit::New { .. } => vec![(Segment { rows: now - old, birth, stage }, None)],
                 GrowthInit::Split { .. } => {
-                    let copies: Vec<Segment> =
-                        segments.iter().map(|segment| Segment { birth, stage, ..segment.clone() }).collect();
-                    (1..now / old).for_each(|_| segments.extend_from_slice(&copies));
+                    let copies = known.iter().map(|(segment, from)| (Segment { birth, stage, ..*segment }, *from));
+                    copies.collect::<Vec<_>>().repeat((now / old) as usize - 1)
                 }
-            }
+            };
+            lineage.replace(axis, [known, new].concat());
         }
     }
 }

@@ -6,7 +6,7 @@
 use crate::Result;
 use crate::checkpoint::State;
 use crate::device::{HostTensor, Session, shape_at};
-use crate::rows::Layout;
+use crate::rows::{Layout, Segment};
 use std::collections::BTreeMap;
 use tfc_compiler::model::{Model, Parameter};
 use tfc_compiler::size::SizeValues;
@@ -66,13 +66,15 @@ fn keep(model: &Model, session: &mut dyn Session, state: &mut State, axis: usize
             let shape = shape_at(&model.parameters[i].shape, session.sizes());
             session.write(storage, &HostTensor::F64 { shape, data: numbers })?;
         }
-        let mut end = 0;
-        for segment in &mut state.rows[i].axes[which] {
+        let mut end = 0usize;
+        let stays = |(from, segment): (usize, &Segment)| {
             let rows = end..end + segment.rows as usize;
             end = rows.end;
-            segment.rows = kept.iter().filter(|row| rows.contains(row)).count() as u64;
-        }
-        state.rows[i].axes[which].retain(|segment| segment.rows > 0);
+            let rows = kept.iter().filter(|row| rows.contains(row)).count() as u64;
+            (rows > 0).then(|| (Segment { rows, ..*segment }, Some(from)))
+        };
+        let segments = state.rows[i].axes[which].iter().enumerate().filter_map(stays).collect();
+        state.rows[i].replace(which, segments);
     }
     Ok(())
 }

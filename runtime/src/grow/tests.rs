@@ -30,7 +30,7 @@ fn grown_up(n: i64, then: i64, growth: Growth) -> (Compiled, FakeSession, State)
     }
     let mut state = State::new(&compiled.model, &sizes, PlanState::of(3));
     state.done.steps = 40;
-    state.rows.iter_mut().for_each(|lineage| lineage.axes[0][0].updates = 40);
+    state.rows.iter_mut().for_each(|lineage| lineage.updates = vec![40]);
     scales::write(&mut session, &state).unwrap();
     (compiled, session, state)
 }
@@ -45,7 +45,11 @@ fn numbers(session: &FakeSession, of: fn(u32) -> Storage, i: usize) -> Vec<f64> 
 }
 
 fn segments(state: &State, i: usize) -> Vec<(u64, u64, usize, u64)> {
-    state.rows[i].axes[0].iter().map(|s| (s.rows, s.birth, s.stage, s.updates)).collect()
+    state.rows[i].axes[0]
+        .iter()
+        .zip(&state.rows[i].updates)
+        .map(|(s, updates)| (s.rows, s.birth, s.stage, *updates))
+        .collect()
 }
 
 #[test]
@@ -120,7 +124,7 @@ fn a_reset_optimizer_starts_its_count_again() {
     for i in [KEYS, VALUES, BIAS] {
         let moments = [Storage::FirstMoment, Storage::SecondMoment].map(|of| numbers(&session, of, i)).concat();
         assert!(moments.iter().all(|x| *x == 0.0));
-        assert!(state.rows[i].axes[0].iter().all(|segment| segment.updates == 0));
+        assert!(state.rows[i].updates.iter().all(|updates| *updates == 0));
     }
 }
 
@@ -194,10 +198,8 @@ fn shrinking_keeps_what_weighs_most() {
     write(&mut session, Storage::Parameter, KEYS, 3, &[3.0, -1.0, 4.0, 2.0]);
     write(&mut session, Storage::Parameter, VALUES, 2, &[2.0, 1.0, -2.0, 4.0]);
     write(&mut session, Storage::FirstMoment, KEYS, 3, &[0.0, 1.0, 2.0, 3.0]);
-    state.rows[KEYS].axes[0] = vec![
-        Segment { rows: 3, birth: 0, stage: 0, updates: 40 },
-        Segment { rows: 1, birth: 30, stage: 0, updates: 10 },
-    ];
+    state.rows[KEYS].axes[0] = vec![Segment { rows: 3, birth: 0, stage: 0 }, Segment { rows: 1, birth: 30, stage: 0 }];
+    state.rows[KEYS].updates = vec![40, 10];
     grow(&compiled, &mut session, &mut state, 1).unwrap();
     let firsts = |of, i, width: usize| numbers(&session, of, i).iter().step_by(width).copied().collect::<Vec<_>>();
     assert_eq!(firsts(Storage::Parameter, KEYS, 3), [4.0, 2.0]);
@@ -361,10 +363,8 @@ fn a_scale_on_its_way_is_taken_over() {
 #[test]
 fn what_grew_by_another_spec_is_old() {
     let (compiled, mut session, mut state) = grown_up(4, 16, fake::zero_keys());
-    state.rows[KEYS as usize].axes[0] = vec![
-        Segment { rows: 3, birth: 0, stage: 0, updates: 40 },
-        Segment { rows: 1, birth: 30, stage: 1, updates: 10 },
-    ];
+    state.rows[KEYS].axes[0] = vec![Segment { rows: 3, birth: 0, stage: 0 }, Segment { rows: 1, birth: 30, stage: 1 }];
+    state.rows[KEYS].updates = vec![40, 10];
     state.last_growth = Some(1);
     state.stage.name = "elsewhere".to_string();
     let folder = tempfile::tempdir().unwrap();
@@ -372,6 +372,6 @@ fn what_grew_by_another_spec_is_old() {
     let checkpoint = into("from").save(&compiled, &session, &state, None, None).unwrap();
     let grown = grow_by_hand(&compiled, &mut session, &checkpoint, 1, None, &into("grown")).unwrap().1;
     let grown = State::read(&grown.join("state.json")).unwrap();
-    let stages: Vec<(u64, usize)> = grown.rows[KEYS as usize].axes[0].iter().map(|s| (s.rows, s.stage)).collect();
+    let stages: Vec<(u64, usize)> = grown.rows[KEYS].axes[0].iter().map(|s| (s.rows, s.stage)).collect();
     assert_eq!((stages, grown.last_growth), (vec![(3, 0), (1, 0), (12, 1)], Some(1)));
 }

@@ -17,8 +17,9 @@ fn recipe(rules: Vec<Rule>) -> TrainRecipe {
 
 /// Two old rows and one new one, as after a growth in stage 1.
 fn lineage(parameter: &str) -> Lineage {
-    let segment = |rows, birth, stage, updates| Segment { rows, birth, stage, updates };
-    Lineage { parameter: parameter.to_string(), axes: vec![vec![segment(2, 0, 0, 40), segment(1, 40, 1, 0)]] }
+    let segment = |rows, birth, stage| Segment { rows, birth, stage };
+    let axes = vec![vec![segment(2, 0, 0), segment(1, 40, 1)]];
+    Lineage { parameter: parameter.to_string(), axes, updates: vec![40, 0] }
 }
 
 struct Grown {
@@ -33,8 +34,8 @@ impl Grown {
             fake::compiled(vec![fake::stage("a", 2, fake::steps(40)), fake::stage("b", 3, fake::steps(9))], false);
         let mut session = FakeSession::new(&compiled);
         crate::device::Session::resize(&mut session, &sizes_at(&compiled.model, 5, &[3])).unwrap();
-        let bias = Segment { rows: 1, birth: 0, stage: 0, updates: 40 };
-        let bias = Lineage { parameter: "bias.weight".to_string(), axes: vec![vec![bias]] };
+        let bias = Segment { rows: 1, birth: 0, stage: 0 };
+        let bias = Lineage { parameter: "bias.weight".to_string(), axes: vec![vec![bias]], updates: vec![40] };
         let lineages = vec![lineage("layer.keys"), lineage("layer.values"), bias];
         Grown { model: compiled.model, session, lineages }
     }
@@ -90,14 +91,35 @@ fn old_and_new_are_relative_to_the_last_growth() {
 /// Two growths without an update between them, and rows of another run that were born at a later step than this one has reached.
 #[test]
 fn where_axes_cross_the_later_stage_counts() {
-    let segment = |rows, birth, stage| Segment { rows, birth, stage, updates: 0 };
+    let segment = |rows, birth, stage| Segment { rows, birth, stage };
     for [first, second] in [[0, 0], [20, 2]] {
         let axes = vec![vec![segment(1, first, 0), segment(1, second, 1)], vec![segment(2, first, 0)]];
-        let mut lineage = Lineage { parameter: "p".to_string(), axes };
-        assert_eq!(lineage.elements(&[vec![1.0, 2.0], vec![3.0]]), [3.0, 3.0, 2.0, 2.0]);
+        let mut lineage = Lineage { parameter: "p".to_string(), axes, updates: vec![0; 2] };
+        let stages = |lineage: &Lineage| lineage.cells().iter().map(|cell| cell.stage).collect::<Vec<_>>();
+        assert_eq!((stages(&lineage), lineage.elements(&[1.0, 2.0])), (vec![0, 1], vec![1.0, 1.0, 2.0, 2.0]));
         lineage.axes.swap(0, 1);
-        assert_eq!(lineage.elements(&[vec![3.0], vec![1.0, 2.0]]), [1.0, 2.0, 1.0, 2.0]);
+        assert_eq!((stages(&lineage), lineage.elements(&[1.0, 2.0])), (vec![0, 1], vec![1.0, 2.0, 1.0, 2.0]));
     }
+}
+
+/// Copies of rows have seen what their originals have, in the columns that came later too; new rows nothing, and what stays goes on.
+#[test]
+fn each_cell_counts_for_itself() {
+    let segment = |rows, stage| Segment { rows, birth: 0, stage };
+    let mut lineage =
+        Lineage { parameter: "p".into(), axes: vec![vec![segment(4, 0)], vec![segment(4, 0)]], updates: vec![10] };
+    lineage.replace(1, vec![(segment(4, 0), Some(0)), (segment(2, 1), None)]);
+    assert_eq!(lineage.updates, [10, 0]);
+    lineage.updates = vec![12, 2];
+    lineage.replace(0, vec![(segment(4, 0), Some(0)), (segment(4, 2), Some(0)), (segment(1, 2), None)]);
+    assert_eq!(lineage.updates, [12, 2, 12, 2, 0, 0]);
+    lineage.replace(0, vec![(segment(3, 2), Some(1)), (segment(1, 2), Some(2))]);
+    assert_eq!((&lineage.updates[..], lineage.is_sound()), (&[12, 2, 0, 0][..], true));
+    assert_eq!(lineage.elements(&[1.0, 2.0, 3.0, 4.0])[..6], [1.0, 1.0, 1.0, 1.0, 2.0, 2.0]);
+    // Without rows there is no cell; those that come are new.
+    lineage.replace(0, Vec::new());
+    lineage.replace(0, vec![(segment(1, 3), None)]);
+    assert_eq!(lineage.updates, [0, 0]);
 }
 
 #[test]
@@ -114,7 +136,7 @@ fn corrections_count_from_the_birth_of_each_row() {
         assert!(close(grown.state(VALUES, RowState::SecondCorrection), second));
         states.after_update(&mut grown.lineages);
     }
-    assert_eq!(grown.lineages[KEYS].axes[0][1].updates, 3);
+    assert_eq!(grown.lineages[KEYS].updates[1], 3);
 }
 
 /// A row that was frozen since its birth has moments of zero, so its first update must be corrected as a first one.
@@ -127,8 +149,7 @@ fn a_frozen_row_does_not_count_and_is_never_divided_by_zero() {
         states.before_update(&grown.model, &grown.lineages, &mut grown.session).unwrap();
         states.after_update(&mut grown.lineages);
     }
-    let updates = |lineage: &Lineage| lineage.axes[0].iter().map(|segment| segment.updates).collect::<Vec<_>>();
-    assert_eq!([updates(&grown.lineages[KEYS]), updates(&grown.lineages[VALUES])], [[45, 0], [45, 5]]);
+    assert_eq!([KEYS, VALUES].map(|i| &grown.lineages[i].updates[..]), [[45, 0], [45, 5]]);
     let corrections = grown.state(KEYS, RowState::FirstCorrection);
     assert_eq!(corrections[2], f64::from((1.0 - 0.9f64) as f32));
 }

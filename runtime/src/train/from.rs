@@ -44,7 +44,7 @@ fn take_over(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Session, 
                 |known: &&Lineage| known.parameter == parameter.path && known.rows() == rows::rows(parameter, sizes);
             if let Some(known) = theirs.rows.iter().find(fits) {
                 // Their stages are not ours: all of these rows are from before our first growth.
-                lineage.axes = known.axes.clone();
+                (lineage.axes, lineage.updates) = (known.axes.clone(), known.updates.clone());
                 lineage.segments_mut().for_each(|segment| segment.stage = state.stage.index);
             }
         }

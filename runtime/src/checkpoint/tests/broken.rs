@@ -59,13 +59,13 @@ fn states_that_are_none() {
         fs::write(&path, text).unwrap();
         State::read(&path).unwrap_err().message.replace(&path.display().to_string(), "PATH")
     };
-    let older = "`PATH` has version 1, but this tfc reads version 2; use the tfc that wrote it";
+    let older = "`PATH` has version 1, but this tfc reads version 3; use the tfc that wrote it";
     assert_eq!(read(r#"{"version": 1, "anything": []}"#), older);
     let foreign =
         "`PATH` is not the state of a checkpoint (missing field `version` at line 1 column 12); copy it again";
     assert_eq!(read(r#"{"epoch": 3}"#), foreign);
     assert!(read("").starts_with("`PATH` is not the state of a checkpoint (EOF"));
-    assert!(read(r#"{"version": 2}"#).starts_with("`PATH` is not the state of a checkpoint (missing field `model`"));
+    assert!(read(r#"{"version": 3}"#).starts_with("`PATH` is not the state of a checkpoint (missing field `model`"));
 }
 
 #[test]
