@@ -157,6 +157,8 @@ struct Group {
     members: Vec<usize>,
     /// The axes of its widest unit; None for a task that stands alone.
     axes: Option<Vec<Size>>,
+    /// Whether a unit works on one number per row of those axes.
+    per_row: bool,
     reduces: bool,
     draws: bool,
     reads: BTreeSet<Value>,
@@ -192,6 +194,7 @@ impl Groups {
             groups.push(Group {
                 members: vec![index],
                 axes: joins.map(|unit| unit.axes(decisions)),
+                per_row: false,
                 reduces: member.unit.is_some_and(|unit| unit.reduces(decisions)),
                 draws: member.draws,
                 reads: member.reads.keys().copied().collect(),
@@ -329,6 +332,7 @@ impl Groups {
         from.members.iter().for_each(|member| self.group_of[*member] = into);
         let group = &mut self.groups[into];
         group.members.extend(from.members);
+        group.per_row |= from.per_row || from.axes != group.axes;
         if from.axes.as_ref().map(Vec::len) > group.axes.as_ref().map(Vec::len) {
             group.axes = from.axes;
         }
@@ -371,11 +375,13 @@ impl Groups {
     }
 }
 
-/// Whether two groups walk the same rows, or one works on single numbers of the rows of the other.
+/// Whether two groups walk the same rows, or one works on single numbers of the rows of the other: then on nothing that is fewer, which would be
+/// computed and stored once for each of these.
 fn same_rows(a: &Group, b: &Group) -> bool {
     let (Some(a_axes), Some(b_axes)) = (&a.axes, &b.axes) else { return false };
     let (wide, narrow) = if a_axes.len() >= b_axes.len() { (a, b) } else { (b, a) };
     let (Some(wide_axes), Some(narrow_axes)) = (&wide.axes, &narrow.axes) else { return false };
     let rows = wide_axes.split_last().map(|(_, rows)| rows);
-    wide_axes == narrow_axes || (!narrow.reduces && !narrow.draws && rows == Some(narrow_axes))
+    let single = !narrow.per_row && !narrow.reduces && !narrow.draws;
+    wide_axes == narrow_axes || (single && rows == Some(narrow_axes))
 }

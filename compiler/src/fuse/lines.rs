@@ -35,18 +35,18 @@ pub fn in_space<T>(axes: &[Size], build: impl Fn(&Space, &[Cut]) -> Result<T, Bl
     }
 }
 
-/// The lines of a row program. If it reduces, all of the last axis is the inner line.
+/// The lines of a row program. If it makes anything by rows, one number of each, all of the last axis is the inner line.
 pub fn lines(
     space: &Space,
     addresses: &[&Address],
     indexed: &[usize],
-    reduces: bool,
+    by_rows: bool,
     cuts: &[Cut],
 ) -> Result<Lines, Blocked> {
     let Some(last) = space.axes.last() else { return Ok(Lines { outer: vec![Vec::new()], inner: Vec::new() }) };
     let one = |from: &usize| merge(space, addresses, indexed, &last[*from..]);
     let from = (0..last.len()).find(one).expect("one dimension is one line");
-    if reduces && from > 0 {
+    if by_rows && from > 0 {
         let (_, reshaped) = cuts.iter().find(|(axis, _)| axis + 1 == space.axes.len()).expect("the axis was cut");
         return Err(Blocked::Keep(*reshaped));
     }

@@ -146,7 +146,7 @@ fn arg_max(expression: &mut Expression, element: Register) -> Register {
 /// One row program for units over the same axes; `stored` says which of them anything outside needs.
 pub fn row_task(decisions: &Decisions, units: &[Unit], stored: impl Fn(&Unit) -> bool) -> Result<Task, Blocked> {
     let widest = units.iter().map(|unit| unit.axes(decisions)).max_by_key(Vec::len).expect("bug in tfc: no units");
-    let reduces = units.iter().any(|unit| unit.reduces(decisions));
+    let by_rows = units.iter().any(|unit| unit.reduces(decisions) || unit.axes(decisions).len() < widest.len());
     in_space(&widest, |space, cuts| {
         let mut expression = Expression::new(decisions, space);
         let mut writes: Vec<(Slot, Address, Register)> = Vec::new();
@@ -161,7 +161,7 @@ pub fn row_task(decisions: &Decisions, units: &[Unit], stored: impl Fn(&Unit) ->
         }
         let addresses = expression.loads.iter().map(|l| &l.address).chain(writes.iter().map(|w| &w.1));
         let addresses: Vec<&Address> = addresses.collect();
-        let lines = lines(space, &addresses, &expression.indexed(), reduces, cuts)?;
+        let lines = lines(space, &addresses, &expression.indexed(), by_rows, cuts)?;
         let program = lines.program(&expression);
         let reads = expression.loads.iter().map(|load| lines.access(Slot::Value(load.value), &load.address));
         let numbers = expression.numbers.clone();

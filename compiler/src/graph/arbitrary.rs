@@ -164,7 +164,7 @@ impl Growing {
         let ty = self.b.ty(x).clone();
         let other = match how % 4 {
             0 => self.b.constant(NUMBERS[how as usize / 4 % 6], ty),
-            1 => self.b.spread(self.of_shape(how, &[])?, x),
+            1 => self.repeated(how / 4, x)?,
             _ => self.of_shape(how / 4, &ty.shape)?,
         };
         let (left, right) = if choice.is_multiple_of(2) { (x, other) } else { (other, x) };
@@ -173,6 +173,15 @@ impl Growing {
             function if wild => Some(self.binary(Binary::ALL[function % 10], left, right)),
             function => Some(self.b.binary(SMOOTH[function % 5], left, right)),
         }
+    }
+
+    /// One number for all of `x`, or one for each place along some of its axes.
+    fn repeated(&mut self, choice: u16, x: Value) -> Option<Value> {
+        let shape = self.b.ty(x).shape.clone();
+        let repeats =
+            |from: &[Size]| from.len() == shape.len() && from.iter().zip(&shape).all(|(n, to)| n.is_one() || n == to);
+        let value = self.find(choice, |ty| ty.shape.is_empty() || repeats(&ty.shape))?;
+        Some(if self.b.ty(value).shape.is_empty() { self.b.spread(value, x) } else { self.b.broadcast(value, &shape) })
     }
 
     /// The sign of a zero, which passes need not keep, is not observed.

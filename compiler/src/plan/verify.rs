@@ -3,12 +3,13 @@
 //! 1. Every kernel is there and well formed; a launch hands over as many arguments and sizes as it takes, of its element types.
 //! 2. A buffer of the arena is read only after it was written, and is touched only while it lives.
 //! 3. What a launch writes is none of its other arguments; a row program behind a product goes by its rows.
-//! 4. At concrete sizes: every argument lies within its buffer, as far as the kernel reaches; in the first and the last chunk too.
+//! 4. At concrete sizes: every argument lies within its buffer, as far as the kernel reaches, and a row program writes each element once; in
+//!    the first and the last chunk too.
 
 use super::chunks;
 use super::row_epilogues::goes_by_rows;
 use super::{Launch, Place, Plan, Program, Step};
-use crate::kernel::Access;
+use crate::kernel::{Access, Body, Kernel};
 use crate::size::SizeValues;
 
 /// Every violation that does not depend on sizes, in words.
@@ -34,7 +35,10 @@ pub fn verify_at(program: &Program, plan: &Plan, sizes: &SizeValues) -> Vec<Stri
                 ends.flat_map(|sizes| body.iter().flat_map(Step::launches).map(move |l| (l, sizes.clone()))).collect()
             }
         };
-        launches.iter().for_each(|(launch, sizes)| within_buffers(program, plan, launch, sizes, &mut found));
+        for (launch, sizes) in &launches {
+            within_buffers(program, plan, launch, sizes, &mut found);
+            written_once(program, launch, sizes, &mut found);
+        }
     }
     found
 }
@@ -49,6 +53,22 @@ fn within_buffers(program: &Program, plan: &Plan, launch: &Launch, sizes: &SizeV
             let end = offset + reach;
             found
                 .push(format!("{}: #{operand} reaches {offset}..{end} of {elements} in {}", launch.label, buffer.name));
+        }
+    }
+}
+
+/// What stands still along a dimension would be written again and again, by several threads and over what it is computed from.
+fn written_once(program: &Program, launch: &Launch, sizes: &SizeValues, found: &mut Vec<String>) {
+    let Kernel { body: Body::Rows(body), operands, .. } = &program.kernels[launch.kernel as usize] else { return };
+    let numbers: Vec<i64> = launch.sizes.iter().map(|size| size.eval(sizes)).collect();
+    let sizes = body.sizes(&numbers);
+    if sizes.inner == 0 {
+        return;
+    }
+    for (operand, strides) in sizes.operands.iter().enumerate() {
+        let stands = sizes.outer.iter().zip(&strides.outer).any(|(size, stride)| *size > 1 && *stride == 0);
+        if operands[operand].access != Access::Read && stands {
+            found.push(format!("{}: #{operand} is written more than once", launch.label));
         }
     }
 }

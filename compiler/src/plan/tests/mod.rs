@@ -16,6 +16,7 @@ mod models;
 mod narrow;
 mod rotary;
 mod row_epilogues;
+mod rows;
 mod segments;
 mod verify;
 

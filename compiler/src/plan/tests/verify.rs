@@ -1,8 +1,8 @@
 //! What is wrong with a plan is found.
 
-use super::models::block_gradient;
+use super::models::{block_gradient, call};
 use super::*;
-use crate::kernel::Access;
+use crate::kernel::{Access, Body, Inner};
 
 fn planned() -> Program {
     let graph = passes::optimize(&block_gradient(), &[], |_, _| {});
@@ -45,4 +45,20 @@ fn a_row_program_goes_by_the_rows_of_its_product() {
         rows.arguments[0].offset = Size::constant(1);
     });
     assert!(said.contains("needs more than its own row of the product"), "{said}");
+}
+
+/// Row programs that stay where they are while their rows go on.
+#[test]
+fn a_row_program_writes_each_element_once() {
+    let mut program = planned();
+    let kernels = program.kernels.clone();
+    let (_, rows) = row_epilogue(&mut program);
+    let Body::Rows(body) = &kernels[rows.kernel as usize].body else { panic!("behind products are row programs") };
+    let written = body.stores[0].0 as usize;
+    let before: usize =
+        body.access[..written].iter().map(|access| 1 + usize::from(access.inner == Inner::Strided)).sum();
+    assert_eq!(body.outer_rank, 1, "each operand has one outer stride");
+    rows.sizes[2 + before] = Size::constant(0);
+    let said = verify_at(&program, &program.plans[0], &call(&block_gradient(), 5).0).join("\n");
+    assert!(said.contains("is written more than once"), "{said}");
 }
