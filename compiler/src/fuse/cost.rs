@@ -13,6 +13,8 @@ use crate::scalar::{Binary, Unary};
 
 /// The most that recomputing an element of a value may cost.
 pub const RECOMPUTE_COST: u32 = 96;
+/// The most views in a row that are addressing instead of copies: they cost nothing, but each is a step on the way to what is read.
+pub const VIEWS: u32 = 64;
 /// The most that the prologue of a contraction may cost per element.
 pub const PROLOGUE_COST: u32 = 24;
 /// The most that an element of what the k-th largest is selected from may cost: a selection walks along its row some twenty times.

@@ -1,7 +1,7 @@
 //! Which values are kept in memory, and which are recomputed where they are used ([`mod@cost`] says why).
 //!
 //! Kept are what kernels of their own make (products, reductions, attention, …), what they need as dense operands, what is a function of
-//! two matrices and used twice, what can take the place of its matrix, what is handed back anyway, and, before it is repeated along rows, what was computed from something computed: so a row's
+//! two matrices and used twice, what many views lead to, what can take the place of its matrix, what is handed back anyway, and, before it is repeated along rows, what was computed from something computed: so a row's
 //! scale is worked out once per row.
 
 use super::class::{Class, class};
@@ -40,6 +40,8 @@ struct Recipe {
     /// What is read element by element.
     matrices: BTreeSet<Value>,
     cost: u32,
+    /// How many views are on the longest way to what is read.
+    views: u32,
     /// Whether anything but loads goes into it.
     computed: bool,
 }
@@ -93,7 +95,7 @@ impl Pass<'_> {
         let computed = class(self.graph(), value.node) != Class::Load;
         // One number is no matrix: to read it costs nothing.
         let matrix = (!self.graph().ty(value).elements().is_one()).then_some(value);
-        self.recipes.insert(value, Recipe { matrices: matrix.into_iter().collect(), cost: 0, computed });
+        self.recipes.insert(value, Recipe { matrices: matrix.into_iter().collect(), computed, ..Recipe::default() });
     }
 
     fn keep_results(&mut self, id: NodeId) {
@@ -132,7 +134,8 @@ impl Pass<'_> {
             }
             recipe.matrices.clear();
         }
-        self.settle(value, recipe);
+        recipe.views += 1;
+        if recipe.views > cost::VIEWS { self.keep(value) } else { self.settle(value, recipe) }
     }
 
     fn pointwise(&mut self, value: Value) {
@@ -142,6 +145,7 @@ impl Pass<'_> {
             let part = self.recipe(operand);
             recipe.matrices.extend(part.matrices);
             recipe.cost += part.cost;
+            recipe.views = recipe.views.max(part.views);
             recipe.computed |= part.computed;
         }
         let matrices = if self.is_used_in_place(value) { cost::EXPRESSION_MATRICES } else { 1 };

@@ -1,4 +1,4 @@
-//! What grows with the depth of a model: launches, not kernels.
+//! What grows with the depth of a model: launches, not kernels, and nothing that takes the stack.
 
 use crate::check::tests::model;
 use crate::compile::compile;
@@ -27,4 +27,14 @@ fn kernels(depth: u32) -> usize {
 fn layers_share_their_kernels_whatever_they_draw() {
     let counts = [3, 6, 9].map(kernels);
     assert!(counts[0] == counts[1] && counts[1] == counts[2], "kernels of 3, 6 and 9 layers: {counts:?}");
+}
+
+#[test]
+fn thousands_of_views_in_a_row_are_walked_in_parts() {
+    let text = "model turning {
+           layer turn(x: [.., a, d]) { transpose(x) |> merge_heads |> split_heads(8) }
+           forward(x: [8, 16]) { y = repeat(1000, turn, x) }
+           loss = sum(y * y)
+         }";
+    compile(model(text), &[Entry::Evaluate]);
 }
