@@ -37,7 +37,7 @@ pub fn prepare(graph: &Graph) -> Prepared {
     }
     for id in graph.ids().filter(|id| uses[id.0 as usize] > 0 && !sums.taken_apart.contains(id)) {
         pass.copy(id);
-        for (value, target) in sums.addends.iter().filter(|(value, _)| value.node == id) {
+        for (value, target) in sums.addends.get(&id).into_iter().flatten() {
             pass.take_up(*value, *target);
         }
     }
@@ -62,20 +62,22 @@ fn uses(graph: &Graph) -> Vec<usize> {
 /// What outputs are sums of.
 #[derive(Default)]
 struct Sums {
-    addends: Vec<(Value, Storage)>,
+    /// By the node that makes them.
+    addends: BTreeMap<NodeId, Vec<(Value, Storage)>>,
     taken_apart: BTreeSet<NodeId>,
 }
 
 impl Sums {
-    /// The terms of a sum that is used for nothing else.
-    fn collect(&mut self, graph: &Graph, uses: &[usize], value: Value, target: Storage) {
-        if *graph.op(value) == Op::Binary(Binary::Add) && uses[value.node.0 as usize] == 1 {
-            self.taken_apart.insert(value.node);
-            for operand in graph.operands(value.node) {
-                self.collect(graph, uses, operand, target);
+    /// The terms of a sum that is used for nothing else, in order; of as many as a parameter has uses.
+    fn collect(&mut self, graph: &Graph, uses: &[usize], sum: Value, target: Storage) {
+        let mut pending = vec![sum];
+        while let Some(value) = pending.pop() {
+            if *graph.op(value) == Op::Binary(Binary::Add) && uses[value.node.0 as usize] == 1 {
+                self.taken_apart.insert(value.node);
+                pending.extend(graph.operands(value.node).into_iter().rev());
+            } else {
+                self.addends.entry(value.node).or_default().push((value, target));
             }
-        } else {
-            self.addends.push((value, target));
         }
     }
 }
@@ -177,5 +179,21 @@ impl Pass<'_> {
     fn arg_max(&mut self, x: Value, ty: &Type) -> Value {
         let classes = self.builder.ty(x).shape.last().expect("bug in tfc: a scalar has no largest element");
         if classes.is_one() { self.builder.constant(0.0, ty.clone()) } else { self.builder.add(Op::ArgMax, &[x]) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::size::Symbols;
+
+    #[test]
+    fn a_gradient_that_is_a_sum_of_very_many_is_added_to_step_by_step() {
+        const MANY: usize = 100_000;
+        let mut b = Builder::new("gradient", Symbols::default());
+        let x = b.input("x", Type::f32(vec![4.into()]));
+        let sum = (0..MANY).fold(x, |sum, _| b.binary(Binary::Add, sum, x));
+        b.store("sum", sum, Storage::Gradient(0), true);
+        assert_eq!(prepare(&b.finish()).accumulations.len(), MANY + 1);
     }
 }
