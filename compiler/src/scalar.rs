@@ -35,7 +35,9 @@ pub enum Binary {
     Multiply,
     Divide,
     Power,
+    /// The first where one of them is NaN.
     Maximum,
+    /// The first where one of them is NaN.
     Minimum,
     Less,
     LessOrEqual,
@@ -93,12 +95,12 @@ impl Unary {
             Unary::Sqrt => x.sqrt(),
             Unary::ReciprocalOrZero => reciprocal_or_zero(x),
             Unary::Gelu => gelu(x),
-            Unary::GeluDerivative => normal_cdf(x) + x * normal_density(x),
-            Unary::GeluTanh => 0.5 * x * (1.0 + gelu_tanh_inner(x).tanh()),
+            Unary::GeluDerivative => gelu_derivative(x),
+            Unary::GeluTanh => gelu_tanh(x),
             Unary::GeluTanhDerivative => gelu_tanh_derivative(x),
-            Unary::Silu => x * sigmoid(x),
-            Unary::SiluDerivative => sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x))),
-            Unary::Relu => x.max(0.0),
+            Unary::Silu => finite_below(x) * sigmoid(x),
+            Unary::SiluDerivative => silu_derivative(x),
+            Unary::Relu => or_at_least(x, 0.0),
             Unary::Tanh => x.tanh(),
             Unary::Sigmoid => sigmoid(x),
             Unary::Floor => x.floor(),
@@ -144,8 +146,8 @@ impl Binary {
             Binary::Multiply => a * b,
             Binary::Divide => a / b,
             Binary::Power => a.powf(b),
-            Binary::Maximum => a.max(b),
-            Binary::Minimum => a.min(b),
+            Binary::Maximum => or_at_least(a, b),
+            Binary::Minimum => or_at_most(a, b),
             Binary::Less => flag(a < b),
             Binary::LessOrEqual => flag(a <= b),
             Binary::Equal => flag(a == b),
@@ -157,8 +159,33 @@ fn reciprocal_or_zero(x: f64) -> f64 {
     if x == 0.0 { 0.0 } else { (1.0 / x).clamp(-f64::MAX, f64::MAX) }
 }
 
+/// The larger of the two; `a` where one of them is NaN.
+fn or_at_least(a: f64, b: f64) -> f64 {
+    if a < b { b } else { a }
+}
+
+/// The smaller of the two; `a` where one of them is NaN.
+fn or_at_most(a: f64, b: f64) -> f64 {
+    if b < a { b } else { a }
+}
+
+/// −∞ · 0 is not what is meant.
+fn finite_below(x: f64) -> f64 {
+    or_at_least(x, -f64::MAX)
+}
+
+/// Where the derivatives are 0 and 1 to the last bit, and x·0 is still 0.
+fn bounded(x: f64) -> f64 {
+    or_at_most(or_at_least(x, -1000.0), 1000.0)
+}
+
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
+}
+
+fn silu_derivative(x: f64) -> f64 {
+    let x = bounded(x);
+    sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x)))
 }
 
 fn normal_density(x: f64) -> f64 {
@@ -171,7 +198,12 @@ pub fn normal_cdf(x: f64) -> f64 {
 }
 
 fn gelu(x: f64) -> f64 {
-    if x == f64::NEG_INFINITY { 0.0 } else { x * normal_cdf(x) }
+    finite_below(x) * normal_cdf(x)
+}
+
+fn gelu_derivative(x: f64) -> f64 {
+    let x = bounded(x);
+    normal_cdf(x) + x * normal_density(x)
 }
 
 const SQRT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;
@@ -180,8 +212,53 @@ fn gelu_tanh_inner(x: f64) -> f64 {
     SQRT_2_OVER_PI * (x + 0.044715 * x * x * x)
 }
 
+fn gelu_tanh(x: f64) -> f64 {
+    let x = finite_below(x);
+    0.5 * x * (1.0 + gelu_tanh_inner(x).tanh())
+}
+
 fn gelu_tanh_derivative(x: f64) -> f64 {
+    let x = bounded(x);
     let t = gelu_tanh_inner(x).tanh();
     let slope = SQRT_2_OVER_PI * (1.0 + 3.0 * 0.044715 * x * x);
     0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * slope
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_reached_and_nan_stays() {
+        let infinity = f64::INFINITY;
+        for function in Unary::ALL {
+            let [below, at_zero, above] = match function {
+                Unary::Negate => [infinity, 0.0, -infinity],
+                Unary::Absolute => [infinity, 0.0, infinity],
+                Unary::Exp => [0.0, 1.0, infinity],
+                Unary::Log => [f64::NAN, -infinity, infinity],
+                Unary::Sqrt => [f64::NAN, 0.0, infinity],
+                Unary::ReciprocalOrZero => [0.0; 3],
+                Unary::Gelu | Unary::GeluTanh | Unary::Silu | Unary::Relu => [0.0, 0.0, infinity],
+                Unary::GeluDerivative | Unary::GeluTanhDerivative | Unary::SiluDerivative | Unary::Sigmoid => {
+                    [0.0, 0.5, 1.0]
+                }
+                Unary::Tanh => [-1.0, 0.0, 1.0],
+                Unary::Floor => [-infinity, 0.0, infinity],
+            };
+            let limits = [(-infinity, below), (-0.0, at_zero), (0.0, at_zero), (infinity, above), (f64::NAN, f64::NAN)];
+            for (x, limit) in limits {
+                let y = function.eval(x);
+                assert!(y == limit || y.is_nan() && limit.is_nan(), "{}({x}) = {y}, not {limit}", function.name());
+            }
+        }
+    }
+
+    #[test]
+    fn the_larger_and_the_smaller_of_nan_and_a_number_is_the_first() {
+        for function in [Binary::Maximum, Binary::Minimum] {
+            assert!(function.eval(f64::NAN, 1.0).is_nan());
+            assert_eq!(function.eval(1.0, f64::NAN), 1.0);
+        }
+    }
 }

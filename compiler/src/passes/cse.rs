@@ -64,7 +64,7 @@ impl Hash for Applied<'_> {
     }
 }
 
-/// Whether the operands may be exchanged without changing a bit of the result.
+/// Whether the operands may be exchanged without changing a bit of the result: of a number and NaN, the larger is the first.
 fn commutes(op: &Op) -> bool {
-    matches!(op, Op::Binary(Binary::Add | Binary::Multiply | Binary::Maximum | Binary::Minimum | Binary::Equal))
+    matches!(op, Op::Binary(Binary::Add | Binary::Multiply | Binary::Equal))
 }

@@ -142,34 +142,20 @@ fn one_number_and_a_register_of_them_agree() {
 }
 
 #[test]
-fn limits_are_reached_and_nan_stays() {
+fn limits_are_those_of_the_definition_and_nan_stays() {
     let points = [f32::NEG_INFINITY, f32::INFINITY, f32::NAN, 0.0, -0.0];
     for vectors in all_vectors() {
         let jit = compile(vectors, &Unary::ALL);
         for function in Unary::ALL {
             let y = evaluate(&jit, function.name(), &points);
-            let limits = match function {
-                Unary::Negate => [f32::INFINITY, f32::NEG_INFINITY],
-                Unary::Absolute => [f32::INFINITY; 2],
-                Unary::Exp | Unary::Relu => [0.0, f32::INFINITY],
-                Unary::Log | Unary::Sqrt => [f32::NAN, f32::INFINITY],
-                Unary::ReciprocalOrZero => [0.0, 0.0],
-                Unary::Gelu | Unary::GeluTanh | Unary::Silu => [0.0, f32::INFINITY],
-                Unary::GeluDerivative | Unary::GeluTanhDerivative | Unary::SiluDerivative | Unary::Sigmoid => {
-                    [0.0, 1.0]
-                }
-                Unary::Tanh => [-1.0, 1.0],
-                Unary::Floor => [f32::NEG_INFINITY, f32::INFINITY],
-            };
-            for (x, (y, limit)) in points.iter().zip(y.iter().zip(limits)) {
+            for (x, y) in points.iter().zip(y) {
+                let limit = function.eval(f64::from(*x));
                 // As near as the polynomial is at its end.
                 let off = if matches!(function, Unary::Gelu | Unary::GeluDerivative) { 1e-6 } else { 0.0 };
-                let close = *y == limit || (y - limit).abs() <= off || y.is_nan() && limit.is_nan();
+                let close =
+                    f64::from(y) == limit || (f64::from(y) - limit).abs() <= off || y.is_nan() && limit.is_nan();
                 assert!(close, "{}({x}) = {y}, not {limit}", function.name());
             }
-            assert!(y[2].is_nan(), "{}(NaN) = {}", function.name(), y[2]);
-            let at_zero = function.eval(0.0) as f32;
-            assert!(y[3] == at_zero && y[4] == at_zero, "{}(0) = {}, {}", function.name(), y[3], y[4]);
         }
     }
 }
@@ -226,8 +212,10 @@ fn powers_of_two_for_a_softmax() {
 
 #[test]
 fn binary_functions_follow_their_definition() {
-    let numbers = [-3.0f32, -2.0, -1.5, -0.5, 0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 7.25, 1e-20, -1e20];
-    let pairs: Vec<(f32, f32)> = numbers.iter().flat_map(|a| numbers.iter().map(move |b| (*a, *b))).collect();
+    const NUMBERS: [f32; 13] = [-3.0, -2.0, -1.5, -0.5, 0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 7.25, 1e-20, -1e20];
+    const SPECIAL: [f32; 6] = [f32::NEG_INFINITY, f32::INFINITY, f32::NAN, 0.0, -0.0, 1.0];
+    let pairs_of = |numbers: &'static [f32]| numbers.iter().flat_map(|a| numbers.iter().map(move |b| (*a, *b)));
+    let pairs: Vec<(f32, f32)> = pairs_of(&NUMBERS).chain(pairs_of(&SPECIAL)).collect();
     for vectors in all_vectors() {
         let jit = Jit::new(vectors, |emission| {
             for function in Binary::ALL {
@@ -252,10 +240,13 @@ fn binary_functions_follow_their_definition() {
                 items,
                 0,
             );
-            for ((a, b), y) in pairs.iter().zip(y) {
+            // A power is an exponential of a logarithm, which says nothing where they are infinite.
+            let defined = |(a, b): (f32, f32)| function != Binary::Power || a.is_finite() && b.is_finite();
+            for ((a, b), y) in pairs.iter().zip(y).filter(|(pair, _)| defined(**pair)) {
                 let want = function.eval(f64::from(*a), f64::from(*b));
                 let allowed = if function == Binary::Power { 1e-5 * want.abs() } else { 6e-8 * want.abs() };
-                let close = (f64::from(y) - want).abs() <= allowed + LAST_DENORMAL || f64::from(y) == want;
+                let near = want.is_finite() && (f64::from(y) - want).abs() <= allowed + LAST_DENORMAL;
+                let close = near || f64::from(y) == want;
                 let overflow = want.abs() > f64::from(f32::MAX) && f64::from(y) == want.signum() * f64::INFINITY;
                 assert!(
                     close || overflow || y.is_nan() && want.is_nan(),
