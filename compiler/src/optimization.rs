@@ -34,7 +34,7 @@ optimizations! {
     Cse: "cse",
     /// Algebra: what is multiplied by one, or moved there and back.
     Simplify: "simplify",
-    /// One order of operands and nodes, so that equal kernels are found to be equal.
+    /// One order of nodes: what is loaded stands right before its first use, in whatever order it was declared.
     Canonicalize: "canonicalize",
     /// Pointwise operations on an operand of a product, as it is loaded.
     Prologues: "prologues",

@@ -1,6 +1,6 @@
 //! The graph: a closed set of typed tensor operations in SSA form.
 //!
-//! A graph is one entry of a model (`gradient`, `update`, `evaluate`, `prefill`, `decode`, …). A node applies one [`Op`] to values
+//! A graph is one entry of a model (`gradient`, `update`, `evaluate`, `decode`, …). A node applies one [`Op`] to values
 //! that stand before it, so the order of insertion is a topological order. Shapes are symbolic ([`crate::size::Size`]): the batch,
 //! the sequence and every growable number of parameter tokens is a symbol, so one graph serves every stage of a growing model.
 //!
