@@ -5,8 +5,8 @@ use super::dense::dense;
 use super::keep::Decisions;
 use super::rows::accumulated;
 use super::task::{Access, Chunks, Task, Work};
-use crate::graph::{Builder, Graph, NodeId, Op, Reduction, Type, Value};
-use crate::scalar::{Binary, Unary};
+use crate::graph::{Builder, Graph, NodeId, Op, Type, Value};
+use crate::passes::expand;
 use crate::size::{Size, Symbol};
 use crate::storage::Storage;
 use std::collections::BTreeSet;
@@ -106,7 +106,7 @@ impl<'a> ChunkShape<'a> {
 
     fn chunks(&self, body: Graph, reads: Vec<Option<Size>>, writes: Vec<Option<Size>>) -> Chunks {
         let chunk = chunk_rows(&self.classes);
-        Chunks { rows: self.rows.clone(), chunk, body, read_widths: reads, write_widths: writes }
+        Chunks { rows: self.rows.clone(), chunk, body: expand(&body), read_widths: reads, write_widths: writes }
     }
 
     /// (h, w, labels) → (loss, log-sum-exp).
@@ -114,10 +114,9 @@ impl<'a> ChunkShape<'a> {
         let mut b = Builder::new("loss of a chunk", graph.symbols.clone());
         let [h, w, labels] = self.inputs(&mut b);
         let logits = b.add(Op::MatMul { transpose_a: false, transpose_b: true }, &[h, w]); // [rows, classes]
-        let lse = log_sum_exp(&mut b, logits);
-        let loss = self.loss(&mut b, logits, lse, labels);
+        let loss = b.add(Op::CrossEntropy, &[logits, labels]);
         b.output("loss", loss);
-        b.output("log_sum_exp", lse);
+        b.output("log_sum_exp", b.result(loss, 1));
         let reads = vec![self.wide(), None, one()];
         self.chunks(b.finish(), reads, vec![one(), one()])
     }
@@ -128,7 +127,8 @@ impl<'a> ChunkShape<'a> {
         let [h, w, labels] = self.inputs(&mut b);
         let [lse, gradient] = ["log_sum_exp", "gradient"].map(|name| b.input(name, row()));
         let logits = b.add(Op::MatMul { transpose_a: false, transpose_b: true }, &[h, w]); // [rows, classes]
-        self.gradients(&mut b, [h, w, labels], logits, lse, gradient);
+        let d_logits = b.add(Op::CrossEntropyBackward, &[logits, labels, lse, gradient]);
+        gradients(&mut b, h, w, d_logits);
         let reads = vec![self.wide(), None, one(), one(), one()];
         self.chunks(b.finish(), reads, vec![None, self.wide()])
     }
@@ -139,36 +139,12 @@ impl<'a> ChunkShape<'a> {
         let [h, w, labels] = self.inputs(&mut b);
         let gradient = b.input("gradient", row());
         let logits = b.add(Op::MatMul { transpose_a: false, transpose_b: true }, &[h, w]); // [rows, classes]
-        let lse = log_sum_exp(&mut b, logits);
-        let loss = self.loss(&mut b, logits, lse, labels);
-        self.gradients(&mut b, [h, w, labels], logits, lse, gradient);
+        let loss = b.add(Op::CrossEntropy, &[logits, labels]);
+        let d_logits = b.add(Op::CrossEntropyBackward, &[logits, labels, b.result(loss, 1), gradient]);
+        gradients(&mut b, h, w, d_logits);
         b.store("loss", loss, Storage::Output(2), false);
         let reads = vec![self.wide(), None, one(), one()];
         self.chunks(b.finish(), reads, vec![None, self.wide(), one()])
-    }
-
-    /// log-sum-exp − the logit of the label: `[rows, 1]`.
-    fn loss(&self, b: &mut Builder, logits: Value, lse: Value, labels: Value) -> Value {
-        let target = self.is_label(b, labels);
-        let zero = b.like(logits, 0.0);
-        let picked = b.add(Op::Select, &[target, logits, zero]);
-        let picked = b.reduce(Reduction::Sum, &[1], picked);
-        b.binary(Binary::Subtract, lse, picked)
-    }
-
-    /// Stores the gradients of w, added to `Output(0)`, and of h, to `Output(1)`: d = (softmax − 1 at the label) · gradient.
-    fn gradients(&self, b: &mut Builder, [h, w, labels]: [Value; 3], logits: Value, lse: Value, gradient: Value) {
-        let shape = b.ty(logits).shape.clone();
-        let [lse, gradient] = [lse, gradient].map(|number| b.broadcast(number, &shape));
-        let shifted = b.binary(Binary::Subtract, logits, lse);
-        let probability = b.unary(Unary::Exp, shifted);
-        let target = self.is_label(b, labels);
-        let difference = b.binary(Binary::Subtract, probability, target);
-        let d_logits = b.multiply(difference, gradient);
-        let d_w = b.add(Op::MatMul { transpose_a: true, transpose_b: false }, &[d_logits, h]);
-        let d_h = b.add(Op::MatMul { transpose_a: false, transpose_b: false }, &[d_logits, w]);
-        b.store("gradient of w", d_w, Storage::Output(0), true);
-        b.store("gradient of h", d_h, Storage::Output(1), false);
     }
 
     /// The width of a row of h.
@@ -182,11 +158,14 @@ impl<'a> ChunkShape<'a> {
         let w = b.input("w", self.w.clone());
         [h, w, b.input("labels", Type::i32(vec![rows]))]
     }
+}
 
-    /// 1 at the label of each row: `[rows, classes]`.
-    fn is_label(&self, b: &mut Builder, labels: Value) -> Value {
-        b.add(Op::OneHot { classes: self.classes.clone() }, &[labels])
-    }
+/// Stores the gradients of w, added to `Output(0)`, and of h, to `Output(1)`.
+fn gradients(b: &mut Builder, h: Value, w: Value, d_logits: Value) {
+    let d_w = b.add(Op::MatMul { transpose_a: true, transpose_b: false }, &[d_logits, h]);
+    let d_h = b.add(Op::MatMul { transpose_a: false, transpose_b: false }, &[d_logits, w]);
+    b.store("gradient of w", d_w, Storage::Output(0), true);
+    b.store("gradient of h", d_h, Storage::Output(1), false);
 }
 
 /// The width of one number per row.
@@ -196,16 +175,4 @@ fn one() -> Option<Size> {
 
 fn row() -> Type {
     Type::f32(vec![Symbol::CHUNK_ROWS.into(), Size::constant(1)])
-}
-
-/// `[rows, 1]`.
-fn log_sum_exp(b: &mut Builder, logits: Value) -> Value {
-    let shape = b.ty(logits).shape.clone();
-    let maximum = b.reduce(Reduction::Maximum, &[1], logits);
-    let repeated = b.broadcast(maximum, &shape);
-    let shifted = b.binary(Binary::Subtract, logits, repeated);
-    let exp = b.unary(Unary::Exp, shifted);
-    let sum = b.reduce(Reduction::Sum, &[1], exp);
-    let log = b.unary(Unary::Log, sum);
-    b.binary(Binary::Add, maximum, log)
 }

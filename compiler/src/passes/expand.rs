@@ -8,7 +8,7 @@ use crate::graph::{Builder, Graph, Op, Reduction, Value};
 use crate::scalar::{Binary, Unary};
 use crate::size::Size;
 
-pub(super) fn expand(graph: &Graph) -> Graph {
+pub fn expand(graph: &Graph) -> Graph {
     rebuild(graph, graph.ids(), |b, id, x| match &graph.node(id).op {
         Op::L2Normalize { eps } => Some(vec![l2_normalize(b, x[0], *eps)]),
         Op::LayerNorm { eps } => Some(vec![layer_norm(b, x[0], *eps)]),

@@ -15,6 +15,7 @@ mod tests;
 mod vocabulary;
 mod weights;
 
+pub use expand::expand;
 pub use vocabulary::vocabulary;
 pub use weights::weights;
 
@@ -29,7 +30,7 @@ pub struct Pass {
 pub const PASSES: [Pass; 8] = [
     Pass { name: "vocabulary", run: vocabulary::vocabulary },
     Pass { name: "dce", run: dce::dce },
-    Pass { name: "expand", run: expand::expand },
+    Pass { name: "expand", run: expand },
     Pass { name: "cse", run: cse::cse },
     Pass { name: "simplify", run: simplify::simplify },
     Pass { name: "cse", run: cse::cse },
