@@ -100,7 +100,11 @@ impl Temporary {
             return Err(Failure::mistake(format!("`{}` does not end in a name; add one", path.display())));
         };
         let folder = parent(path);
+        let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
         fs::create_dir_all(folder).map_err(|error| Failure::io("create", folder, &error))?;
+        // A name that is safe in a folder without one would be lost with it.
+        missing.into_iter().try_for_each(|made| sync_folder(parent(made)))?;
         let partial = folder.join(format!(".{}.partial", name.to_string_lossy()));
         Ok(Temporary { path: path.to_owned(), partial })
     }
