@@ -104,3 +104,15 @@ fn the_verifier_finds_what_is_wrong() {
     nothing is given to a row program
     ");
 }
+
+/// A program of that many operations in a row is written in pieces, each of which can be read.
+#[test]
+fn a_very_long_chain_is_written_within_the_stack() {
+    let mut program = Program::default();
+    let x = program.push(ProgramOp::Load(0));
+    let y = (0..5000).fold(x, |y, _| program.push(ProgramOp::Unary(Unary::Tanh, y)));
+    let access = [Inner::Unit; 2].map(|inner| RowAccess { inner }).to_vec();
+    let body = RowProgram { outer_rank: 1, program, stores: vec![(1, y)], access };
+    let kernel = Kernel { body: Body::Rows(body), operands: vec![Operand::READ, Operand::WRITE] };
+    assert!(kernel.to_string().lines().all(|line| line.len() < 1000));
+}

@@ -54,7 +54,7 @@ fn contraction(kernel: &Kernel, body: &Contraction, f: &mut Formatter<'_>) -> Re
         if let Some((program, register)) = prologue {
             let given = format!("#{operand}");
             let text = ProgramText::new(program, &given, &[*register]);
-            text.shared_lines(f)?;
+            text.named_lines(f)?;
             writeln!(f, "  #{operand} <- {}", text.of(*register))?;
         }
     }
@@ -75,7 +75,7 @@ fn columns(kernel: &Kernel, body: &ColumnReduction, f: &mut Formatter<'_>) -> Re
     let access: Vec<&str> = body.access.iter().map(|a| inner(a.inner)).chain(["per column"]).collect();
     operands(kernel, &access, f)?;
     let text = ProgramText::new(&body.program, "", &[body.value]);
-    text.shared_lines(f)?;
+    text.named_lines(f)?;
     let out = kernel.operands.len() - 1;
     let sign = if kernel.operands[out].access == Access::Update { "+=" } else { "=" };
     writeln!(f, "  #{out} {sign} sum over rows of {}", text.of(body.value))
@@ -154,7 +154,7 @@ fn operands(kernel: &Kernel, how: &[&str], f: &mut Formatter<'_>) -> Result {
 fn stores(program: &Program, given: &str, stores: &[(u16, Register)], f: &mut Formatter<'_>) -> Result {
     let results: Vec<Register> = stores.iter().map(|(_, register)| *register).collect();
     let text = ProgramText::new(program, given, &results);
-    text.shared_lines(f)?;
+    text.named_lines(f)?;
     stores.iter().try_for_each(|(operand, register)| writeln!(f, "  #{operand} = {}", text.of(*register)))
 }
 
@@ -163,24 +163,30 @@ struct ProgramText<'a> {
     program: &'a Program,
     /// What `Given` is called.
     given: &'a str,
-    uses: Vec<usize>,
+    /// Of each register, whether it has a name: it is more than a name itself, and used more than once or nested too deeply.
+    named: Vec<bool>,
 }
+
+/// Expressions are read by people, and written by recursion.
+const DEEPEST: usize = 100;
 
 impl<'a> ProgramText<'a> {
     fn new(program: &'a Program, given: &'a str, results: &[Register]) -> ProgramText<'a> {
         let mut uses = vec![0; program.ops.len()];
         let used = program.ops.iter().flat_map(ProgramOp::operands).chain(results.iter().copied());
         used.for_each(|register| uses[register.0 as usize] += 1);
-        ProgramText { program, given, uses }
+        let (mut named, mut depths) = (Vec::new(), Vec::new());
+        for (op, uses) in program.ops.iter().zip(uses) {
+            let deepest = op.operands().into_iter().map(|operand| depths[operand.0 as usize] + 1).max();
+            let is_named = deepest.is_some_and(|depth| uses > 1 || depth == DEEPEST);
+            depths.push(if is_named { 0 } else { deepest.unwrap_or(0) });
+            named.push(is_named);
+        }
+        ProgramText { program, given, named }
     }
 
-    /// What is worth a name: used more than once, and more than a name itself.
-    fn is_shared(&self, register: usize) -> bool {
-        self.uses[register] > 1 && !self.program.ops[register].operands().is_empty()
-    }
-
-    fn shared_lines(&self, f: &mut Formatter<'_>) -> Result {
-        for register in (0..self.program.ops.len()).filter(|r| self.is_shared(*r)) {
+    fn named_lines(&self, f: &mut Formatter<'_>) -> Result {
+        for register in (0..self.program.ops.len()).filter(|register| self.named[*register]) {
             writeln!(f, "  ${register} = {}", self.expression(register))?;
         }
         Ok(())
@@ -188,7 +194,7 @@ impl<'a> ProgramText<'a> {
 
     fn of(&self, register: Register) -> String {
         let register = register.0 as usize;
-        if self.is_shared(register) { format!("${register}") } else { self.expression(register) }
+        if self.named[register] { format!("${register}") } else { self.expression(register) }
     }
 
     fn expression(&self, register: usize) -> String {
