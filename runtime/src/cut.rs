@@ -60,7 +60,7 @@ fn first_of(segments: &[Segment], kept: u64) -> Vec<(Segment, Option<usize>)> {
     let first = |(from, segment): (usize, &Segment)| {
         let rows = segment.rows.min(left);
         left -= rows;
-        (rows > 0).then(|| (Segment { rows, ..*segment }, Some(from)))
+        (rows > 0).then_some((Segment { rows, ..*segment }, Some(from)))
     };
     segments.iter().enumerate().filter_map(first).collect()
 }

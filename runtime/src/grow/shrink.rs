@@ -71,7 +71,7 @@ fn keep(model: &Model, session: &mut dyn Session, state: &mut State, axis: usize
             let rows = end..end + segment.rows as usize;
             end = rows.end;
             let rows = kept.iter().filter(|row| rows.contains(row)).count() as u64;
-            (rows > 0).then(|| (Segment { rows, ..*segment }, Some(from)))
+            (rows > 0).then_some((Segment { rows, ..*segment }, Some(from)))
         };
         let segments = state.rows[i].axes[which].iter().enumerate().filter_map(stays).collect();
         state.rows[i].replace(which, segments);
