@@ -13,13 +13,16 @@ pub struct Parts<'a> {
     stored: BTreeSet<Value>,
     /// The values that may be left, by their role in a repeated layer.
     roles: BTreeMap<String, BTreeSet<Value>>,
-    /// Values that the backward part has no use for while all others are kept: none of them is kept to compute another one again.
-    passing: BTreeSet<Value>,
+    /// What follows from leaving no role.
+    pub whole: Again,
 }
 
-/// What follows from leaving some values.
+/// What follows from leaving some values; or what more follows from leaving others, too.
+#[derive(Clone, Default)]
 pub struct Again {
     lost: BTreeSet<Value>,
+    /// The values of the forward part that the backward part needs, be it to compute others.
+    needed: BTreeSet<Value>,
     /// The nodes that are computed again.
     pub nodes: BTreeSet<NodeId>,
     /// The values of the forward part that the backward part finds in memory.
@@ -30,6 +33,24 @@ impl Again {
     /// Whether the backward part cannot have a value without computing it again.
     pub fn is_lost(&self, value: Value) -> bool {
         self.lost.contains(&value)
+    }
+
+    /// The nodes of which anything is told.
+    pub fn touched(&self) -> BTreeSet<NodeId> {
+        self.lost.union(&self.needed).map(|value| value.node).collect()
+    }
+
+    /// Of the values that were kept `before`, those that no longer are.
+    pub fn freed<'a>(&'a self, before: &'a Again) -> impl Iterator<Item = &'a Value> {
+        self.lost.intersection(&before.kept)
+    }
+
+    pub fn add(&mut self, more: &Again) {
+        more.lost.iter().for_each(|value| _ = self.kept.remove(value));
+        self.lost.extend(&more.lost);
+        self.needed.extend(&more.needed);
+        self.nodes.extend(&more.nodes);
+        self.kept.extend(&more.kept);
     }
 }
 
@@ -44,10 +65,16 @@ impl<'a> Parts<'a> {
             }
         }
         let stored = fuse::stored(graph, disabled);
-        let mut parts = Parts { graph, forward, stored, roles: BTreeMap::new(), passing: BTreeSet::new() };
+        let mut parts = Parts { graph, forward, stored, roles: BTreeMap::new(), whole: Again::default() };
         parts.find_roles();
-        let kept = parts.again(&[]).kept;
-        parts.passing = parts.roles.values().flatten().copied().filter(|value| !kept.contains(value)).collect();
+        let backward = graph.ids().filter(|id| !parts.is_forward(*id));
+        let operands = backward.flat_map(|id| graph.operands(id)).collect();
+        let mut whole = parts.following(&Again::default(), Vec::new(), operands);
+        // What the backward part has no use for while all others are kept: none of them is kept to compute another one again.
+        let passing = parts.roles.values().flatten().copied().filter(|value| !whole.kept.contains(value)).collect();
+        let more = parts.following(&whole, passing, Vec::new());
+        whole.add(&more);
+        parts.whole = whole;
         parts
     }
 
@@ -99,34 +126,51 @@ impl<'a> Parts<'a> {
 
     /// What follows from leaving all values of some roles.
     pub fn again(&self, recomputed: &[String]) -> Again {
-        let chosen = recomputed.iter().filter_map(|role| self.roles.get(role)).flatten();
-        let left: BTreeSet<Value> = chosen.chain(&self.passing).copied().collect();
-        let mut again = Again { lost: BTreeSet::new(), nodes: BTreeSet::new(), kept: BTreeSet::new() };
-        for id in self.graph.ids().filter(|id| self.is_forward(*id)) {
-            let made_of_lost = self.graph.operands(id).iter().any(|operand| again.is_lost(*operand));
-            for result in 0..self.graph.node(id).types.len() as u32 {
-                let value = Value { node: id, result };
-                if left.contains(&value) || (made_of_lost && !self.stored.contains(&value)) {
-                    again.lost.insert(value);
-                }
-            }
-        }
-        let backward = self.graph.ids().filter(|id| !self.is_forward(*id));
-        let mut pending: Vec<Value> = backward.flat_map(|id| self.graph.operands(id)).collect();
-        let mut seen = BTreeSet::new();
-        while let Some(value) = pending.pop() {
-            if !self.is_forward(value.node) || !seen.insert(value) || self.graph.op(value).is_source() {
-                continue;
-            }
-            if self.stored.contains(&value) && !again.is_lost(value) {
-                again.kept.insert(value);
-                continue;
-            }
-            if again.is_lost(value) {
-                again.nodes.insert(value.node);
-            }
-            pending.extend(self.graph.operands(value.node));
-        }
+        let mut again = self.whole.clone();
+        again.add(&self.leaving(&self.whole, recomputed));
         again
+    }
+
+    /// What more follows from leaving all values of some roles besides what was left `before`.
+    pub fn leaving<'s>(&self, before: &Again, roles: impl IntoIterator<Item = &'s String>) -> Again {
+        let left = roles.into_iter().filter_map(|role| self.roles.get(role)).flatten().copied().collect();
+        self.following(before, left, Vec::new())
+    }
+
+    /// Walks only where something changes: along what is made of values that are `left`, then along what values that are `needed` are made of.
+    fn following(&self, before: &Again, mut left: Vec<Value>, mut needed: Vec<Value>) -> Again {
+        let mut more = Again::default();
+        while let Some(value) = left.pop() {
+            if before.is_lost(value) || !more.lost.insert(value) {
+                continue;
+            }
+            if before.needed.contains(&value) {
+                more.nodes.insert(value.node);
+                needed.extend(self.graph.operands(value.node));
+            }
+            let made = self.graph.users(value).into_iter().filter(|user| self.is_forward(*user));
+            left.extend(made.flat_map(|user| self.results(user)).filter(|made| !self.stored.contains(made)));
+        }
+        while let Some(value) = needed.pop() {
+            let known = before.needed.contains(&value) || self.graph.op(value).is_source();
+            if known || !self.is_forward(value.node) || !more.needed.insert(value) {
+                continue;
+            }
+            let lost = before.is_lost(value) || more.is_lost(value);
+            if self.stored.contains(&value) && !lost {
+                more.kept.insert(value);
+                continue;
+            }
+            if lost {
+                more.nodes.insert(value.node);
+            }
+            needed.extend(self.graph.operands(value.node));
+        }
+        more.nodes.retain(|node| !before.nodes.contains(node));
+        more
+    }
+
+    fn results(&self, node: NodeId) -> impl Iterator<Item = Value> + use<> {
+        (0..self.graph.node(node).types.len() as u32).map(move |result| Value { node, result })
     }
 }

@@ -1,5 +1,6 @@
 //! Whatever is computed again, gradients are the same to the bit, by the interpreter and by the plan; and less is kept.
 
+use super::ladder::{climb, step, work};
 use super::*;
 use crate::check::tests::model;
 use crate::compile::lowered;
@@ -11,6 +12,7 @@ use crate::plan::{self, Program, compile_entry, layout};
 use crate::precision::Precision;
 use crate::size::{SizeValues, Symbol};
 use crate::storage::Storage;
+use std::cell::Cell;
 
 /// The gradient of a language model of so many layers, after all other passes.
 fn gradient(depth: u32) -> Graph {
@@ -33,6 +35,20 @@ fn gradient(depth: u32) -> Graph {
              logits = unembed(layernorm(repeat({depth}, block, e), affine), tied = e)
            }}
            loss = cross_entropy(logits, next(ids))
+         }}"
+    );
+    passes::optimize(&lowered(&model(&text), &Entry::Gradient), &[], |_, _| {})
+}
+
+/// The same of a layer of so many products, one after the other.
+fn long(products: usize) -> Graph {
+    let line = |i| format!("h{i} = linear(y{i}, 16)\ny{} = y{i} + tanh(h{i})\n", i + 1);
+    let lines: String = (0..products).map(line).collect();
+    let text = format!(
+        "model long {{
+           layer block(y0: [.., d]) {{ {lines} y{products} }}
+           forward(x: [24, 16], label: class[3]) {{ logits = linear(mean(repeat(2, block, x), axis = 1), 3) }}
+           loss = cross_entropy(logits, label)
          }}"
     );
     passes::optimize(&lowered(&model(&text), &Entry::Gradient), &[], |_, _| {})
@@ -130,6 +146,61 @@ fn a_ladder() {
     let again = recompute(&whole, &rungs[1].recomputed, &Disabled::default());
     let added = again.ids().filter(|id| again.node(*id).origin.again).map(|id| again.node(id).origin.path.clone());
     assert!(added.flatten().all(|path| path.starts_with("block.")), "{again}");
+}
+
+/// Each rung found anew from all that is left, and the next by trying every role.
+fn found_anew(graph: &Graph, sizes: &SizeValues) -> Vec<Rung> {
+    let parts = Parts::of(graph, &Disabled::default());
+    let rung = |recomputed: Vec<String>| {
+        let Again { nodes, kept, .. } = parts.again(&recomputed);
+        let flops = nodes.iter().map(|node| work(graph, *node, sizes)).sum();
+        let kept_bytes = kept.iter().map(|value| 4 * graph.ty(*value).elements().eval(sizes) as u64).sum();
+        Rung { recomputed, flops, kept_bytes }
+    };
+    let mut rungs = vec![rung(Vec::new())];
+    loop {
+        let last = &rungs[rungs.len() - 1];
+        let worth = |next: &Rung| (last.kept_bytes - next.kept_bytes) as f64 / (next.flops - last.flops).max(1.0);
+        let rest = parts.roles().filter(|role| !last.recomputed.contains(role));
+        let next = rest.map(|role| rung([&last.recomputed[..], std::slice::from_ref(role)].concat()));
+        let freeing = next.filter(|next| next.kept_bytes < last.kept_bytes);
+        let best = freeing.reduce(|best, next| if worth(&next) > worth(&best) { next } else { best });
+        let all = Some(rung(parts.roles().cloned().collect())).filter(|all| all.kept_bytes < last.kept_bytes);
+        let Some(next) = best.or(all) else { return rungs };
+        rungs.push(next);
+    }
+}
+
+#[test]
+fn steps_lead_to_the_rungs_that_are_found_anew() {
+    for graph in [gradient(1), gradient(3), long(1), long(7)] {
+        let sizes = sizes(&graph);
+        let rungs = ladder(&graph, &sizes, &Disabled::default());
+        assert_eq!(rungs, found_anew(&graph, &sizes));
+        for rung in rungs {
+            let graph = recompute(&graph, &rung.recomputed, &Disabled::default());
+            let again = graph.ids().filter(|id| graph.node(*id).origin.again);
+            assert_eq!(rung.flops, again.map(|id| work(&graph, id, &sizes)).sum::<f64>());
+        }
+    }
+}
+
+/// A step that is taken changes few others, however many there are.
+#[test]
+fn few_steps_are_found_twice() {
+    let found = |products: usize| {
+        let graph = long(products);
+        let (parts, sizes, found) = (Parts::of(&graph, &Disabled::default()), sizes(&graph), Cell::new(0));
+        let whole = Rung { recomputed: Vec::new(), flops: 0.0, kept_bytes: u64::MAX };
+        let rungs = climb(&parts, whole, &|before, roles| {
+            found.set(found.get() + 1);
+            step(&parts, before, roles, &sizes)
+        });
+        assert!(rungs.len() > products, "{} rungs", rungs.len());
+        found.get()
+    };
+    let [few, many] = [10, 40].map(found);
+    assert!(many <= 4 * few + 10, "{few} and {many}");
 }
 
 #[test]
