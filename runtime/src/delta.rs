@@ -94,6 +94,7 @@ pub fn export(checkpoint: &Path, base: &Path, model: &Model, out: &Path) -> Resu
     let mut sorted: Vec<(&str, &[u8])> =
         entries.iter().map(|entry| &*entry.name).zip(tensors.iter().map(Vec::as_slice)).collect();
     sorted.sort_unstable();
+    [BASE, SPEC, STATE].iter().for_each(|note| content.take(note, notes[*note].as_bytes()));
     sorted.into_iter().for_each(|(name, bytes)| content.take(name, bytes));
     notes.insert(CONTENT.into(), content.digest());
     write_tensors(out, &notes, &entries, |i| Ok(Cow::Borrowed(&tensors[i][..])))?;
@@ -115,10 +116,12 @@ fn digest(weights: &Path) -> Result<String> {
 struct Content(Xxh3);
 
 impl Content {
-    /// Tensors are taken in the order of their names.
+    /// Notes are taken, then tensors in the order of their names.
     fn take(&mut self, name: &str, bytes: &[u8]) {
-        self.0.update(name.as_bytes());
-        self.0.update(bytes);
+        for part in [name.as_bytes(), bytes] {
+            self.0.update(&part.len().to_le_bytes());
+            self.0.update(part);
+        }
     }
 
     fn digest(&self) -> String {
@@ -138,6 +141,9 @@ impl Delta {
     pub fn open(path: &Path) -> Result<Delta> {
         let delta = Delta { path: path.to_owned(), file: TensorFile::open(path)? };
         let mut content = Content::default();
+        for note in [BASE, SPEC, STATE] {
+            content.take(note, delta.note(note)?.as_bytes());
+        }
         for name in delta.file.names() {
             match delta.file.dtype(&name)? {
                 Dtype::I32 => content.take(&name, &as_bytes(delta.file.values::<i32>(&name)?)),

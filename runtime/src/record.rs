@@ -8,6 +8,7 @@ use crate::storage::NewFile;
 use crate::train::{Event, Observer, Step};
 use crate::{Kind, Result};
 use serde_json::{Value, json};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -64,14 +65,19 @@ impl Record {
         report.write(&self.folder.join(REPORT))
     }
 
-    /// Begins where the run is: what was measured after that is forgotten, for it will happen again.
-    fn begin(&mut self, run: Done, stage: &str) -> Result<()> {
+    /// Begins where the run is: what was measured after that is forgotten, for it will happen again, as will an evaluation that is not done.
+    fn begin(&mut self, run: Done, stage: &str, evaluated: bool) -> Result<()> {
         self.confusions.clear();
         if let Some(measured) = &mut self.measured {
             measured.stage = stage.to_string();
             return Ok(());
         }
-        let (log, entries) = Log::after(&self.folder.join(METRICS), run.steps)?;
+        let is_done = |entry: &Entry| match entry.step.cmp(&run.steps) {
+            Ordering::Less => true,
+            Ordering::Equal => evaluated || entry.event != metrics::Event::Validate,
+            Ordering::Greater => false,
+        };
+        let (log, entries) = Log::kept(&self.folder.join(METRICS), is_done)?;
         let last = entries.iter().filter(|entry| entry.step == run.steps);
         self.measured = Some(Measured {
             log,
@@ -123,8 +129,8 @@ impl Measured {
 impl Observer for Record {
     fn see(&mut self, event: &Event<'_>) -> Result<()> {
         match event {
-            Event::Stage { stage, run, done, .. } => {
-                self.begin(*run, &stage.name)?;
+            Event::Stage { stage, run, done, evaluated, .. } => {
+                self.begin(*run, &stage.name, *evaluated)?;
                 if *done == 0 { self.add(metrics::Event::Stage, run.steps, BTreeMap::new()) } else { Ok(()) }
             }
             Event::Confused { set, confusion } => {
@@ -171,7 +177,7 @@ mod tests {
     fn names(set: &str, first: bool) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let mut record = Record::new(folder.path(), "run");
-        record.begin(Done::default(), "first").unwrap();
+        record.begin(Done::default(), "first", false).unwrap();
         let evaluation = Evaluation { loss: 1.5, metrics: vec![("hits".into(), 0.5)] };
         record.see(&Event::Evaluated { step: 1, tokens: 8, flops: 1.0, set, first, evaluation: &evaluation }).unwrap();
         let entries = measured(folder.path()).unwrap().entries;

@@ -18,7 +18,8 @@ pub fn run(command: &Compare, console: &Console) -> Outcome {
     if let Some(path) = &command.svg {
         output::may_be_written(path, &[])?;
     }
-    let (runs, unmeasured): (Vec<&PathBuf>, Vec<&PathBuf>) = command.runs.iter().partition(|run| has_measured(run));
+    let (runs, unmeasured): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        command.runs.iter().partition(|run| has_measured(run) || !run.join("model.tfm").exists());
     if !runs.is_empty() {
         unmeasured
             .iter()

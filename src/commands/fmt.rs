@@ -42,7 +42,7 @@ fn format_one(path: &Path, check: bool, console: &Console) -> Result<bool, Stop>
     if standard {
         console.print(&text)?;
     } else if !laid_out {
-        NewFile::write(path, text.as_bytes())?;
+        NewFile::replace(path, text.as_bytes())?;
         console.say(&format!("laid out {}", path.display()));
     }
     Ok(true)

@@ -41,8 +41,9 @@ pub fn run(command: &Train, console: &Console) -> Outcome {
         match train_one(command, &device, run, &interrupted, console) {
             // What a run of a sweep does to itself is no matter for the others; a full disk is.
             Err(Stop::Failure(failure)) if of > 1 && failure.kind.exit_code() == 1 => {
-                console.say(&format!("`{}` failed: {failure}", path.display()));
-                failed.push(format!("`{}`", path.display()));
+                let what = format!("`{}` failed: {failure}", path.display());
+                console.say(&what);
+                failed.push(what);
             }
             outcome => outcome?,
         }
@@ -52,7 +53,7 @@ pub fn run(command: &Train, console: &Console) -> Outcome {
     }
     match failed.len() {
         0 => Ok(()),
-        some => Err(Failure::mistake(format!("{some} of {of} runs failed: {}", failed.join(", "))).into()),
+        some => Err(Failure::mistake(format!("{some} of {of} runs failed:\n  {}", failed.join("\n  "))).into()),
     }
 }
 

@@ -3,7 +3,6 @@
 use super::choice::Choice;
 use super::protocol::{Asked, Piece, Prompt, Usage};
 use crate::checkpoint::Opened;
-use std::iter;
 use std::ops::ControlFlow;
 use tfc_runtime::data::Tokenizer;
 use tfc_runtime::generate::{
@@ -55,11 +54,18 @@ impl Answerer {
         }
         let rows = (LOGITS / (longest * self.vocabulary).max(1)).clamp(1, ROWS);
         // Choices of one prompt stand beside each other.
-        let choices: Vec<&[u32]> =
-            prompts.iter().flat_map(|prompt| iter::repeat_n(&prompt[..], asked.choices())).collect();
-        let mut completion_tokens = 0;
-        for (group, prompts) in choices.chunks(rows).enumerate() {
-            completion_tokens += self.complete(asked, group * rows, prompts, send)?;
+        let (each, mut completion_tokens, mut listens) = (asked.choices(), 0, true);
+        let all = prompts.len().saturating_mul(each);
+        for first in (0..all).step_by(rows) {
+            let group: Vec<&[u32]> = (first..all).take(rows).map(|choice| &prompts[choice / each][..]).collect();
+            let mut send = |piece| {
+                listens &= send(piece);
+                listens
+            };
+            completion_tokens += self.complete(asked, first, &group, &mut send)?;
+            if !listens {
+                break;
+            }
         }
         let prompt_tokens = prompts.iter().map(|prompt| prompt.len() as u64).sum();
         Ok(Usage { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens })

@@ -430,7 +430,7 @@ fn a_sweep_goes_on_where_a_run_fails() {
     let [bad, good] = ["1e30", "1e-2"]
         .map(|lr| format!("sweep/tiny-grow.small.steps=3-grow.large.steps=1-train.optimizer.lr={lr}-s3"));
     assert!(said.contains(&format!("`{bad}` failed: ")), "{said}");
-    assert!(said.ends_with(&format!("error: 1 of 2 runs failed: `{bad}`\n")), "{said}");
+    assert!(said.contains(&format!("error: 1 of 2 runs failed:\n  `{bad}` failed: ")), "{said}");
     assert!(workplace.path(&good).join("checkpoints/step-4").exists(), "{said}");
 }
 
@@ -447,6 +447,7 @@ fn a_seed_counts_once() {
     let seeds: Vec<u64> =
         groups.as_array().expect("a list").iter().filter_map(|group| group["seeds"].as_u64()).collect();
     assert_eq!(seeds, [2, 1], "{text}");
+    assert!(workplace.fail(1, &["compare", "a/tiny-s3", "a/tiny-s5"]).contains("`a/tiny-s5` holds no run"));
 }
 
 /// Neither a spec of the user's own nor what another run has left is taken for an empty folder.
@@ -456,6 +457,10 @@ fn a_folder_that_is_somebodys_is_not_trained_into() {
     workplace.write("own/model.tfm", SPEC.replace("\"text\"", "\"../text\"").as_bytes());
     let said = workplace.fail(1, &["train", "own/model.tfm", "--out", "own", "--steps", "1"]);
     assert!(said.contains("`own` has a `model.tfm` that no run has written; choose another `--out`"), "{said}");
+    let own = workplace.read("own/model.tfm");
+    let said = workplace.fail(1, &["train", "own/model.tfm", "--out", "own", "--steps", "1", "--resume"]);
+    assert!(said.contains("`own` holds no run: no run has written its `model.tfm`"), "{said}");
+    assert_eq!(workplace.read("own/model.tfm"), own);
     workplace.succeed(&["train", "tiny.tfm", "--out", "run", "--steps", "2"]);
     std::fs::remove_file(workplace.path("run/model.tfm")).expect("it is there");
     let said = workplace.fail(1, &["train", "tiny.tfm", "--out", "run", "--set", "train.seed=9"]);

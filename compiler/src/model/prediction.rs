@@ -35,11 +35,16 @@ impl Program {
 
     /// The names of what the function is told by: all logits that the loss compares, or where none of them has a name, the loss.
     pub fn answers(&self) -> Vec<String> {
-        let predictions = self.predictions();
-        let logits: Vec<&str> = predictions.iter().filter_map(|prediction| self.name_of(prediction.logits)).collect();
-        let loss = self.loss.and_then(|loss| self.name_of(loss));
-        let told: Vec<&str> = if logits.is_empty() { loss.into_iter().collect() } else { logits };
-        told.into_iter().map(String::from).collect()
+        let mut names: Vec<&str> = Vec::new();
+        for name in self.predictions().iter().filter_map(|prediction| self.name_of(prediction.logits)) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if names.is_empty() {
+            names.extend(self.loss.and_then(|loss| self.name_of(loss)));
+        }
+        names.into_iter().map(String::from).collect()
     }
 
     /// The name of the logits that the loss compares first.
@@ -90,6 +95,12 @@ mod tests {
         let apart = "a = cross_entropy(early, next(ids))
                      loss = cross_entropy(logits, next(ids)) + 0.1 * a";
         assert_eq!(named(apart), both(&["logits", "early"], "logits"));
+    }
+
+    #[test]
+    fn logits_that_are_compared_twice_are_told_once() {
+        let loss = "loss = cross_entropy(logits, next(ids)) + 0.1 * cross_entropy(logits, ids)";
+        assert_eq!(named(loss), both(&["logits"], "logits"));
     }
 
     #[test]

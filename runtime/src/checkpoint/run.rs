@@ -60,6 +60,12 @@ impl RunFolder {
         if !path.join(SPEC).exists() {
             return Err(Failure::new(Kind::Missing, format!("`{}` holds no run: it has no `{SPEC}`", path.display())));
         }
+        if !path.join(LOCK).exists() && !has_begun(path)? {
+            return Err(Failure::mistake(format!(
+                "`{}` holds no run: no run has written its `{SPEC}`",
+                path.display()
+            )));
+        }
         let run = RunFolder { path: path.to_owned(), _lock: lock(path)? };
         for entry in entries(path)?.iter().filter(|path| name(path).starts_with(".step-")) {
             fs::remove_dir_all(entry).map_err(|error| Failure::io("remove", entry, &error))?;

@@ -220,7 +220,15 @@ impl State {
                 format!("has version {version}, but this tfc reads version {VERSION}; use the tfc that wrote it");
             return Err(Failure::broken(path, what));
         }
-        serde_json::from_str(&text).map_err(foreign)
+        let state: State = serde_json::from_str(&text).map_err(foreign)?;
+        match state.rows.iter().find(|lineage| !lineage.is_sound()) {
+            Some(Lineage { parameter, .. }) => {
+                let what =
+                    format!("does not say of each part of `{parameter}` how many updates it has seen; copy it again");
+                Err(Failure::broken(path, what))
+            }
+            None => Ok(state),
+        }
     }
 
     pub fn to_json(&self) -> String {

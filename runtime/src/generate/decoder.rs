@@ -5,6 +5,7 @@ use crate::device::{HostTensor, Named, Session};
 use crate::{Failure, Kind, Result, call};
 use tfc_compiler::compiled::Compiled;
 use tfc_compiler::graph::Graph;
+use tfc_compiler::model::Model;
 use tfc_compiler::size::{SizeValues, Symbol};
 
 pub(crate) struct Decoder<'a> {
@@ -13,8 +14,18 @@ pub(crate) struct Decoder<'a> {
     ids: &'a str,
     /// The most tokens that it takes.
     pub context: u64,
-    /// Ids below it can be given; there may be logits of more.
     vocabulary: usize,
+}
+
+/// Ids below it can be given to the model; there may be logits of more.
+pub(super) fn vocabulary(model: &Model, sizes: &SizeValues) -> usize {
+    model.vocabulary(sizes).map_or(usize::MAX, |vocabulary| vocabulary.size as usize)
+}
+
+/// Logits, −∞ for what could not follow, because there would be no going on after it.
+pub(super) fn could_follow(mut logits: Vec<f64>, vocabulary: usize) -> Vec<f64> {
+    logits.iter_mut().skip(vocabulary).for_each(|logit| *logit = f64::NEG_INFINITY);
+    logits
 }
 
 impl<'a> Decoder<'a> {
@@ -23,11 +34,10 @@ impl<'a> Decoder<'a> {
     pub fn new(compiled: &'a Compiled, sizes: &SizeValues) -> Result<Decoder<'a>> {
         let graph = call::graph(compiled, "decode")?;
         let (ids, context) = token_input(&compiled.model)?;
-        let vocabulary = compiled.model.vocabulary(sizes).map_or(usize::MAX, |vocabulary| vocabulary.size as usize);
-        Ok(Decoder { graph, ids, context, vocabulary })
+        Ok(Decoder { graph, ids, context, vocabulary: vocabulary(&compiled.model, sizes) })
     }
 
-    /// For each row the logits after its tokens; −∞ for what could not follow, because there would be no going on after it. All rows are of one length
+    /// For each row the logits after its tokens, of what [`could_follow`]. All rows are of one length
     /// and stand from `position` on.
     pub fn logits(&self, session: &mut dyn Session, rows: &[&[u32]], position: u64) -> Result<Vec<Vec<f64>>> {
         let (batch, length) = (rows.len(), rows[0].len());
@@ -45,11 +55,7 @@ impl<'a> Decoder<'a> {
         let logits = outputs.iter().find(|(name, _)| name == "logits");
         let missing = || Failure::new(Kind::Machine, "the device handed back no `logits`; this is a bug in tfc");
         let logits = logits.map(|(_, tensor)| tensor.to_f64()).ok_or_else(missing)?;
-        let row = |logits: &[f64]| {
-            let mut row = logits.to_vec();
-            row.iter_mut().skip(self.vocabulary).for_each(|logit| *logit = f64::NEG_INFINITY);
-            row
-        };
+        let row = |logits: &[f64]| could_follow(logits.to_vec(), self.vocabulary);
         Ok(logits.chunks(logits.len() / batch).map(row).collect())
     }
 }

@@ -1,5 +1,6 @@
 //! How likely the tokens of given texts are: a forward pass over several of them side by side.
 
+use super::decoder::{could_follow, vocabulary};
 use super::{Likelihood, token_input};
 use crate::device::{HostTensor, Named, Session, TensorView};
 use crate::{Failure, Kind, Result, call};
@@ -49,10 +50,11 @@ pub fn score(compiled: &Compiled, session: &mut dyn Session, texts: &[&[u32]], t
     let offered = vec![whole(ids, texts.iter().flat_map(filled).collect()), whole("positions", positions)];
     let inputs: Vec<Named> = call::inputs(graph, session, rows as u64, offered)?;
     let binding = named_logits(&compiled.model);
+    let vocabulary = vocabulary(&compiled.model, session.sizes());
     let mut answer = None;
     session.run_and_look("named", &[], &inputs, &mut |name, logits| {
         if Some(name) == binding {
-            let scored = |(row, text): (usize, &&[u32])| scored(text, &Logits { logits, row, length }, top);
+            let scored = |(row, text): (usize, &&[u32])| scored(text, &Logits { logits, row, length }, top, vocabulary);
             answer = Some(texts.iter().enumerate().map(scored).collect());
         }
     })?;
@@ -75,9 +77,9 @@ impl Logits<'_> {
     }
 }
 
-fn scored(text: &[u32], logits: &Logits<'_>, top: usize) -> Scored {
+fn scored(text: &[u32], logits: &Logits<'_>, top: usize, vocabulary: usize) -> Scored {
     let tokens = text.iter().skip(1).enumerate();
     let tokens = tokens.map(|(place, token)| Likelihood::of(*token, &logits.at(place), top)).collect();
-    let next = (text.len() <= logits.length).then(|| logits.at(text.len() - 1));
+    let next = (text.len() <= logits.length).then(|| could_follow(logits.at(text.len() - 1), vocabulary));
     Scored { tokens, next }
 }

@@ -13,18 +13,18 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens the log as it was after `step` updates, and gives its entries: what came later happens again, so it is cut off, as is a line that a crash
-    /// cut short.
+    /// Opens the log as far as its entries are `kept`, and gives these: what comes behind them happens again, so it is cut off, as is a line that a
+    /// crash cut short.
     ///
     /// # Errors
     /// A whole line is no entry: what stands behind it would be lost.
-    pub fn after(path: &Path, step: u64) -> Result<(Log, Vec<Entry>)> {
+    pub fn kept(path: &Path, kept: impl Fn(&Entry) -> bool) -> Result<(Log, Vec<Entry>)> {
         let failure = |error| Failure::io("write", path, &error);
         let file = File::options().create(true).truncate(false).read(true).append(true).open(path).map_err(failure)?;
         let (mut length, mut entries) = (0, Vec::new());
         for (line, entry) in lines(path)? {
             let entry = entry?;
-            if entry.step > step {
+            if !kept(&entry) {
                 break;
             }
             length += line as u64;
@@ -77,7 +77,11 @@ mod tests {
     }
 
     fn create(path: &Path) -> Log {
-        Log::after(path, 0).unwrap().0
+        after(path, 0).unwrap().0
+    }
+
+    fn after(path: &Path, step: u64) -> Result<(Log, Vec<Entry>)> {
+        Log::kept(path, |entry| entry.step <= step)
     }
 
     #[test]
@@ -112,7 +116,7 @@ mod tests {
         assert_eq!(read(&path).unwrap(), [entry(1, 3.0), entry(2, 2.0)]);
 
         for loss in [1.0, 0.5] {
-            let (mut resumed, entries) = Log::after(&path, 2).unwrap();
+            let (mut resumed, entries) = after(&path, 2).unwrap();
             assert_eq!(entries, [entry(1, 3.0), entry(2, 2.0)]);
             resumed.append(&entry(3, loss)).unwrap();
             assert_eq!(read(&path).unwrap(), [entry(1, 3.0), entry(2, 2.0), entry(3, loss)]);
@@ -128,7 +132,7 @@ mod tests {
         (1..=3).for_each(|step| first.append(&entry(step, 1.0)).unwrap());
         let damaged = fs::read_to_string(&path).unwrap().replacen("\"step\":2", "\"step\":x", 1);
         fs::write(&path, &damaged).unwrap();
-        let refused = Log::after(&path, 3).err().unwrap().message;
+        let refused = after(&path, 3).err().unwrap().message;
         assert!(refused.starts_with("line 2 of ") && refused.contains("is no entry of a metrics log"), "{refused}");
         assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
     }
@@ -141,11 +145,11 @@ mod tests {
         [(1, 3.0), (2, 2.0)].iter().for_each(|(step, loss)| first.append(&entry(*step, *loss)).unwrap());
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() - 7]).unwrap();
-        Log::after(&path, 2).unwrap().0.append(&entry(3, 1.0)).unwrap();
+        after(&path, 2).unwrap().0.append(&entry(3, 1.0)).unwrap();
         assert_eq!(read(&path).unwrap(), [entry(1, 3.0), entry(3, 1.0)]);
 
         fs::remove_file(&path).unwrap();
-        Log::after(&path, 2).unwrap().0.append(&entry(3, 1.0)).unwrap();
+        after(&path, 2).unwrap().0.append(&entry(3, 1.0)).unwrap();
         assert_eq!(read(&path).unwrap(), [entry(3, 1.0)]);
     }
 
@@ -165,7 +169,7 @@ mod tests {
 
         let nowhere = folder.path().join("no/metrics.jsonl");
         let why = "there is no such file or folder; check the path";
-        let failure = Log::after(&nowhere, 0).err().unwrap();
+        let failure = after(&nowhere, 0).err().unwrap();
         assert_eq!(failure.message, format!("cannot write `{}`: {why}", nowhere.display()));
         assert_eq!(read(&nowhere).unwrap_err().kind, Kind::Missing);
     }

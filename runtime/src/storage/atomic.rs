@@ -30,6 +30,23 @@ impl NewFile {
         file.commit()
     }
 
+    /// Writes over a file that is there: where a link leads to, and with its permissions.
+    ///
+    /// # Errors
+    /// It is not to be written.
+    pub fn replace(path: &Path, contents: &[u8]) -> Result<()> {
+        let failure = |error| Failure::io("write", path, &error);
+        let place = fs::canonicalize(path).map_err(failure)?;
+        let permissions = fs::metadata(&place).map_err(failure)?.permissions();
+        if permissions.readonly() {
+            return Err(failure(io::ErrorKind::PermissionDenied.into()));
+        }
+        let mut file = NewFile::create(&place)?;
+        file.write_all(contents).map_err(|error| file.failure(&error))?;
+        file.out.get_ref().set_permissions(permissions).map_err(failure)?;
+        file.commit()
+    }
+
     /// The sentence for an error of `Write` or `Seek`.
     pub fn failure(&self, error: &io::Error) -> Failure {
         Failure::io("write", &self.temporary.path, error)
@@ -166,6 +183,25 @@ mod tests {
         new.commit().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(names(path.parent().unwrap()), ["state.json"]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_is_replaced_stays_where_it_is_and_whose_it_is() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link] = ["file", "link"].map(|name| folder.path().join(name));
+        fs::write(&file, "old").unwrap();
+        let set_mode = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        set_mode(0o600);
+        symlink(&file, &link).unwrap();
+        NewFile::replace(&link, b"new").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        set_mode(0o444);
+        assert_eq!(NewFile::replace(&link, b"newer").unwrap_err().kind, Kind::Denied);
+        assert_eq!(fs::read(&file).unwrap(), b"new");
     }
 
     #[test]

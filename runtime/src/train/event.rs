@@ -23,6 +23,8 @@ pub enum Event<'a> {
         run: Done,
         done: u64,
         length: Option<u64>,
+        /// Whether what is known of the last update is all that an evaluation tells.
+        evaluated: bool,
     },
     /// The model has grown into the stage that is about to begin.
     Grown {

@@ -30,14 +30,14 @@ pub(crate) use update::Update;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::checkpoint::{self, Change, PlanState, Plateau, RunFolder, StageState, State};
+use crate::checkpoint::{self, Change, PlanState, Plateau, RunFolder, State};
 use crate::device::Session;
 use crate::{Failure, Kind, Result};
 use run::Run;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use tfc_compiler::compiled::Compiled;
-use tfc_compiler::model::{Model, Stage};
+use tfc_compiler::model::{Model, Stage, Validation};
 
 /// What a run needs from outside.
 pub struct Setup<'a> {
@@ -96,7 +96,9 @@ pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Res
     }
     let [was, stage] = [before, model].map(|model| &model.experiment.stages[state.stage.index]);
     (state.stage.name, state.seed) = (stage.name.clone(), stage.seed);
-    forget_other_measurements(&mut state.stage, was, stage);
+    if !is_measured_alike([before, model], [was, stage]) {
+        (state.stage.evaluation, state.stage.plateau) = (None, Plateau::default());
+    }
     state.plan.get_or_insert_with(|| setup.plan.clone());
 
     let sizes = checkpoint::sizes_of(&latest, model, &state, 1).map_err(broken)?;
@@ -110,17 +112,16 @@ pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Res
     Run::new(setup, state, accept).go_on()
 }
 
-/// What was measured on another first validation set tells nothing of the end of the stage, nor does the best of another metric.
-fn forget_other_measurements(measured: &mut StageState, was: &Stage, is: &Stage) {
-    let first_set = |stage: &Stage| stage.data.as_ref().and_then(|data| data.validate.first().cloned());
-    let metric = |stage: &Stage| stage.end.until.as_ref().map(|until| until.metric().clone());
-    let is_same_set = first_set(was) == first_set(is);
-    if !is_same_set {
-        measured.evaluation = None;
-    }
-    if !is_same_set || metric(was) != metric(is) {
-        measured.plateau = Plateau::default();
-    }
+/// Whether what was measured still tells of the end of a stage: by the same metric, on the same first validation set.
+fn is_measured_alike(models: [&Model; 2], stages: [&Stage; 2]) -> bool {
+    let [was, is] = stages.map(|stage| {
+        let data = stage.data.as_ref()?;
+        let first = data.validate.first().map(|(_, set)| set)?;
+        let held_out_of = matches!(first, Validation::HoldOut(_)).then_some(&data.train);
+        Some((first, held_out_of, &data.tokenizer, &data.documents, &data.images))
+    });
+    let metrics = stages.map(|stage| stage.end.until.as_ref().map(|until| until.metric().0.as_str()));
+    was == is && metrics[0] == metrics[1] && metrics[0].is_none_or(|metric| changes::is_same_metric(models, metric))
 }
 
 /// What a run that is to be resumed was planned with; None where nothing has been planned yet.

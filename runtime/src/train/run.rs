@@ -104,7 +104,8 @@ impl<'a> Run<'a> {
         let state = &mut self.state;
         let mut course = Course::new(compiled, self.setup.session, state, data, self.setup.flops_per_token)?;
         let (index, run, done, length) = (state.stage.index, state.done, state.stage.done.steps, course.length);
-        self.setup.observer.see(&Event::Stage { stage, index, run, done, length })?;
+        let evaluated = self.is_evaluated();
+        self.setup.observer.see(&Event::Stage { stage, index, run, done, length, evaluated })?;
 
         // A run that a failed evaluation has stopped owes it.
         if self.state.stage.done.steps > 0 && due(course.recipe.evaluate, self.state.done.steps) && !self.is_evaluated()
@@ -158,6 +159,7 @@ impl<'a> Run<'a> {
     fn evaluate(&mut self, course: &Course<'_>) -> Result<()> {
         let Setup { compiled, session, observer, .. } = &mut self.setup;
         let done = self.state.done;
+        let mut first = None;
         for (i, (set, batches)) in course.data.validate.iter().enumerate() {
             let rows = evaluated_rows(course, &**batches);
             let watch = &mut |done, of| observer.see(&Event::Evaluating { set, done, of });
@@ -170,9 +172,11 @@ impl<'a> Run<'a> {
                 first: i == 0,
                 evaluation: &evaluation,
             })?;
-            if i == 0 {
-                self.state.note(&evaluation, course.stage, |metric| higher_is_better(&compiled.model, metric));
-            }
+            first.get_or_insert(evaluation);
+        }
+        // Not before: an evaluation that fails in between is made again, of all sets.
+        if let Some(first) = first {
+            self.state.note(&first, course.stage, |metric| higher_is_better(&compiled.model, metric));
         }
         Ok(())
     }

@@ -41,10 +41,26 @@ fn whole(path: &Path, bytes: &[u8]) -> Result<DynamicImage> {
     let format = reader.format();
     let image = reader.decode().map_err(|error| Failure::broken(path, reason(&error)))?;
     // The decoder fills up what is missing of a JPEG with grey.
-    if format == Some(image::ImageFormat::Jpeg) && !bytes.windows(2).rev().any(|two| two == JPEG_END) {
+    if format == Some(image::ImageFormat::Jpeg) && !first_scan(bytes).windows(2).rev().any(|two| two == JPEG_END) {
         return Err(Failure::broken(path, "is a truncated JPEG file; copy it again, or remove it"));
     }
     Ok(image)
+}
+
+/// A JPEG from its first scan on: what stands in the segments before it, as a thumbnail does, has an end of its own.
+fn first_scan(bytes: &[u8]) -> &[u8] {
+    const SCAN: u8 = 0xDA;
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    while let [0xFF, marker, after @ ..] = rest {
+        rest = match (*marker, after) {
+            (SCAN, _) => return after,
+            // A byte that fills.
+            (0xFF, _) => &rest[1..],
+            (_, [high, low, ..]) => after.get(usize::from(u16::from_be_bytes([*high, *low]))..).unwrap_or_default(),
+            (_, _) => &[],
+        };
+    }
+    rest
 }
 
 fn reason(error: &ImageError) -> String {

@@ -72,9 +72,10 @@ impl ImageSet {
         let (validate, train): (Vec<usize>, Vec<usize>) = (0..images.count()).partition(held_out);
         if validate.is_empty() || train.is_empty() {
             let what = format!("has {} images, too few to hold out {}%", images.count(), 100.0 * fraction);
+            let other = if validate.is_empty() { "more" } else { "less" };
             return Err(Failure::broken(
                 images.path(),
-                format_args!("{what}; hold out more, or name a separate `validate`"),
+                format_args!("{what}; hold out {other}, or name a separate `validate`"),
             ));
         }
         Ok([

@@ -72,10 +72,7 @@ fn shape(model: &Model, parameter: &Parameter) -> String {
 
 /// The first application on the way to the loss that is another one; metrics may come and go.
 fn layers(before: &Model, after: &Model) -> Option<String> {
-    let [old, new] = [before, after].map(on_the_way_to_the_loss);
-    let is_same = |(a, operands_of_a): &Step<'_>, (b, operands_of_b): &Step<'_>| {
-        a.primitive == b.primitive && operands_of_a == operands_of_b && a.ty == b.ty
-    };
+    let [old, new] = [before, after].map(|model| on_the_way_to(model, model.program.loss));
     match old.iter().zip(&new).find(|(a, b)| !is_same(a, b)) {
         Some(((a, _), (b, _))) => {
             let whose = if b.path.is_empty() { String::new() } else { format!("`{}` ", b.path) };
@@ -88,9 +85,22 @@ fn layers(before: &Model, after: &Model) -> Option<String> {
 /// An application, and which of those before it its operands are.
 type Step<'a> = (&'a Application, Vec<usize>);
 
-fn on_the_way_to_the_loss(model: &Model) -> Vec<Step<'_>> {
+fn is_same((a, operands_of_a): &Step<'_>, (b, operands_of_b): &Step<'_>) -> bool {
+    a.primitive == b.primitive && operands_of_a == operands_of_b && a.ty == b.ty
+}
+
+/// Whether a metric, or the loss, is computed alike.
+pub fn is_same_metric(models: [&Model; 2], name: &str) -> bool {
+    let [was, is] = models.map(|model| {
+        let metric = model.program.metrics.iter().find(|(metric, _)| metric == name).map(|(_, value)| *value);
+        on_the_way_to(model, metric.or(model.program.loss))
+    });
+    was.len() == is.len() && was.iter().zip(&is).all(|(a, b)| is_same(a, b))
+}
+
+fn on_the_way_to(model: &Model, value: Option<ValueId>) -> Vec<Step<'_>> {
     let program = &model.program;
-    let needed = program.reachable(program.loss.as_slice(), &|_| false);
+    let needed = program.reachable(value.as_slice(), &|_| false);
     // The applications that are needed stand in order.
     let place = |operand: &ValueId| needed.partition_point(|id| id < operand);
     let step = |id: &ValueId| {

@@ -9,6 +9,8 @@
 mod layers;
 mod recipe;
 
+pub use layers::is_same_metric;
+
 use crate::{Failure, Result};
 use tfc_compiler::model::{Model, Stage};
 

@@ -64,7 +64,7 @@ struct Recorder<'a> {
 impl Observer for Recorder<'_> {
     fn see(&mut self, event: &Event<'_>) -> Result<()> {
         let text = match event {
-            Event::Stage { stage, index, run, done, length } => {
+            Event::Stage { stage, index, run, done, length, .. } => {
                 format!("stage {index} `{}` at step {}, {done} of {length:?}", stage.name, run.steps)
             }
             Event::Grown { stage, step, grown, .. } => format!("grown into `{}` at step {step}: {grown:?}", stage.name),

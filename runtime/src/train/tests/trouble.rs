@@ -64,32 +64,26 @@ fn a_gradient_that_is_not_finite_changes_no_parameter() {
     assert_eq!(parameters(&bad.session), parameters(&good.session));
 }
 
-/// Data that cannot be evaluated on.
+/// Data of which the second validation set cannot be evaluated on.
 fn unreadable() -> StageData {
-    let broken = Numbers { missing: Some(5), ..Numbers::new("validate", 7) };
-    StageData { validate: vec![("validate".to_string(), Box::new(broken))], ..data(Numbers::new("train", 23)) }
+    let mut data = data(Numbers::new("train", 23));
+    data.validate[1].1 = Box::new(Numbers { missing: Some(2), ..Numbers::new("other", 4) });
+    data
 }
 
 /// … nor does it cost what has been learnt: mended, the run goes on as if nothing had been wrong.
 #[test]
 fn an_evaluation_that_fails_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let mended = || Options {
-        data: |_| StageData {
-            validate: vec![("validate".to_string(), Box::new(Numbers::new("validate", 7)))],
-            ..data(Numbers::new("train", 23))
-        },
-        ..Options::default()
-    };
-    let whole = run(&stages(), &folder.path().join("whole"), mended());
+    let whole = run(&stages(), &folder.path().join("whole"), Options::default());
     let path = folder.path().join("run");
     let failed = run(&stages(), &path, Options { data: |_| unreadable(), ..Options::default() });
     let saved = path.join("checkpoints/step-3");
     assert_eq!(
         failed.outcome.unwrap_err().message,
-        format!("sequence 5 is not there; the run is saved in `{}` and goes on with --resume", saved.display())
+        format!("sequence 2 is not there; the run is saved in `{}` and goes on with --resume", saved.display())
     );
-    let resumed = run(&stages(), &path, mended());
+    let resumed = run(&stages(), &path, Options::default());
     let evaluated = |events: &[String]| -> Vec<String> {
         events.iter().filter(|event| event.starts_with("evaluated")).cloned().collect()
     };
@@ -111,26 +105,36 @@ fn an_incomplete_checkpoint_can_be_passed_over() {
 /// The best of another metric is no measure, nor is what was measured on other data.
 #[test]
 fn what_was_measured_otherwise_is_forgotten() {
-    use crate::checkpoint::Evaluated;
-    use tfc_compiler::model::{Corpus, Metric, Until, Validation};
+    use tfc_compiler::model::{Application, Corpus, Metric, Primitive, Until, Validation, ValueId, ValueType};
     let plateau = |metric: &str| Until::Plateau { metric: Metric(metric.into()), patience: 3, delta: 0.0 };
-    let was = {
-        let mut stage = fake::stage("small", 2, fake::steps(9));
-        stage.end.until = Some(plateau("loss"));
-        stage
-    };
-    let left = |edit: &dyn Fn(&mut Stage)| {
+    let mut was = fake::stage("small", 2, fake::steps(9));
+    was.end.until = Some(plateau("loss"));
+    was.data.as_mut().unwrap().validate = vec![(String::new(), Validation::HoldOut(0.1))];
+    let model = fake::compiled(vec![was.clone()], true).model;
+    let alike = |edit: &dyn Fn(&mut Stage)| {
         let mut is = was.clone();
         edit(&mut is);
-        let evaluation = Some(Evaluated { step: 3, values: Default::default() });
-        let plateau = Plateau { best: Some(1.0), evaluations_since: 2 };
-        let mut measured = StageState { evaluation, plateau, ..StageState::new(0, "small") };
-        forget_other_measurements(&mut measured, &was, &is);
-        [measured.evaluation.is_some(), measured.plateau.best.is_some()]
+        is_measured_alike([&model, &model], [&was, &is])
     };
-    assert_eq!(left(&|stage| stage.end.steps = Some(20)), [true, true]);
-    assert_eq!(left(&|stage| stage.end.until = Some(plateau("accuracy"))), [true, false]);
-    let other = Validation::Paths(Corpus { paths: vec!["other".into()] });
-    let set = move |stage: &mut Stage| stage.data.as_mut().unwrap().validate = vec![(String::new(), other.clone())];
-    assert_eq!(left(&set), [false, false]);
+    let other = || Corpus { paths: vec!["other".into()] };
+    assert!(alike(&|stage| stage.end.steps = Some(20)));
+    assert!(!alike(&|stage| stage.end.until = Some(plateau("accuracy"))));
+    assert!(!alike(&|stage| stage.data.as_mut().unwrap().train = other()), "what is held out is of other data");
+    let set = |stage: &mut Stage| stage.data.as_mut().unwrap().validate[0].1 = Validation::Paths(other());
+    assert!(!alike(&set));
+
+    // Of the same name, but another number.
+    let of_number = |number: f64| {
+        let ty = ValueType { dtype: tfc_compiler::graph::DType::F32, shape: Vec::new() };
+        let primitive = Primitive::Number(number);
+        let value = Application { primitive, operands: Vec::new(), ty, span: fake::span(), path: String::new() };
+        let mut model = model.clone();
+        model.program.values.push(value);
+        let last = ValueId(model.program.values.len() as u32 - 1);
+        model.program.metrics.push(("number".to_string(), last));
+        model
+    };
+    was.end.until = Some(plateau("number"));
+    assert!(is_measured_alike([&of_number(1.0), &of_number(1.0)], [&was, &was]));
+    assert!(!is_measured_alike([&of_number(1.0), &of_number(2.0)], [&was, &was]));
 }

@@ -82,11 +82,16 @@ fn images_of_all_sizes_are_brought_to_one() {
 fn a_broken_file_is_named() {
     let png = bytes(RgbImage::from_fn(64, 64, |x, y| Rgb([(x * y) as u8, x as u8, y as u8])), ImageFormat::Png);
     let jpeg = bytes(RgbImage::from_fn(64, 64, |x, y| Rgb([(x * y) as u8, x as u8, y as u8])), ImageFormat::Jpeg);
-    let cases: [(&str, &[u8], &str); 5] = [
+    // A thumbnail before the picture has an end of its own.
+    let thumbnail = bytes(RgbImage::from_pixel(8, 8, RED), ImageFormat::Jpeg);
+    let length = (thumbnail.len() as u16 + 2).to_be_bytes();
+    let with_thumbnail = [&jpeg[..2], &[0xFF, 0xE1], &length, &thumbnail, &jpeg[2..jpeg.len() / 2]].concat();
+    let cases: [(&str, &[u8], &str); 6] = [
         ("3.png", &png[..png.len() / 2], "is broken ("),
         ("3.png", b"", "is no PNG or JPEG file; convert it, or remove it"),
         ("3.png", b"GIF89a", "is no PNG or JPEG file; convert it, or remove it"),
         ("3.jpg", &jpeg[..jpeg.len() / 2], "is a truncated JPEG file; copy it again, or remove it"),
+        ("3.jpg", &with_thumbnail, "is a truncated JPEG file; copy it again, or remove it"),
         ("3.jpg", &jpeg[..20], "is broken ("),
     ];
     for (name, file, what) in cases {
