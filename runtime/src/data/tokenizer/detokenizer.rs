@@ -12,8 +12,9 @@ pub struct Detokenizer<'a> {
     ids: Vec<u32>,
     /// The text of `ids`.
     text: String,
-    /// How many bytes of `text` are handed on.
-    shown: usize,
+    /// What of it is handed on. `text` begins with it, but for a run of bytes that ends within a character: with `ByteFallback` all
+    /// characters of such a run read U+FFFD until the last one is complete.
+    shown: String,
 }
 
 /// How many ids are decoded along, at least: those of what is held back, at most three times three bytes, and of a character before
@@ -23,28 +24,35 @@ const CONTEXT: usize = 12;
 impl<'a> Detokenizer<'a> {
     /// For ids that follow those of `before`, whose text is there already. `end` is the token that ends a document.
     pub fn new(tokenizer: &'a Tokenizer, end: Option<u32>, before: &[u32]) -> Result<Self> {
-        let document = before.rsplit(|id| Some(*id) == end).next().unwrap_or_default();
-        let ids = document[document.len().saturating_sub(CONTEXT)..].to_vec();
+        let ids = before.rsplit(|id| Some(*id) == end).next().unwrap_or_default().to_vec();
         let text = tokenizer.decode(&ids)?;
-        let shown = text.len();
-        Ok(Detokenizer { tokenizer, end, ids, text, shown })
+        let shown = text.clone();
+        let mut detokenizer = Detokenizer { tokenizer, end, ids, text, shown };
+        detokenizer.forget()?;
+        Ok(detokenizer)
     }
 
     /// The text that `id` completes; empty while a character is incomplete.
     pub fn push(&mut self, id: u32) -> Result<String> {
         self.ids.push(id);
-        let text = self.tokenizer.decode(&self.ids)?;
+        self.text = self.tokenizer.decode(&self.ids)?;
         let is_end = Some(id) == self.end;
-        let settled = if is_end { text.len() } else { settled(&text) };
-        // Bytes before `id` may have become a character with it.
-        let same = alike(&text, &self.text[..self.shown]);
-        self.shown = settled.max(same);
-        self.text = text;
-        let new = self.text[same..self.shown].to_string();
+        let is_part = !self.text.starts_with(&self.shown) && self.text.ends_with(char::REPLACEMENT_CHARACTER);
+        // A run that never becomes text again is not waited for.
+        if is_part && !is_end && self.ids.len() < 3 * CONTEXT {
+            return Ok(String::new());
+        }
+        let settled = if is_end { self.text.len() } else { settled(&self.text) };
+        let from = self.held_from();
+        let shown = &self.text[..settled.max(from)];
+        self.shown = shown.to_string();
+        let new = shown[from..].to_string();
         if is_end {
-            self.forget(self.ids.len())?;
+            self.ids.clear();
+            self.text.clear();
+            self.shown.clear();
         } else if self.ids.len() > 2 * CONTEXT {
-            self.forget(CONTEXT)?;
+            self.forget()?;
         }
         Ok(new)
     }
@@ -60,15 +68,35 @@ impl<'a> Detokenizer<'a> {
 
     /// What is still held back when no more ids come.
     pub fn finish(self) -> String {
-        self.text[self.shown..].to_string()
+        self.text[self.held_from()..].to_string()
     }
 
-    /// Leaves out the first ids; what is held back stays.
-    fn forget(&mut self, ids: usize) -> Result<()> {
-        self.ids.drain(..ids);
-        let text = self.tokenizer.decode(&self.ids)?;
-        self.shown = text.strip_suffix(&self.text[self.shown..]).unwrap_or(&text).len();
-        self.text = text;
+    /// Where in `text` begins what is not handed on.
+    fn held_from(&self) -> usize {
+        // Bytes handed on may have become a character since.
+        let same = alike(&self.text, &self.shown);
+        if same == self.shown.len() {
+            return same;
+        }
+        // In a broken run what is handed on reads U+FFFD now. It is not repeated: one stands for what broke the run.
+        self.text.rfind(char::REPLACEMENT_CHARACTER).map_or(same, |last| last.max(same))
+    }
+
+    /// Leaves out the first ids, but for some [`CONTEXT`]; what is held back stays.
+    fn forget(&mut self) -> Result<()> {
+        let held = &self.text[self.shown.len()..];
+        let most = self.ids.len().saturating_sub(CONTEXT);
+        let least = most.saturating_sub(CONTEXT);
+        for cut in (least..=most).rev() {
+            let text = self.tokenizer.decode(&self.ids[cut..])?;
+            // With a cut inside a character its whole run may read U+FFFD. Some texts change with any cut.
+            if self.text.ends_with(&text) && text.ends_with(held) || cut == least {
+                self.shown = text.strip_suffix(held).unwrap_or(&text).to_string();
+                self.text = text;
+                self.ids.drain(..cut);
+                break;
+            }
+        }
         Ok(())
     }
 }

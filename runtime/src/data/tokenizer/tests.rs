@@ -31,6 +31,19 @@ static WORD_PIECES: LazyLock<Tokenizer> = LazyLock::new(|| {
     Tokenizer::parse(json.into()).unwrap()
 });
 
+/// Spells what it has no entry for in bytes, as Llama does.
+static BYTE_FALLBACK: LazyLock<Tokenizer> = LazyLock::new(|| {
+    let bytes: String = (0..256).map(|byte| format!(r#""<0x{byte:02X}>":{byte},"#)).collect();
+    let json = r#"{"version":"1.0","added_tokens":[],"pre_tokenizer":null,"post_processor":null,
+        "normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"_"},
+            {"type":"Replace","pattern":{"String":" "},"content":"_"}]},
+        "decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"_"},"content":" "},
+            {"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]},
+        "model":{"type":"BPE","unk_token":null,"fuse_unk":false,"byte_fallback":true,"merges":[],
+        "vocab":{BYTES"_":256,"a":257,"b":258}}}"#;
+    Tokenizer::parse(json.replace("BYTES", &bytes)).unwrap()
+});
+
 fn streamed(tokenizer: &Tokenizer, ids: &[u32]) -> (Vec<String>, String) {
     streamed_behind(tokenizer, &[], ids)
 }
@@ -171,18 +184,28 @@ proptest! {
         let bytes = Tokenizer::bytes();
         for (tokenizer, ids) in [(&bytes, &ids), (&*TRAINED, &ids), (&*WORDS, &known), (&*WORD_PIECES, &known)] {
             for ids in [ids, &tokenizer.encode(&words).unwrap()] {
-                let (pieces, rest) = streamed(tokenizer, ids);
-                let whole = tokenizer.decode(ids).unwrap();
-                prop_assert_eq!(pieces.concat() + &rest, whole.as_str());
-                // A continuation fits what is there already, if that is whole.
-                let (before, ids) = ids.split_at(cut.min(ids.len()));
-                let shown = tokenizer.decode(before).unwrap();
-                if !shown.ends_with(char::REPLACEMENT_CHARACTER) {
-                    let (pieces, rest) = streamed_behind(tokenizer, before, ids);
-                    prop_assert_eq!(shown + &pieces.concat() + &rest, whole);
-                }
+                check_pieces(tokenizer, ids, cut);
             }
         }
+    }
+
+    /// Of whole characters: others break a run of which a part is shown, and U+FFFD looks as if it did.
+    #[test]
+    fn pieces_of_runs_of_bytes_make_the_whole(text in "([ab ]|é|日|🦀|[^\u{FFFD}]){0,60}", cut in 0usize..100) {
+        check_pieces(&BYTE_FALLBACK, &BYTE_FALLBACK.encode(&text).unwrap(), cut);
+    }
+}
+
+fn check_pieces(tokenizer: &Tokenizer, ids: &[u32], cut: usize) {
+    let (pieces, rest) = streamed(tokenizer, ids);
+    let whole = tokenizer.decode(ids).unwrap();
+    assert_eq!(pieces.concat() + &rest, whole.as_str());
+    // A continuation fits what is there already, if that is whole.
+    let (before, ids) = ids.split_at(cut.min(ids.len()));
+    let shown = tokenizer.decode(before).unwrap();
+    if !shown.ends_with(char::REPLACEMENT_CHARACTER) {
+        let (pieces, rest) = streamed_behind(tokenizer, before, ids);
+        assert_eq!(shown + &pieces.concat() + &rest, whole);
     }
 }
 
@@ -228,6 +251,21 @@ fn a_character_that_was_begun_before_is_completed() {
     let [crab, real] = ["a🦀b", "a\u{FFFD}b"].map(|text| text.bytes().map(u32::from).collect::<Vec<u32>>());
     assert_eq!(streamed_behind(&bytes, &crab[..3], &crab[3..]).0, ["", "🦀", "b"]);
     assert_eq!(streamed_behind(&bytes, &real[..4], &real[4..]).0, ["b"]);
+}
+
+/// Where a run of bytes becomes text as a whole, what is shown of it stays.
+#[test]
+fn a_run_of_bytes_comes_by_characters() {
+    let ids = BYTE_FALLBACK.encode("日本a").unwrap();
+    assert_eq!(BYTE_FALLBACK.decode(&ids[..5]).unwrap(), "\u{FFFD}".repeat(4));
+    assert_eq!(streamed(&BYTE_FALLBACK, &ids).0, ["", "", "", "日", "", "", "本", "a"]);
+    assert_eq!(streamed(&BYTE_FALLBACK, &ids[..6]).1, "\u{FFFD}");
+    assert_eq!(streamed_behind(&BYTE_FALLBACK, &ids[..4], &ids[4..]).0, ["", "", "本", "a"]);
+    let broken = [&ids[..5], &ids[7..]].concat();
+    assert_eq!(streamed(&BYTE_FALLBACK, &broken).0, ["", "", "", "日", "", "\u{FFFD}a"]);
+    // However long it stays so.
+    let (pieces, _) = streamed_behind(&BYTE_FALLBACK, &ids[..4], &[0x80; 1000]);
+    assert!(pieces[100..].iter().all(|piece| piece == "\u{FFFD}"));
 }
 
 #[test]
