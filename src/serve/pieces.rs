@@ -28,7 +28,7 @@ impl<'a> Transcript<'a> {
 
     /// What is left of the text.
     pub fn finish(self) -> String {
-        self.text.finish()
+        self.text.held().to_string()
     }
 
     /// The entry of a token of which nothing is known but what it is, before it is pushed: a prompt's first.
@@ -49,11 +49,15 @@ impl<'a> Transcript<'a> {
     }
 
     fn entry(&self, token: u32, ln_p: Option<f64>, likeliest: Option<BTreeMap<String, f64>>) -> Result<Logprobs> {
+        let text = self.text.peek(token)?;
+        // A part of a character may go on with what is held back, anything else follows it.
+        let follows = text.starts_with(|first| first != char::REPLACEMENT_CHARACTER);
+        let held = if follows { self.text.held().chars().count() } else { 0 };
         Ok(Logprobs {
-            tokens: vec![self.text.peek(token)?],
+            tokens: vec![text],
             token_logprobs: vec![ln_p],
             top_logprobs: vec![likeliest],
-            text_offset: vec![self.offset],
+            text_offset: vec![self.offset + held],
         })
     }
 }
@@ -66,7 +70,7 @@ mod tests {
     #[test]
     fn offsets_are_in_characters() {
         let bytes = Tokenizer::bytes();
-        let said = |before: &str, text: &str| -> Vec<(String, usize)> {
+        let said = |before: &str, text: &[u8]| -> Vec<(String, usize)> {
             let before: Vec<u32> = before.bytes().map(u32::from).collect();
             let mut transcript = Transcript::new(&bytes, None, &before).unwrap();
             let mut entry = |token| {
@@ -74,11 +78,14 @@ mod tests {
                 transcript.push(token).unwrap();
                 (entry.tokens.concat(), entry.text_offset[0])
             };
-            text.bytes().map(|byte| entry(u32::from(byte))).collect()
+            text.iter().map(|byte| entry(u32::from(*byte))).collect()
         };
         let part = "\u{FFFD}";
         let expected = [(part, 0), (part, 0), (part, 0), (part, 1), (part, 1), (part, 1), (" ", 2), ("t", 3)];
-        assert_eq!(said("", "日本 t"), expected.map(|(text, offset)| (text.to_string(), offset)));
-        assert_eq!(said("日本", " t"), [(" ".to_string(), 0), ("t".to_string(), 1)]);
+        assert_eq!(said("", "日本 t".as_bytes()), expected.map(|(text, offset)| (text.to_string(), offset)));
+        assert_eq!(said("日本", b" t"), [(" ".to_string(), 0), ("t".to_string(), 1)]);
+        // What never becomes a character has its place too.
+        let expected = [(part, 0), ("a", 1), ("b", 2), ("c", 3)];
+        assert_eq!(said("", b"\xE6abc"), expected.map(|(text, offset)| (text.to_string(), offset)));
     }
 }

@@ -37,6 +37,6 @@ pub fn generate_text(
     let mut text = Detokenizer::new(tokenizer, end, &ids)?;
     let request = Request { prompt: &ids[..], tokens, sampling, end };
     let stop = generate(compiled, session, request, &mut |id| write(&text.push(id)?))?;
-    write(&text.finish())?;
+    write(text.held())?;
     Ok(stop)
 }

@@ -66,9 +66,9 @@ impl<'a> Detokenizer<'a> {
         }
     }
 
-    /// What is still held back when no more ids come.
-    pub fn finish(self) -> String {
-        self.text[self.held_from()..].to_string()
+    /// What is held back: the rest when no more ids come.
+    pub fn held(&self) -> &str {
+        &self.text[self.held_from()..]
     }
 
     /// Where in `text` begins what is not handed on.

@@ -51,7 +51,7 @@ fn streamed(tokenizer: &Tokenizer, ids: &[u32]) -> (Vec<String>, String) {
 fn streamed_behind(tokenizer: &Tokenizer, before: &[u32], ids: &[u32]) -> (Vec<String>, String) {
     let mut detokenizer = Detokenizer::new(tokenizer, None, before).unwrap();
     let pieces = ids.iter().map(|&id| detokenizer.push(id).unwrap()).collect();
-    (pieces, detokenizer.finish())
+    (pieces, detokenizer.held().to_string())
 }
 
 #[test]
