@@ -37,7 +37,7 @@ fn a_delta_is_small_and_goes_onto_its_base_alone() {
     assert!(message.contains("was made for another base than `other/checkpoints/step-20"), "{message}");
     let no_delta = "run/checkpoints/step-20/model.safetensors";
     let message = workplace.fail(1, &["import", no_delta, "--delta", base, "-o", "wrong"]);
-    assert!(message.contains("is no delta: it has no note `content`"), "{message}");
+    assert!(message.contains("is no delta: it has no note `base`"), "{message}");
     assert!(workplace.fail(2, &["export", "run", "-o", "nothing"]).contains("--delta"));
     assert!(!workplace.path("wrong").exists(), "a run that came to nothing leaves nothing");
     let mut damaged = workplace.read("tuned.safetensors");

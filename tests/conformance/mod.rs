@@ -13,6 +13,7 @@ mod not_finite;
 mod pattention;
 pub mod portable;
 mod routing;
+mod twice;
 mod weights;
 
 pub use language_model::{golden_name, ids, shorter, spec};

@@ -67,7 +67,9 @@ fn absorb_addition(graph: &Graph, uses: &Uses, accumulations: &BTreeSet<NodeId>,
     let (mut value, mut region) = (result, Vec::new());
     while let Some(user) = uses.only_user(value) {
         region.push(user);
-        if accumulations.contains(&user) && graph.operands(user)[1] == value && !found.owners.contains_key(&user) {
+        // What is added to itself stands nowhere yet.
+        let is_added = matches!(graph.operands(user)[..], [total, addend] if addend == value && total != value);
+        if accumulations.contains(&user) && is_added && !found.owners.contains_key(&user) {
             return found.absorb(result, Value { node: user, result: 0 }, region);
         }
         if !matches!(graph.node(user).op, Op::Reshape { .. }) {
