@@ -65,8 +65,8 @@ impl Record {
         report.write(&self.folder.join(REPORT))
     }
 
-    /// Begins where the run is: what was measured after that is forgotten, for it will happen again, as will an evaluation that is not done.
-    fn begin(&mut self, run: Done, stage: &str, evaluated: bool) -> Result<()> {
+    /// Begins where the run is: what was measured after that is forgotten, for it will happen again, as will an evaluation that it `owes`.
+    fn begin(&mut self, run: Done, stage: &str, owes: bool) -> Result<()> {
         self.confusions.clear();
         if let Some(measured) = &mut self.measured {
             measured.stage = stage.to_string();
@@ -74,7 +74,7 @@ impl Record {
         }
         let is_done = |entry: &Entry| match entry.step.cmp(&run.steps) {
             Ordering::Less => true,
-            Ordering::Equal => evaluated || entry.event != metrics::Event::Validate,
+            Ordering::Equal => !owes || entry.event != metrics::Event::Validate,
             Ordering::Greater => false,
         };
         let (log, entries) = Log::kept(&self.folder.join(METRICS), is_done)?;
@@ -129,8 +129,8 @@ impl Measured {
 impl Observer for Record {
     fn see(&mut self, event: &Event<'_>) -> Result<()> {
         match event {
-            Event::Stage { stage, run, done, evaluated, .. } => {
-                self.begin(*run, &stage.name, *evaluated)?;
+            Event::Stage { stage, run, done, owes, .. } => {
+                self.begin(*run, &stage.name, *owes)?;
                 if *done == 0 { self.add(metrics::Event::Stage, run.steps, BTreeMap::new()) } else { Ok(()) }
             }
             Event::Confused { set, confusion } => {

@@ -94,3 +94,17 @@ fn what_changes_is_noted_before_anything_else() {
     workplace.write("tiny.tfm", spec.as_bytes());
     workplace.succeed(&[&faster[..], &["--set", "grow.large.steps=25"]].concat());
 }
+
+/// Stopped where one stage has ended and the next has not begun: what the first measured last stays.
+#[test]
+fn a_stage_that_ended_keeps_its_last_evaluation() {
+    let workplace = Workplace::new();
+    workplace.succeed(&["train", "tiny.tfm", "--out", "whole"]);
+    workplace.succeed(&["train", "tiny.tfm", "--out", "run", "--steps", "20"]);
+    workplace.succeed(&["train", "tiny.tfm", "--out", "run", "--resume"]);
+    assert_eq!(losses(&workplace, "run"), losses(&workplace, "whole"));
+    // A stage that becomes longer keeps what it measured at its former end, though nothing is due there.
+    let longer = ["train", "tiny.tfm", "--out", "run", "--resume", "--set", "grow.large.steps=25"];
+    workplace.succeed(&[&longer[..], &["--set", "train.evaluate=every(7, batches = 2)"]].concat());
+    assert!(losses(&workplace, "run").starts_with(&losses(&workplace, "whole")));
+}

@@ -177,6 +177,13 @@ impl StageState {
     }
 }
 
+impl StageState {
+    /// What was measured tells nothing of the end of the stage any more.
+    pub fn forget_measurements(&mut self) {
+        (self.evaluation, self.plateau) = (None, Plateau::default());
+    }
+}
+
 impl ScaleState {
     /// On its way as before, in a run that has done `now` updates, where it comes from one that had done `then`.
     pub fn taken_over(self, then: u64, now: u64) -> ScaleState {

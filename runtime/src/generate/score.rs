@@ -78,8 +78,9 @@ impl Logits<'_> {
 }
 
 fn scored(text: &[u32], logits: &Logits<'_>, top: usize, vocabulary: usize) -> Scored {
+    let at = |place| could_follow(logits.at(place), vocabulary);
     let tokens = text.iter().skip(1).enumerate();
-    let tokens = tokens.map(|(place, token)| Likelihood::of(*token, &logits.at(place), top)).collect();
-    let next = (text.len() <= logits.length).then(|| could_follow(logits.at(text.len() - 1), vocabulary));
+    let tokens = tokens.map(|(place, token)| Likelihood::of(*token, &at(place), top)).collect();
+    let next = (text.len() <= logits.length).then(|| at(text.len() - 1));
     Scored { tokens, next }
 }

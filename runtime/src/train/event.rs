@@ -23,8 +23,8 @@ pub enum Event<'a> {
         run: Done,
         done: u64,
         length: Option<u64>,
-        /// Whether what is known of the last update is all that an evaluation tells.
-        evaluated: bool,
+        /// Whether an evaluation after the last update is to be made, whatever was measured of it.
+        owes: bool,
     },
     /// The model has grown into the stage that is about to begin.
     Grown {

@@ -30,14 +30,14 @@ pub(crate) use update::Update;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::checkpoint::{self, Change, PlanState, Plateau, RunFolder, State};
+use crate::checkpoint::{self, Change, PlanState, RunFolder, State};
 use crate::device::Session;
 use crate::{Failure, Kind, Result};
 use run::Run;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use tfc_compiler::compiled::Compiled;
-use tfc_compiler::model::{Model, Stage, Validation};
+use tfc_compiler::model::{Model, Stage};
 
 /// What a run needs from outside.
 pub struct Setup<'a> {
@@ -97,7 +97,7 @@ pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Res
     let [was, stage] = [before, model].map(|model| &model.experiment.stages[state.stage.index]);
     (state.stage.name, state.seed) = (stage.name.clone(), stage.seed);
     if !is_measured_alike([before, model], [was, stage]) {
-        (state.stage.evaluation, state.stage.plateau) = (None, Plateau::default());
+        state.stage.forget_measurements();
     }
     state.plan.get_or_insert_with(|| setup.plan.clone());
 
@@ -112,13 +112,15 @@ pub fn resume(setup: Setup<'_>, before: &Model, spec: &str, accept: bool) -> Res
     Run::new(setup, state, accept).go_on()
 }
 
-/// Whether what was measured still tells of the end of a stage: by the same metric, on the same first validation set.
+/// Whether what was measured still tells of the end of a stage: by the same metric, on as much of the same first validation set. Whether that is held out
+/// of other data only its hash tells, when it is opened.
 fn is_measured_alike(models: [&Model; 2], stages: [&Stage; 2]) -> bool {
     let [was, is] = stages.map(|stage| {
         let data = stage.data.as_ref()?;
         let first = data.validate.first().map(|(_, set)| set)?;
-        let held_out_of = matches!(first, Validation::HoldOut(_)).then_some(&data.train);
-        Some((first, held_out_of, &data.tokenizer, &data.documents, &data.images))
+        let train = stage.train.as_ref()?;
+        let rows = train.evaluate_batches.map(|batches| batches.saturating_mul(train.batch));
+        Some((first, rows, &data.tokenizer, &data.documents, &data.images))
     });
     let metrics = stages.map(|stage| stage.end.until.as_ref().map(|until| until.metric().0.as_str()));
     was == is && metrics[0] == metrics[1] && metrics[0].is_none_or(|metric| changes::is_same_metric(models, metric))

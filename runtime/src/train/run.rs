@@ -104,12 +104,12 @@ impl<'a> Run<'a> {
         let state = &mut self.state;
         let mut course = Course::new(compiled, self.setup.session, state, data, self.setup.flops_per_token)?;
         let (index, run, done, length) = (state.stage.index, state.done, state.stage.done.steps, course.length);
-        let evaluated = self.is_evaluated();
-        self.setup.observer.see(&Event::Stage { stage, index, run, done, length, evaluated })?;
+        // What a failed evaluation has stopped, or what was measured otherwise before.
+        let is_due = due(course.recipe.evaluate, run.steps) || over(&stage.end, &self.state.stage);
+        let owes = done > 0 && is_due && !self.is_evaluated();
+        self.setup.observer.see(&Event::Stage { stage, index, run, done, length, owes })?;
 
-        // A run that a failed evaluation has stopped owes it.
-        if self.state.stage.done.steps > 0 && due(course.recipe.evaluate, self.state.done.steps) && !self.is_evaluated()
-        {
+        if owes {
             self.evaluate(&course)?;
         }
         while !over(&stage.end, &self.state.stage) {
@@ -142,16 +142,19 @@ impl<'a> Run<'a> {
     /// Other data than the last stage had is read from its start; a stage that goes on must find the data it began with.
     fn recognise(&mut self, data: &StageData, stage: &Stage) -> Result<()> {
         let hash = format!("{:016x}", data.train.hash());
-        let state = &mut self.state.data;
-        if state.hash.as_ref().is_some_and(|known| *known != hash) {
-            if self.state.stage.done.steps == 0 {
-                state.cursor = 0;
+        let state = &mut self.state;
+        if state.data.hash.as_ref().is_some_and(|known| *known != hash) {
+            if state.stage.done.steps == 0 {
+                state.data.cursor = 0;
             } else if !self.accept {
                 let what = format!("the training data of stage `{}` is not what the run was started with", stage.name);
                 return Err(Failure::mistake(format!("{what}; restore it, or add `--accept-changes` to go on")));
+            } else {
+                // What is held out of it is other data, too.
+                state.stage.forget_measurements();
             }
         }
-        state.hash = Some(hash);
+        state.data.hash = Some(hash);
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 use super::Tokenizer;
 use crate::Result;
 
-/// Turns ids into text, piece by piece. The pieces together are what [`Tokenizer::decode`] makes of all ids of a document.
+/// Turns ids into text, piece by piece. The pieces together are what [`Tokenizer::decode`] makes of all ids of a document, but for a run of bytes of
+/// which a part was handed on before it broke.
 pub struct Detokenizer<'a> {
     tokenizer: &'a Tokenizer,
     /// The token that ends a document. What follows it begins anew.
@@ -29,7 +30,23 @@ impl<'a> Detokenizer<'a> {
         let shown = text.clone();
         let mut detokenizer = Detokenizer { tokenizer, end, ids, text, shown };
         detokenizer.forget()?;
+        detokenizer.take_whole_characters()?;
         Ok(detokenizer)
+    }
+
+    /// Where a run of bytes ends within a character, what was there already are the characters before it.
+    fn take_whole_characters(&mut self) -> Result<()> {
+        for part in 1..=self.ids.len().min(3) {
+            let whole = self.tokenizer.decode(&self.ids[..self.ids.len() - part])?;
+            if !whole.ends_with(char::REPLACEMENT_CHARACTER) {
+                // Elsewhere the part of a character reads U+FFFD behind them, and that was there, too.
+                if !self.text.starts_with(&whole) {
+                    self.shown = whole;
+                }
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The text that `id` completes; empty while a character is incomplete.

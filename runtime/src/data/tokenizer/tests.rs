@@ -261,6 +261,9 @@ fn a_run_of_bytes_comes_by_characters() {
     assert_eq!(streamed(&BYTE_FALLBACK, &ids).0, ["", "", "", "日", "", "", "本", "a"]);
     assert_eq!(streamed(&BYTE_FALLBACK, &ids[..6]).1, "\u{FFFD}");
     assert_eq!(streamed_behind(&BYTE_FALLBACK, &ids[..4], &ids[4..]).0, ["", "", "本", "a"]);
+    // Behind a part of a character too: what was there are the characters before it.
+    assert_eq!(streamed_behind(&BYTE_FALLBACK, &ids[..5], &ids[5..]).0, ["", "本", "a"]);
+    assert_eq!(streamed_behind(&BYTE_FALLBACK, &ids[..6], &ids[6..]).0, ["本", "a"]);
     let broken = [&ids[..5], &ids[7..]].concat();
     assert_eq!(streamed(&BYTE_FALLBACK, &broken).0, ["", "", "", "日", "", "\u{FFFD}a"]);
     // However long it stays so.
