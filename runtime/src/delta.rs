@@ -192,9 +192,7 @@ impl Delta {
 
     /// As it was, less what only training knows.
     fn state(&self) -> Result<State> {
-        let foreign = |error| Failure::broken(&self.path, format_args!("has no state of a checkpoint ({error})"));
-        let state: State = serde_json::from_str(self.note(STATE)?).map_err(foreign)?;
-        Ok(state.begun_anew())
+        Ok(State::of_json(self.note(STATE)?, &self.path)?.begun_anew())
     }
 
     /// A parameter put together.

@@ -214,20 +214,24 @@ impl State {
     }
 
     pub fn read(path: &Path) -> Result<State> {
+        State::of_json(&storage::read_text(path)?, path)
+    }
+
+    /// What a text of the file `path` says.
+    pub fn of_json(text: &str, path: &Path) -> Result<State> {
         #[derive(Deserialize)]
         struct Version {
             version: u32,
         }
-        let text = storage::read_text(path)?;
         let foreign =
             |error| Failure::broken(path, format_args!("is not the state of a checkpoint ({error}); copy it again"));
-        let Version { version } = serde_json::from_str(&text).map_err(foreign)?;
+        let Version { version } = serde_json::from_str(text).map_err(foreign)?;
         if version != VERSION {
             let what =
                 format!("has version {version}, but this tfc reads version {VERSION}; use the tfc that wrote it");
             return Err(Failure::broken(path, what));
         }
-        let state: State = serde_json::from_str(&text).map_err(foreign)?;
+        let state: State = serde_json::from_str(text).map_err(foreign)?;
         match state.rows.iter().find(|lineage| !lineage.is_sound()) {
             Some(Lineage { parameter, .. }) => {
                 let what =
