@@ -19,6 +19,8 @@ const BASE: &str = "base";
 const SPEC: &str = "spec";
 const STATE: &str = "state";
 const CONTENT: &str = "content";
+/// What of them the content tells.
+const TOLD: [&str; 3] = [BASE, SPEC, STATE];
 
 /// A parameter's rows, those along the first axis that grows.
 struct Rows<'a> {
@@ -90,13 +92,12 @@ pub fn export(checkpoint: &Path, base: &Path, model: &Model, out: &Path) -> Resu
     notes.insert(BASE.into(), digest(&base_weights)?);
     notes.insert(SPEC.into(), checkpoint::spec_of(checkpoint)?.1);
     notes.insert(STATE.into(), state.to_json());
-    let mut content = Content::default();
     let mut sorted: Vec<(&str, &[u8])> =
         entries.iter().map(|entry| &*entry.name).zip(tensors.iter().map(Vec::as_slice)).collect();
     sorted.sort_unstable();
-    [BASE, SPEC, STATE].iter().for_each(|note| content.take(note, notes[*note].as_bytes()));
-    sorted.into_iter().for_each(|(name, bytes)| content.take(name, bytes));
-    notes.insert(CONTENT.into(), content.digest());
+    let said = TOLD.map(|note| (note, notes[note].as_bytes()));
+    let content = content(said.into_iter().chain(sorted));
+    notes.insert(CONTENT.into(), content);
     write_tensors(out, &notes, &entries, |i| Ok(Cow::Borrowed(&tensors[i][..])))?;
     Ok(numbers)
 }
@@ -111,22 +112,15 @@ fn digest(weights: &Path) -> Result<String> {
     Ok(format!("{:016x}", xxh3_64(&Bytes::map(weights)?)))
 }
 
-/// Tells what a file holds from what became of it: nothing else would notice a row that is damaged.
-#[derive(Default)]
-struct Content(Xxh3);
-
-impl Content {
-    /// Notes are taken, then tensors in the order of their names.
-    fn take(&mut self, name: &str, bytes: &[u8]) {
-        for part in [name.as_bytes(), bytes] {
-            self.0.update(&part.len().to_le_bytes());
-            self.0.update(part);
-        }
+/// Tells what a file holds from what became of it: nothing else would notice a row that is damaged. Its parts are the notes that are [`TOLD`], then the
+/// tensors in the order of their names.
+fn content<'a>(parts: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+    let mut digest = Xxh3::new();
+    for part in parts.flat_map(|(name, bytes)| [name.as_bytes(), bytes]) {
+        digest.update(&part.len().to_le_bytes());
+        digest.update(part);
     }
-
-    fn digest(&self) -> String {
-        format!("{:016x}", self.0.digest())
-    }
+    format!("{:016x}", digest.digest())
 }
 
 /// A file that [`export`] has written.
@@ -140,17 +134,20 @@ impl Delta {
     /// The file is broken, or none of these.
     pub fn open(path: &Path) -> Result<Delta> {
         let delta = Delta { path: path.to_owned(), file: TensorFile::open(path)? };
-        let mut content = Content::default();
-        for note in [BASE, SPEC, STATE] {
-            content.take(note, delta.note(note)?.as_bytes());
+        let mut parts = Vec::new();
+        for note in TOLD {
+            parts.push((note.to_string(), Cow::Borrowed(delta.note(note)?.as_bytes())));
         }
         for name in delta.file.names() {
-            match delta.file.dtype(&name)? {
-                Dtype::I32 => content.take(&name, &as_bytes(delta.file.values::<i32>(&name)?)),
-                _ => content.take(&name, &as_bytes(delta.file.values::<f32>(&name)?)),
-            }
+            let bytes = match delta.file.dtype(&name)? {
+                Dtype::I32 => as_bytes(delta.file.values::<i32>(&name)?),
+                _ => as_bytes(delta.file.values::<f32>(&name)?),
+            };
+            parts.push((name, bytes));
         }
-        match delta.note(CONTENT)? == content.digest() {
+        let is_whole = delta.note(CONTENT)? == content(parts.iter().map(|(name, bytes)| (&**name, &**bytes)));
+        drop(parts);
+        match is_whole {
             true => Ok(delta),
             false => Err(Failure::broken(path, "is damaged: it holds other numbers than were written; copy it again")),
         }

@@ -56,8 +56,7 @@ pub fn load(checkpoint: &Path, compiled: &Compiled, session: &mut dyn Session, s
         return Err(Failure::broken(checkpoint, "has another number of parameters than the model"));
     }
     for (lineage, parameter) in state.rows.iter().zip(&model.parameters) {
-        let rows = crate::rows::rows(parameter, session.sizes());
-        if lineage.parameter != parameter.path || lineage.rows() != rows || !lineage.is_sound() {
+        if lineage.parameter != parameter.path || lineage.rows() != crate::rows::rows(parameter, session.sizes()) {
             let what = format!("has a state that does not fit `{}`", parameter.path);
             return Err(Failure::broken(checkpoint, format_args!("{what}; it was changed after it was written")));
         }

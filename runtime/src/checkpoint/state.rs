@@ -175,9 +175,7 @@ impl StageState {
             plateau: Plateau::default(),
         }
     }
-}
 
-impl StageState {
     /// What was measured tells nothing of the end of the stage any more.
     pub fn forget_measurements(&mut self) {
         (self.evaluation, self.plateau) = (None, Plateau::default());
