@@ -70,6 +70,8 @@ optimizations! {
     DirectStores: "direct_stores",
     /// Where a matrix ends within a tile, no register without a column of it.
     EdgeTiles: "edge_tiles",
+    /// Rows of a product's first matrix multiplied where they are stored, without packing them.
+    StoredRows: "stored_rows",
     /// Asking for memory before it is read.
     Prefetching: "prefetching",
     /// The first micro-batch of a batch writes gradients, instead of adding to zeros.
@@ -106,7 +108,8 @@ impl Disabled {
             Optimization::FewRows | Optimization::Weights | Optimization::Segments => false,
             Optimization::Narrow => false,
             Optimization::HiddenBlocks | Optimization::Pieces | Optimization::Exponents => false,
-            Optimization::DirectStores | Optimization::EdgeTiles | Optimization::Prefetching => false,
+            Optimization::DirectStores | Optimization::EdgeTiles => false,
+            Optimization::StoredRows | Optimization::Prefetching => false,
             Optimization::WrittenGradients | Optimization::Lending => false,
             Optimization::LargePages | Optimization::SharedPacking | Optimization::Joining => false,
         };
@@ -127,7 +130,8 @@ impl Disabled {
     pub fn code() -> Disabled {
         let of_code = |optimization: &Optimization| match optimization {
             Optimization::HiddenBlocks | Optimization::Pieces | Optimization::Exponents => true,
-            Optimization::DirectStores | Optimization::EdgeTiles | Optimization::Prefetching => true,
+            Optimization::DirectStores | Optimization::EdgeTiles => true,
+            Optimization::StoredRows | Optimization::Prefetching => true,
             Optimization::Vocabulary | Optimization::Dce | Optimization::Cse | Optimization::Simplify => false,
             Optimization::Canonicalize | Optimization::Prologues | Optimization::Epilogues => false,
             Optimization::Recomputation | Optimization::Takeover | Optimization::Groups => false,
@@ -180,7 +184,7 @@ mod tests {
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
         let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, row_epilogues, checkpointing, few_rows, weights, narrow, segments, \
-                    hidden_blocks, pieces, exponents, direct_stores, edge_tiles, prefetching, written_gradients, lending, large_pages, shared_packing, joining";
+                    hidden_blocks, pieces, exponents, direct_stores, edge_tiles, stored_rows, prefetching, written_gradients, lending, large_pages, shared_packing, joining";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {
             assert_eq!(named(optimization.name()).unwrap().names(), [optimization.name()]);

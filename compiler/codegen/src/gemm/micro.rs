@@ -1,17 +1,17 @@
 //! The micro-kernel: a tile of C in registers.
 
 use super::{Layout, Numbers, Rows};
-use crate::mlir::{Bool, Cache, Function, Index, Pointer, Stored, Vector};
+use crate::mlir::{Bool, Cache, Function, Index, Pointer, Scalar, Stored, Vector};
 use crate::vectors::Vectors;
 use tfc_compiler::optimization::Optimization;
 
-/// Steps of k in one turn of the loop.
+/// Steps of k in one turn of the loop on a panel of A; on rows one, for with several LLVM loads the elements of all before it multiplies, and spills sums.
 const UNROLL: i64 = 4;
 
 /// What the micro-kernel reads and writes.
 #[derive(Clone, Copy)]
-pub struct Panels<'f> {
-    pub a: Pointer<'f>,
+pub struct Product<'f> {
+    pub a: RowsOfA<'f>,
     pub b: Pointer<'f>,
     /// How many.
     pub k: Index<'f>,
@@ -22,6 +22,26 @@ pub struct Panels<'f> {
     pub columns: Index<'f>,
     /// May be where `before` is.
     pub out: Rows<'f>,
+}
+
+/// The rows of A in a tile, of which each step of k multiplies one word.
+#[derive(Clone, Copy)]
+pub enum RowsOfA<'f> {
+    /// A panel.
+    Packed(Pointer<'f>),
+    /// The matrix, whose words are those that a panel would have.
+    Stored(Rows<'f>),
+}
+
+impl<'f> RowsOfA<'f> {
+    /// Of a row, at a step behind the one of number `k`.
+    fn word(self, layout: Layout, k: Index<'f>, (row, step): (usize, i64)) -> Scalar<'f> {
+        let (row, after) = (k.constant(row as i64), k.constant(step));
+        match self {
+            RowsOfA::Packed(panel) => panel.at(k * layout.pitch).load(after * layout.pitch + row),
+            RowsOfA::Stored(rows) => rows.row(row).at(k).load(after),
+        }
+    }
 }
 
 /// Memory that will be read or written soon: the beginnings of some rows.
@@ -38,13 +58,13 @@ impl Wanted<'_> {
     }
 }
 
-/// out = (before +) A-panel · B-panel. Asks for what is wanted on the way, a row in each turn of the loop: a core waits for few lines at a time, and
+/// out = (before +) rows of A · B-panel. Asks for what is wanted on the way, a row in each turn of the loop: a core waits for few lines at a time, and
 /// were it to ask for all of them at once, the panels would have to wait as well.
 ///
 /// Where C ends within the tile, registers without columns are left out: what is in `out` there is not written.
-pub fn multiply<'f>(f: &'f Function<'f>, numbers: Numbers, panels: Panels<'f>, wanted: &[Wanted<'f>]) {
+pub fn multiply<'f>(f: &'f Function<'f>, numbers: Numbers, product: Product<'f>, wanted: &[Wanted<'f>]) {
     let fewest = if f.uses(Optimization::EdgeTiles) { 1 } else { f.vectors().registers };
-    with_registers(f, fewest, panels.columns, &|registers| multiply_tile(f, registers, numbers, panels, wanted));
+    with_registers(f, fewest, product.columns, &|registers| multiply_tile(f, registers, numbers, product, wanted));
 }
 
 /// Emits a tile of as many registers to a row as hold all columns, `registers` of them or more.
@@ -61,19 +81,25 @@ fn multiply_tile<'f>(
     f: &'f Function<'f>,
     registers: usize,
     numbers: Numbers,
-    panels: Panels<'f>,
+    product: Product<'f>,
     wanted: &[Wanted<'f>],
 ) {
-    let Panels { a, b, k, before, accumulate, out, .. } = panels;
+    let Product { a, b, k, before, accumulate, out, .. } = product;
     let accumulate = accumulate.select(f.index(1), f.index(0));
-    let name = format!("multiply_{}_in_{registers}_asking_for_{}", numbers.name(), wanted.len());
+    let (is_packed, a) = match a {
+        RowsOfA::Packed(panel) => (true, Rows { pointer: panel, stride: f.index(0) }),
+        RowsOfA::Stored(rows) => (false, rows),
+    };
+    let (kind, unroll) = if is_packed { ("", UNROLL) } else { ("_stored", 1) };
+    let name = format!("multiply{kind}_{}_in_{registers}_asking_for_{}", numbers.name(), wanted.len());
     let firsts = wanted.iter().map(|wanted| wanted.rows.pointer);
     let counts = wanted.iter().flat_map(|wanted| [wanted.rows.stride, wanted.count]);
-    let pointers: Vec<Pointer> = [a, b, before, out.pointer].into_iter().chain(firsts).collect();
-    let indices: Vec<Index> = [numbers.steps(k), accumulate, out.stride].into_iter().chain(counts).collect();
+    let pointers: Vec<Pointer> = [a.pointer, b, before, out.pointer].into_iter().chain(firsts).collect();
+    let indices: Vec<Index> = [a.stride, numbers.steps(k), accumulate, out.stride].into_iter().chain(counts).collect();
     f.call(&name, &pointers, &indices, |f, pointers, indices| {
-        let &[a, b, before, out, ref firsts @ ..] = pointers else { return };
-        let &[k, accumulate, distance, ref counts @ ..] = indices else { return };
+        let &[pointer, b, before, out, ref firsts @ ..] = pointers else { return };
+        let &[stride, k, accumulate, distance, ref counts @ ..] = indices else { return };
+        let a = if is_packed { RowsOfA::Packed(pointer) } else { RowsOfA::Stored(Rows { pointer, stride }) };
         let (rows, width) = (f.vectors().rows, f.vectors().width);
         let zeros = || vec![f.vector(0.0); rows * registers];
         let column = |register: usize| f.index((register * width) as i64);
@@ -83,20 +109,20 @@ fn multiply_tile<'f>(
         };
         let loads = || (0..rows).flat_map(load).collect::<Vec<_>>();
         let sums = f.either(accumulate.equals(f.index(0)), zeros, loads);
-        let whole = k - k % UNROLL;
-        let turn = |k, sums| steps(f, numbers, [a, b], k, UNROLL, sums);
+        let whole = k - k % unroll;
+        let turn = |k, sums| steps(f, numbers, (a, b), k, unroll, sums);
         let (mut done, mut sums) = (f.index(0), sums);
         for (first, count) in firsts.iter().zip(counts.chunks_exact(2)) {
-            let (begin, end) = (done, (done + count[1] * UNROLL).or_at_most(whole));
-            sums = f.carry(begin, end, UNROLL, sums, |k, sums| {
-                let row = Stored::from(first.at((k - begin) / UNROLL * count[0]));
+            let (begin, end) = (done, (done + count[1] * unroll).or_at_most(whole));
+            sums = f.carry(begin, end, unroll, sums, |k, sums| {
+                let row = Stored::from(first.at((k - begin) / unroll * count[0]));
                 row.prefetch(Wanted::words(f.vectors()), Cache::First, false);
                 turn(k, sums)
             });
             done = end;
         }
-        let sums = f.carry(done, whole, UNROLL, sums, turn);
-        let sums = f.carry(whole, k, 1, sums, |k, sums| steps(f, numbers, [a, b], k, 1, sums));
+        let sums = f.carry(done, whole, unroll, sums, turn);
+        let sums = f.carry(whole, k, 1, sums, |k, sums| steps(f, numbers, (a, b), k, 1, sums));
         for (row, sums) in sums.chunks_exact(registers).enumerate() {
             let row = out.at(distance * row as i64);
             sums.iter().enumerate().for_each(|(register, sum)| row.store_vector(column(register), *sum));
@@ -108,24 +134,24 @@ fn multiply_tile<'f>(
 fn steps<'f>(
     f: &'f Function<'f>,
     numbers: Numbers,
-    [a, b]: [Pointer<'f>; 2],
+    (a, b): (RowsOfA<'f>, Pointer<'f>),
     k: Index<'f>,
     count: i64,
     mut sums: Vec<Vector<'f>>,
 ) -> Vec<Vector<'f>> {
     let vectors = f.vectors();
     let registers = sums.len() / vectors.rows;
-    let (a_pitch, b_pitch) = (Layout::of_a(numbers, vectors).pitch, Layout::of_b(numbers, vectors).pitch);
-    let (a, b) = (a.at(k * a_pitch), b.at(k * b_pitch));
+    let (layout_of_a, b_pitch) = (Layout::of_a(numbers, vectors), Layout::of_b(numbers, vectors).pitch);
+    let b = b.at(k * b_pitch);
     for step in 0..count {
         let columns: Vec<Vector> = (0..registers)
             .map(|register| b.load_vector(f.index(step * b_pitch + (register * vectors.width) as i64)))
             .collect();
         for row in 0..vectors.rows {
-            let element = a.load(f.index(step * a_pitch + row as i64)).splat();
+            let word = a.word(layout_of_a, k, (row, step)).splat();
             for (register, column) in columns.iter().enumerate() {
                 let sum = &mut sums[row * registers + register];
-                *sum = numbers.accumulate(element, *column, *sum);
+                *sum = numbers.accumulate(word, *column, *sum);
             }
         }
     }

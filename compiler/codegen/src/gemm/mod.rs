@@ -16,7 +16,7 @@ mod rows;
 
 pub use few::Few;
 pub use layout::{Layout, round_up};
-pub use micro::{Panels, Wanted, multiply};
+pub use micro::{Product, RowsOfA, Wanted, multiply};
 pub use numbers::Numbers;
 pub use pack::{AHEAD, Block, pack_columns, pack_group, pack_rows};
 pub use rows::Rows;

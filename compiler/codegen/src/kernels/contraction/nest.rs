@@ -6,7 +6,7 @@ use super::operand::Arguments;
 use super::pack::{Block, Side};
 use super::passes::Passes;
 use super::shared::Shared;
-use crate::gemm::{Layout, Numbers, Panels, STEPS, multiply};
+use crate::gemm::{Layout, Numbers, Product, RowsOfA, STEPS, multiply};
 use crate::kernels::scratch::Scratch;
 use crate::mlir::{Bool, Function, Index, Launch, Pointer};
 use crate::vectors::Vectors;
@@ -167,6 +167,17 @@ struct Pass<'f> {
     keeps_a: Bool<'f>,
 }
 
+/// Rows of A that are multiplied with all columns of a part before the next are.
+#[derive(Clone, Copy)]
+struct BlockOfA<'f> {
+    /// Of the part's rows.
+    first: Index<'f>,
+    rows: Index<'f>,
+    /// How many are read where they are stored; the others are packed, each where it were if all of them was.
+    in_place: Index<'f>,
+    packed: Pointer<'f>,
+}
+
 impl<'f> Nest<'_, 'f> {
     /// The items `[begin, end)` of a launch. Those of one row block follow each other: they are done together, or in runs.
     fn items(&self, launch: Launch<'f>) {
@@ -230,7 +241,10 @@ impl<'f> Nest<'_, 'f> {
             let kept = i / self.a.layout.lanes * distance;
             let packed_a = self.packed_a.at(pass.keeps_a.select(kept, f.index(0)));
             let block = Block { outer, lane: row + i, lanes: there, k, depth, distance };
-            f.when(pass.packs_a, || self.a.pack(block, packed_a));
+            let in_place = self.a.rows_in_place(block);
+            let rest = Block { lane: block.lane + in_place, lanes: there - in_place, ..block };
+            let to = packed_a.at(in_place / self.a.layout.lanes * distance);
+            f.when(pass.packs_a & in_place.less(there), || self.a.pack(rest, to));
             // What is packed next: the rows behind these, or the first again, of the next pass.
             let (is_last, next_pass) = (rows.at_most(i + a_rows), pass.number + 1);
             let (next_k, next_depth) = self.passes.of(next_pass);
@@ -241,22 +255,24 @@ impl<'f> Nest<'_, 'f> {
                 ..block
             };
             let is_next = pass.packs_a & (!is_last | (!pass.keeps_a & next_pass.less(self.passes.count)));
-            self.tiles(pass, (i, there), [packed_a, packed_b], |tiles| Ahead::new(&self.a, next, tiles, is_next));
+            let block = BlockOfA { first: i, rows: there, in_place, packed: packed_a };
+            self.tiles(pass, block, packed_b, |tiles| Ahead::new(&self.a, next, tiles, is_next));
         });
     }
 
-    /// The tiles of a block of A: `rows` from one on.
+    /// The tiles of a block of A.
     fn tiles(
         &self,
         pass: Pass<'f>,
-        (first, rows): (Index<'f>, Index<'f>),
-        [packed_a, packed_b]: [Pointer<'f>; 2],
+        block: BlockOfA<'f>,
+        packed_b: Pointer<'f>,
         ahead: impl Fn(Index<'f>) -> Ahead<'f>,
     ) {
         let (f, arguments, body) = (self.f, self.arguments, self.body);
         let Part { outer, row, column, columns, .. } = pass.part;
+        let BlockOfA { first, rows, in_place, packed } = block;
         let (a, b) = (self.a.layout, self.shared.side.layout);
-        let (_, k) = self.passes.of(pass.number);
+        let (first_k, k) = self.passes.of(pass.number);
         let is_first = pass.number.equals(f.index(0));
         let is_last = pass.number.equals(self.passes.count - 1);
         let [row_tiles, column_tiles] = [(rows, a), (columns, b)].map(|(size, side)| size.ceiling_division(side.lanes));
@@ -271,8 +287,8 @@ impl<'f> Nest<'_, 'f> {
                 let mut wanted = epilogue::wanted(f, arguments, body, tile, is_last);
                 wanted.push(ahead.of(column_tile * row_tiles + row_tile));
                 let out = epilogue::destination(f, arguments, body, tile, is_last);
-                let panels = Panels {
-                    a: packed_a.at(row_tile * a.distance(k)),
+                let product = Product {
+                    a: RowsOfA::Packed(packed.at(row_tile * a.distance(k))),
                     b: packed_b.at(column_tile * b.distance(k)),
                     k,
                     before: elements,
@@ -280,7 +296,15 @@ impl<'f> Nest<'_, 'f> {
                     columns,
                     out: out.rows,
                 };
-                multiply(f, a.numbers, panels, &wanted);
+                let on_panel = || multiply(f, a.numbers, product, &wanted);
+                let on_rows = || {
+                    let rows = RowsOfA::Stored(self.a.rows(outer, row + first + r, first_k));
+                    multiply(f, a.numbers, Product { a: rows, ..product }, &wanted);
+                };
+                match self.a.may_be_in_place() {
+                    true => f.either(r.less(in_place), on_rows, on_panel),
+                    false => on_panel(),
+                }
                 f.when(is_last & !out.is_c, || epilogue::store(f, arguments, body, tile));
             });
         });

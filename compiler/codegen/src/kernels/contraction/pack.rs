@@ -1,10 +1,12 @@
 //! Packing a block of A or B, with the prologue on the way.
 
 use super::operand::{Arguments, Matrix, Place};
-use crate::gemm::{self, AHEAD, Layout, pack_columns, pack_group, pack_rows};
+use crate::gemm::{self, AHEAD, Layout, Numbers, Rows, pack_columns, pack_group, pack_rows};
 use crate::kernels::program::evaluate;
 use crate::mlir::{Cache, Function, Index, Pointer, Stored, Vector};
+use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Contraction, Program, Register};
+use tfc_compiler::optimization::Optimization;
 
 /// Columns that a prologue computes before they are transposed.
 const STAGED: i64 = 128;
@@ -50,6 +52,39 @@ impl<'f> Side<'_, 'f> {
             (true, Some(prologue)) => self.pack_computed_rows(prologue, block, destination),
             (false, Some(prologue)) => self.pack_computed_columns(prologue, block, destination),
         }
+    }
+
+    /// Whether its rows have the words that a panel would have, for all sizes that are even where words are pairs.
+    pub fn may_be_in_place(&self) -> bool {
+        let words = match self.layout.numbers {
+            Numbers::F32 => Some(DType::F32),
+            Numbers::Bf16Pairs => Some(DType::BF16),
+            Numbers::Bf16 => None,
+        };
+        let has_words = words == Some(self.matrix.elements.dtype);
+        has_words && self.k_along_rows && self.prologue.is_none() && self.f.uses(Optimization::StoredRows)
+    }
+
+    /// How many rows of a block need not be packed: those of whole tiles.
+    pub fn rows_in_place(&self, block: Block<'f>) -> Index<'f> {
+        let (zero, Matrix { elements, outer, leading }) = (self.f.index(0), self.matrix);
+        if !self.may_be_in_place() {
+            return zero;
+        }
+        let whole = block.lanes / self.layout.lanes * self.layout.lanes;
+        if self.layout.numbers.step() == 1 {
+            return whole;
+        }
+        let is_even = |size: Index<'f>| (size % 2).equals(zero);
+        let begins = elements.pointer.address() / DType::BF16.bytes() as i64;
+        let are_words = is_even(begins) & is_even(outer) & is_even(leading) & is_even(self.arguments.k);
+        are_words.select(whole, zero)
+    }
+
+    /// Rows as they are stored, from an element on.
+    pub fn rows(&self, outer: Index<'f>, row: Index<'f>, k: Index<'f>) -> Rows<'f> {
+        let first = self.row(outer, row).at(k);
+        Rows { pointer: first.pointer, stride: first.words(self.matrix.leading) }
     }
 
     /// Where a block begins, and its rows and columns as they are stored.
