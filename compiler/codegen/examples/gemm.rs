@@ -1,6 +1,7 @@
 //! How much of a core's peak the matrix product reaches, and how much faster two threads are:
 //! `cargo run --release -p tfc-codegen --example gemm [f32|bf16] [FORM] [MxNxK ...]`.
 
+use memmap2::MmapMut;
 use std::time::{Duration, Instant};
 use tfc_codegen::{CpuBackend, Peak};
 use tfc_compiler::executable::{Backend, BackendError, Code, Loaded};
@@ -115,41 +116,42 @@ fn measure(
     let Body::Contraction(body) = &kernel.body else { return (0.0, 0.0) };
     // Noise, so that sums are of the size of a network's activations.
     let mut state = 1u32;
-    let mut fill = |count: usize| -> Vec<f32> {
+    let mut fill = |count: usize, is_bf16: bool| -> Memory {
+        let mut memory = Memory::new(if is_bf16 { 2 } else { 4 } * count);
         let mut next = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+            3.0 * ((state >> 8) as f32 / (1 << 23) as f32 - 1.0) / (k as f32).sqrt().sqrt()
         };
-        (0..count).map(|_| 3.0 * next() / (k as f32).sqrt().sqrt()).collect()
+        for bytes in memory.0.chunks_exact_mut(if is_bf16 { 2 } else { 4 }) {
+            // Of little-endian bytes a bf16 is the last two.
+            bytes.copy_from_slice(&next().to_le_bytes()[4 - bytes.len()..]);
+        }
+        memory
     };
-    let (mut a, mut b, mut c) = (fill(m * k), fill(k * n), vec![0f32; m * n]);
-    let mut rounded: Vec<u16> = a.iter().map(|value| (value.to_bits() >> 16) as u16).collect();
-    let a = if body.precision == Precision::Bf16 { rounded.as_mut_ptr() as usize } else { a.as_mut_ptr() as usize };
+    let [a, b] = [fill(m * k, body.precision == Precision::Bf16), fill(k * n, false)];
+    let c = Memory::new(4 * m * n);
     let (lda, ldb) = (if body.transpose_a { m } else { k }, if body.transpose_b { k } else { n });
     let sizes = [1, m, n, k, 0, lda, 0, ldb, 0, n].map(|s| s as i64);
     let Division { preparation, items: count, .. } = kernel.division(&sizes, true);
-    let shared = vec![0u64; code.functions[index].shared.of(&sizes) / 8 + 8];
-    let shared = if preparation > 0 { shared[shared.as_ptr().align_offset(64)..].as_ptr() as usize } else { 0 };
-    let addresses = [a, b.as_mut_ptr() as usize, c.as_mut_ptr() as usize, shared];
-    let scratch_words = code.functions[index].scratch.of(&sizes) / 8 + 8;
+    let shared = Memory::new(code.functions[index].shared.of(&sizes));
+    let addresses = [a.address(), b.address(), c.address(), if preparation > 0 { shared.address() } else { 0 }];
     // SAFETY: the address is that of this kernel, the buffers are as large as the sizes say.
     let call: extern "C" fn(*const usize, *const i64, i64, i64, *mut u64) =
         unsafe { std::mem::transmute(loaded.addresses[index]) };
-    let items = |begin: i64, end: i64, scratch: &mut Vec<u64>| {
-        let aligned = scratch.as_ptr().align_offset(64);
-        call(addresses.as_ptr(), sizes.as_ptr(), begin, end, scratch[aligned..].as_mut_ptr());
+    let items = |begin: i64, end: i64, scratch: &Memory| {
+        call(addresses.as_ptr(), sizes.as_ptr(), begin, end, scratch.address() as *mut u64);
     };
-    let mut scratch = [vec![0u64; scratch_words], vec![0u64; scratch_words]];
+    let scratch = [0; 2].map(|_| Memory::new(code.functions[index].scratch.of(&sizes)));
     let (mut fractions, mut scalings) = (Vec::new(), Vec::new());
     let start = Instant::now();
     while fractions.len() < 5 || start.elapsed() < Duration::from_millis(250) {
         let now = peak.measure();
         let begin = Instant::now();
-        items(-preparation, 0, &mut scratch[0]);
-        items(0, count, &mut scratch[0]);
+        items(-preparation, 0, &scratch[0]);
+        items(0, count, &scratch[0]);
         let alone = begin.elapsed().as_secs_f64();
         fractions.push(2.0 * (m * n * k) as f64 / alone / now);
-        let [first, second] = &mut scratch;
+        let [first, second] = &scratch;
         let begin = Instant::now();
         for (from, to) in [(-preparation, 0), (0, count)] {
             let middle = (from + to).div_euclid(2);
@@ -161,6 +163,25 @@ fn measure(
         scalings.push(alone / begin.elapsed().as_secs_f64());
     }
     (median(fractions), median(scalings))
+}
+
+/// Zeros on large pages, as a session's tensors are, from the beginning of a page on.
+struct Memory(MmapMut);
+
+impl Memory {
+    fn new(bytes: usize) -> Memory {
+        let pages = MmapMut::map_anon(bytes.max(1)).unwrap_or_else(|error| {
+            eprintln!("{bytes} bytes: {error}");
+            std::process::exit(4)
+        });
+        #[cfg(target_os = "linux")]
+        let _ = pages.advise(memmap2::Advice::HugePage);
+        Memory(pages)
+    }
+
+    fn address(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {
