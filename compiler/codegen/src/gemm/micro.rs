@@ -22,6 +22,8 @@ pub struct Product<'f> {
     pub columns: Index<'f>,
     /// May be where `before` is.
     pub out: Rows<'f>,
+    /// Whether the sums are added to what is in `out`, in place of overwriting it.
+    pub adds: Bool<'f>,
 }
 
 /// The rows of A in a tile, of which each step of k multiplies one word.
@@ -29,17 +31,23 @@ pub struct Product<'f> {
 pub enum RowsOfA<'f> {
     /// A panel.
     Packed(Pointer<'f>),
-    /// The matrix, whose words are those that a panel would have.
-    Stored(Rows<'f>),
+    /// The matrix from an element on, and the distance of its rows: numbers that are multiplied as they are stored.
+    Stored(Stored<'f>, Index<'f>),
 }
 
 impl<'f> RowsOfA<'f> {
-    /// Of a row, at a step behind the one of number `k`.
-    fn word(self, layout: Layout, k: Index<'f>, (row, step): (usize, i64)) -> Scalar<'f> {
-        let (row, after) = (k.constant(row as i64), k.constant(step));
+    /// Of a row at a step, `after` behind another; in a matrix `is_whole` tells whether it has all numbers of the step, or one less.
+    fn word(self, numbers: Numbers, row: usize, (step, after): (Index<'f>, i64), is_whole: bool) -> Scalar<'f> {
+        let (row, after) = (step.constant(row as i64), step.constant(after));
         match self {
-            RowsOfA::Packed(panel) => panel.at(k * layout.pitch).load(after * layout.pitch + row),
-            RowsOfA::Stored(rows) => rows.row(row).at(k).load(after),
+            RowsOfA::Packed(panel) => {
+                let pitch = Layout::of_a(numbers, step.function().vectors()).pitch;
+                panel.at(step * pitch).load(after * pitch + row)
+            }
+            RowsOfA::Stored(first, leading) => {
+                let there = first.at(row * leading).at(step * numbers.step());
+                numbers.word(there, after * numbers.step(), is_whole)
+            }
         }
     }
 }
@@ -58,7 +66,7 @@ impl Wanted<'_> {
     }
 }
 
-/// out = (before +) rows of A · B-panel. Asks for what is wanted on the way, a row in each turn of the loop: a core waits for few lines at a time, and
+/// out = (out +) (before +) rows of A · B-panel. Asks for what is wanted on the way, a row in each turn of the loop: a core waits for few lines at a time, and
 /// were it to ask for all of them at once, the panels would have to wait as well.
 ///
 /// Where C ends within the tile, registers without columns are left out: what is in `out` there is not written.
@@ -84,22 +92,26 @@ fn multiply_tile<'f>(
     product: Product<'f>,
     wanted: &[Wanted<'f>],
 ) {
-    let Product { a, b, k, before, accumulate, out, .. } = product;
-    let accumulate = accumulate.select(f.index(1), f.index(0));
-    let (is_packed, a) = match a {
-        RowsOfA::Packed(panel) => (true, Rows { pointer: panel, stride: f.index(0) }),
-        RowsOfA::Stored(rows) => (false, rows),
+    let Product { a, b, k, before, accumulate, out, adds, .. } = product;
+    let [accumulate, adds] = [accumulate, adds].map(|truth| truth.select(f.index(1), f.index(0)));
+    let (kind, pointer, leading) = match a {
+        RowsOfA::Packed(panel) => ("", panel, f.index(0)),
+        RowsOfA::Stored(first, leading) => ("_stored", first.pointer, leading),
     };
-    let (kind, unroll) = if is_packed { ("", UNROLL) } else { ("_stored", 1) };
     let name = format!("multiply{kind}_{}_in_{registers}_asking_for_{}", numbers.name(), wanted.len());
     let firsts = wanted.iter().map(|wanted| wanted.rows.pointer);
     let counts = wanted.iter().flat_map(|wanted| [wanted.rows.stride, wanted.count]);
-    let pointers: Vec<Pointer> = [a.pointer, b, before, out.pointer].into_iter().chain(firsts).collect();
-    let indices: Vec<Index> = [a.stride, numbers.steps(k), accumulate, out.stride].into_iter().chain(counts).collect();
+    let pointers: Vec<Pointer> = [pointer, b, before, out.pointer].into_iter().chain(firsts).collect();
+    let indices: Vec<Index> = [leading, k, accumulate, out.stride, adds].into_iter().chain(counts).collect();
+    let dtype = if let RowsOfA::Stored(first, _) = a { Some(first.dtype) } else { None };
     f.call(&name, &pointers, &indices, |f, pointers, indices| {
         let &[pointer, b, before, out, ref firsts @ ..] = pointers else { return };
-        let &[stride, k, accumulate, distance, ref counts @ ..] = indices else { return };
-        let a = if is_packed { RowsOfA::Packed(pointer) } else { RowsOfA::Stored(Rows { pointer, stride }) };
+        let &[leading, k, accumulate, distance, adds, ref counts @ ..] = indices else { return };
+        let all = numbers.steps(k);
+        let (a, unroll, whole) = match dtype {
+            None => (RowsOfA::Packed(pointer), UNROLL, all - all % UNROLL),
+            Some(dtype) => (RowsOfA::Stored(Stored { pointer, dtype }, leading), 1, k / numbers.step()),
+        };
         let (rows, width) = (f.vectors().rows, f.vectors().width);
         let zeros = || vec![f.vector(0.0); rows * registers];
         let column = |register: usize| f.index((register * width) as i64);
@@ -109,46 +121,50 @@ fn multiply_tile<'f>(
         };
         let loads = || (0..rows).flat_map(load).collect::<Vec<_>>();
         let sums = f.either(accumulate.equals(f.index(0)), zeros, loads);
-        let whole = k - k % unroll;
-        let turn = |k, sums| steps(f, numbers, (a, b), k, unroll, sums);
+        let turn = |k, sums| steps(f, numbers, (a, b), (k, unroll, true), sums);
         let (mut done, mut sums) = (f.index(0), sums);
         for (first, count) in firsts.iter().zip(counts.chunks_exact(2)) {
-            let (begin, end) = (done, (done + count[1] * unroll).or_at_most(whole));
+            let (begin, end) = (done, (done + count[1] * UNROLL).or_at_most(whole));
             sums = f.carry(begin, end, unroll, sums, |k, sums| {
-                let row = Stored::from(first.at((k - begin) / unroll * count[0]));
+                let row = Stored::from(first.at((k - begin) / UNROLL * count[0]));
                 row.prefetch(Wanted::words(f.vectors()), Cache::First, false);
                 turn(k, sums)
             });
             done = end;
         }
         let sums = f.carry(done, whole, unroll, sums, turn);
-        let sums = f.carry(whole, k, 1, sums, |k, sums| steps(f, numbers, (a, b), k, 1, sums));
-        for (row, sums) in sums.chunks_exact(registers).enumerate() {
-            let row = out.at(distance * row as i64);
-            sums.iter().enumerate().for_each(|(register, sum)| row.store_vector(column(register), *sum));
-        }
+        let sums = f.carry(whole, all, 1, sums, |k, sums| steps(f, numbers, (a, b), (k, 1, false), sums));
+        let store = |adds: bool| {
+            for (row, sums) in sums.chunks_exact(registers).enumerate() {
+                let row = out.at(distance * row as i64);
+                for (register, sum) in sums.iter().enumerate() {
+                    let sum = if adds { *sum + row.load_vector(column(register)) } else { *sum };
+                    row.store_vector(column(register), sum);
+                }
+            }
+        };
+        f.either(adds.equals(f.index(0)), || store(false), || store(true));
     });
 }
 
-/// Adds the products of `count` steps of k, from `k` on.
+/// Adds the products of `count` steps of k from one on, whole ones or the last.
 fn steps<'f>(
     f: &'f Function<'f>,
     numbers: Numbers,
     (a, b): (RowsOfA<'f>, Pointer<'f>),
-    k: Index<'f>,
-    count: i64,
+    (k, count, are_whole): (Index<'f>, i64, bool),
     mut sums: Vec<Vector<'f>>,
 ) -> Vec<Vector<'f>> {
     let vectors = f.vectors();
     let registers = sums.len() / vectors.rows;
-    let (layout_of_a, b_pitch) = (Layout::of_a(numbers, vectors), Layout::of_b(numbers, vectors).pitch);
+    let b_pitch = Layout::of_b(numbers, vectors).pitch;
     let b = b.at(k * b_pitch);
     for step in 0..count {
         let columns: Vec<Vector> = (0..registers)
             .map(|register| b.load_vector(f.index(step * b_pitch + (register * vectors.width) as i64)))
             .collect();
         for row in 0..vectors.rows {
-            let word = a.word(layout_of_a, k, (row, step)).splat();
+            let word = a.word(numbers, row, (k, step), are_whole).splat();
             for (register, column) in columns.iter().enumerate() {
                 let sum = &mut sums[row * registers + register];
                 *sum = numbers.accumulate(word, *column, *sum);

@@ -1,6 +1,6 @@
 //! What the panels hold.
 
-use crate::mlir::{Index, Lanes, Stored, Vector};
+use crate::mlir::{Index, Lanes, Scalar, Stored, Vector};
 use crate::vectors::Vectors;
 use tfc_compiler::graph::DType;
 use tfc_compiler::precision::Precision;
@@ -53,6 +53,15 @@ impl Numbers {
             (DType::BF16, Numbers::Bf16Pairs) => row.pointer.load_bf16_pairs(k, there),
             (DType::BF16, Numbers::F32 | Numbers::Bf16) => row.pointer.load_bf16_lanes(k, lanes(0)),
             (DType::F32 | DType::I32, _) => self.rounded(|after| row.pointer.load_lanes(k + after, lanes(after))),
+        }
+    }
+
+    /// One step from elements that lie side by side and are stored as they are multiplied: from `k` on, as many as it has, or one less, which is then 0.
+    pub fn word<'f>(self, row: Stored<'f>, k: Index<'f>, is_whole: bool) -> Scalar<'f> {
+        match (self, is_whole) {
+            (Numbers::F32 | Numbers::Bf16, _) => row.pointer.load(k),
+            (Numbers::Bf16Pairs, true) => row.pointer.load_bf16_pair(k),
+            (Numbers::Bf16Pairs, false) => row.pointer.load_bf16(k).bits().shift_right_unsigned(16).as_float(),
         }
     }
 

@@ -78,6 +78,11 @@ impl<'f> Pointer<'f> {
         bits.shift_left(16).as_float()
     }
 
+    /// Two that lie side by side.
+    pub fn load_bf16_pair(self, offset: Index<'f>) -> Scalar<'f> {
+        self.at_bf16(offset).read(2)
+    }
+
     /// An f32 as the nearest bf16, where rounding is one instruction.
     pub fn store_bf16(self, offset: Index<'f>, value: Scalar<'f>) {
         let rounded: Bf16 = self.function.apply("arith.truncf", &[value.raw], &[]);

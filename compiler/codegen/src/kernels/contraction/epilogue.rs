@@ -7,6 +7,7 @@ use crate::mlir::{Bool, Function, Index, Lanes, Pointer, Vector};
 use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Contraction, ProgramOp, Register};
 use tfc_compiler::optimization::Optimization;
+use tfc_compiler::scalar::Binary;
 
 /// Where a tile of C is, and how much of it: `rows` × `columns` at least 1, more than a tile being a tile.
 #[derive(Clone, Copy)]
@@ -24,9 +25,11 @@ pub struct Destination<'f> {
     pub rows: Rows<'f>,
     /// Whether that is C itself, and nothing is left to [`store`].
     pub is_c: Bool<'f>,
+    /// Whether they are added to what is there.
+    pub adds: Bool<'f>,
 }
 
-/// C, where finished sums are the result and all of the tile lies in it; else the tile's elements.
+/// C, where finished sums are the result, or are added to it, and all of the tile lies in it; else the tile's elements.
 pub fn destination<'f>(
     f: &'f Function<'f>,
     arguments: &Arguments<'f>,
@@ -37,18 +40,30 @@ pub fn destination<'f>(
     let [rows, columns] = [f.vectors().rows, f.vectors().columns()].map(|size| f.index(size as i64));
     let elements = Rows { pointer: tile.elements, stride: columns };
     let c = bare(arguments, body, tile).filter(|_| f.uses(Optimization::DirectStores));
-    let Some(c) = c else { return Destination { rows: elements, is_c: f.truth(false) } };
+    let Some((c, adds)) = c else {
+        return Destination { rows: elements, is_c: f.truth(false), adds: f.truth(false) };
+    };
     let is_c = is_finished & rows.at_most(tile.rows) & columns.at_most(tile.columns);
     let pointer = is_c.select(c.pointer, elements.pointer);
-    Destination { rows: Rows { pointer, stride: is_c.select(c.stride, elements.stride) }, is_c }
+    let rows = Rows { pointer, stride: is_c.select(c.stride, elements.stride) };
+    Destination { rows, is_c, adds: is_c & f.truth(adds) }
 }
 
-/// The rows of C from a tile on, if the sums are stored there as they are.
-fn bare<'f>(arguments: &Arguments<'f>, body: &Contraction, tile: Tile<'f>) -> Option<Rows<'f>> {
-    let &[(operand, register)] = body.stores.as_slice() else { return None };
-    let is_sum = matches!(body.epilogue.ops[register.0 as usize], ProgramOp::Given);
-    let operand = arguments.operand(operand);
-    operand.rows(place(tile)).filter(|_| is_sum && operand.elements.dtype == DType::F32)
+/// The rows of C from a tile on, if the sums are stored there as they are, or added to what is there, which the second tells.
+fn bare<'f>(arguments: &Arguments<'f>, body: &Contraction, tile: Tile<'f>) -> Option<(Rows<'f>, bool)> {
+    let &[(stored, register)] = body.stores.as_slice() else { return None };
+    let op = |register: Register| &body.epilogue.ops[register.0 as usize];
+    let adds = match op(register) {
+        ProgramOp::Given => false,
+        ProgramOp::Binary(Binary::Add, a, b) => match (op(*a), op(*b)) {
+            (ProgramOp::Given, ProgramOp::Load(old)) | (ProgramOp::Load(old), ProgramOp::Given) if *old == stored => true,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let operand = arguments.operand(stored);
+    let rows = operand.rows(place(tile)).filter(|_| operand.elements.dtype == DType::F32);
+    rows.map(|rows| (rows, adds))
 }
 
 /// Computes and stores a tile, a row at a time.

@@ -241,7 +241,7 @@ impl<'f> Nest<'_, 'f> {
             let kept = i / self.a.layout.lanes * distance;
             let packed_a = self.packed_a.at(pass.keeps_a.select(kept, f.index(0)));
             let block = Block { outer, lane: row + i, lanes: there, k, depth, distance };
-            let in_place = self.a.rows_in_place(block);
+            let in_place = self.a.lanes_in_place(there);
             let rest = Block { lane: block.lane + in_place, lanes: there - in_place, ..block };
             let to = packed_a.at(in_place / self.a.layout.lanes * distance);
             f.when(pass.packs_a & in_place.less(there), || self.a.pack(rest, to));
@@ -295,13 +295,14 @@ impl<'f> Nest<'_, 'f> {
                     accumulate: !is_first,
                     columns,
                     out: out.rows,
+                    adds: out.adds,
                 };
                 let on_panel = || multiply(f, a.numbers, product, &wanted);
                 let on_rows = || {
-                    let rows = RowsOfA::Stored(self.a.rows(outer, row + first + r, first_k));
+                    let rows = self.a.rows(outer, row + first + r, first_k);
                     multiply(f, a.numbers, Product { a: rows, ..product }, &wanted);
                 };
-                match self.a.may_be_in_place() {
+                match self.a.is_in_place() {
                     true => f.either(r.less(in_place), on_rows, on_panel),
                     false => on_panel(),
                 }

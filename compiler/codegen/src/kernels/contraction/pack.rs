@@ -1,7 +1,7 @@
 //! Packing a block of A or B, with the prologue on the way.
 
 use super::operand::{Arguments, Matrix, Place};
-use crate::gemm::{self, AHEAD, Layout, Numbers, Rows, pack_columns, pack_group, pack_rows};
+use crate::gemm::{self, AHEAD, Layout, Numbers, RowsOfA, pack_columns, pack_group, pack_rows};
 use crate::kernels::program::evaluate;
 use crate::mlir::{Cache, Function, Index, Pointer, Stored, Vector};
 use tfc_compiler::graph::DType;
@@ -54,37 +54,26 @@ impl<'f> Side<'_, 'f> {
         }
     }
 
-    /// Whether its rows have the words that a panel would have, for all sizes that are even where words are pairs.
-    pub fn may_be_in_place(&self) -> bool {
-        let words = match self.layout.numbers {
+    /// Whether its rows are multiplied as they are stored, and need not be packed.
+    pub fn is_in_place(&self) -> bool {
+        let multiplied = match self.layout.numbers {
             Numbers::F32 => Some(DType::F32),
             Numbers::Bf16Pairs => Some(DType::BF16),
+            // Each would have to be made an f32 as often as it is multiplied.
             Numbers::Bf16 => None,
         };
-        let has_words = words == Some(self.matrix.elements.dtype);
-        has_words && self.k_along_rows && self.prologue.is_none() && self.f.uses(Optimization::StoredRows)
+        let is_as_multiplied = multiplied == Some(self.matrix.elements.dtype) && self.prologue.is_none();
+        is_as_multiplied && self.k_along_rows && self.f.uses(Optimization::StoredRows)
     }
 
-    /// How many rows of a block need not be packed: those of whole tiles.
-    pub fn rows_in_place(&self, block: Block<'f>) -> Index<'f> {
-        let (zero, Matrix { elements, outer, leading }) = (self.f.index(0), self.matrix);
-        if !self.may_be_in_place() {
-            return zero;
-        }
-        let whole = block.lanes / self.layout.lanes * self.layout.lanes;
-        if self.layout.numbers.step() == 1 {
-            return whole;
-        }
-        let is_even = |size: Index<'f>| (size % 2).equals(zero);
-        let begins = elements.pointer.address() / DType::BF16.bytes() as i64;
-        let are_words = is_even(begins) & is_even(outer) & is_even(leading) & is_even(self.arguments.k);
-        are_words.select(whole, zero)
+    /// How many of some lanes need not be packed: those of whole tiles.
+    pub fn lanes_in_place(&self, lanes: Index<'f>) -> Index<'f> {
+        if self.is_in_place() { lanes / self.layout.lanes * self.layout.lanes } else { lanes.constant(0) }
     }
 
     /// Rows as they are stored, from an element on.
-    pub fn rows(&self, outer: Index<'f>, row: Index<'f>, k: Index<'f>) -> Rows<'f> {
-        let first = self.row(outer, row).at(k);
-        Rows { pointer: first.pointer, stride: first.words(self.matrix.leading) }
+    pub fn rows(&self, outer: Index<'f>, row: Index<'f>, k: Index<'f>) -> RowsOfA<'f> {
+        RowsOfA::Stored(self.row(outer, row).at(k), self.matrix.leading)
     }
 
     /// Where a block begins, and its rows and columns as they are stored.
