@@ -76,7 +76,7 @@ pub fn pack_group<'f>(
             // The rows of the next group, which lie elsewhere.
             if there.is_none() {
                 rows.iter()
-                    .for_each(|row| row.at(leading * width + k).prefetch(width * numbers.step(), Cache::Second, false));
+                    .for_each(|row| row.at(leading * width + k).prefetch(width * numbers.step(), Cache::Passing, false));
             }
             let steps = transpose(&rows.iter().map(|row| numbers.along(*row, k, there)).collect::<Vec<_>>());
             let first = k / numbers.step();
@@ -111,7 +111,7 @@ pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, d
             let panel = |panel: Index<'_>, lanes: Option<Index<'_>>| {
                 let first = panel * layout.lanes;
                 for row in 0..there {
-                    source.at((k + row + AHEAD) * leading + first).prefetch(layout.pitch, Cache::Second, false);
+                    source.at((k + row + AHEAD) * leading + first).prefetch(layout.pitch, Cache::Passing, false);
                 }
                 let rows: Vec<_> = rows.iter().map(|row| row.at(first)).collect();
                 copy_step(f, layout, &rows, to.at(panel * distance), lanes.map(|lanes| lanes - first));

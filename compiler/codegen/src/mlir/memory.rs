@@ -111,6 +111,8 @@ pub enum Cache {
     First,
     /// For what is far away: the first waits for few lines at a time.
     Second,
+    /// The first alone, and none behind it when it leaves that: for what is read once, so that it takes no room from what is read again.
+    Passing,
 }
 
 impl<'f> Pointer<'f> {
@@ -155,6 +157,7 @@ impl<'f> Pointer<'f> {
         let locality = match into {
             Cache::First => 3,
             Cache::Second => 2,
+            Cache::Passing => 0,
         };
         let hints = [("rw", hint(write.into())), ("hint", hint(locality)), ("cache", hint(1))];
         self.function.append("llvm.intr.prefetch", &[self.at(offset).raw], &[], &hints);

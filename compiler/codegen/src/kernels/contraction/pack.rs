@@ -100,7 +100,7 @@ impl<'f> Side<'_, 'f> {
                     f.times(lanes, |r| {
                         // The same columns of the next group, which lies elsewhere.
                         let later = self.row(block.outer, block.lane + first + width + r).at(block.k + k);
-                        later.prefetch(STAGED, Cache::Second, false);
+                        later.prefetch(STAGED, Cache::Passing, false);
                         f.strips(f.index(0), depth, |column, edge| {
                             let (row, column_of_matrix) = (block.lane + first + r, block.k + k + column);
                             let place = Place { outer: block.outer, row, column: column_of_matrix, lanes: edge };
