@@ -6,7 +6,7 @@ use super::operand::Arguments;
 use super::pack::{Block, Side};
 use super::passes::Passes;
 use super::shared::Shared;
-use crate::gemm::{Layout, Numbers, Product, RowsOfA, STEPS, multiply};
+use crate::gemm::{Layout, Numbers, Product, Rows, RowsOfA, STEPS, Wanted, multiply};
 use crate::kernels::scratch::Scratch;
 use crate::mlir::{Bool, Function, Index, Launch, Pointer};
 use crate::vectors::Vectors;
@@ -280,12 +280,18 @@ impl<'f> Nest<'_, 'f> {
         f.times(column_tiles, |column_tile| {
             f.times(row_tiles, |row_tile| {
                 let (r, c) = (row_tile * a.lanes, column_tile * b.lanes);
-                let kept = pass.tiles.at((first + r) * pass.tiles_pitch + c * a.lanes);
-                let elements = self.one_pass.select(self.tile, kept);
+                let kept = |r: Index<'f>, c: Index<'f>| pass.tiles.at((first + r) * pass.tiles_pitch + c * a.lanes);
+                let elements = self.one_pass.select(self.tile, kept(r, c));
                 let (rows, columns) = (rows - r, columns - c);
                 let tile = Tile { elements, outer, row: row + first + r, column: column + c, rows, columns };
                 let mut wanted = epilogue::wanted(f, arguments, body, tile, is_last);
                 wanted.push(ahead.of(column_tile * row_tiles + row_tile));
+                // The next tile, which the cache nearest to it may have lost since the last pass.
+                let is_last_row = row_tiles.at_most(row_tile + 1);
+                let next = kept(is_last_row.select(f.index(0), r + a.lanes), is_last_row.select(c + b.lanes, c));
+                let is_kept = !is_first & (!is_last_row | (column_tile + 1).less(column_tiles));
+                let count = is_kept.select(f.index(a.lanes), f.index(0));
+                wanted.push(Wanted { rows: Rows { pointer: next, stride: f.index(b.lanes) }, count });
                 let out = epilogue::destination(f, arguments, body, tile, is_last);
                 let product = Product {
                     a: RowsOfA::Packed(packed.at(row_tile * a.distance(k))),
