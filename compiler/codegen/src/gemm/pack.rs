@@ -75,8 +75,9 @@ pub fn pack_group<'f>(
         let square = |k: Index<'_>, there: Option<Index<'_>>| {
             // The rows of the next group, which lie elsewhere.
             if there.is_none() {
-                rows.iter()
-                    .for_each(|row| row.at(leading * width + k).prefetch(width * numbers.step(), Cache::Passing, false));
+                rows.iter().for_each(|row| {
+                    row.at(leading * width + k).prefetch(width * numbers.step(), Cache::Passing, false)
+                });
             }
             let steps = transpose(&rows.iter().map(|row| numbers.along(*row, k, there)).collect::<Vec<_>>());
             let first = k / numbers.step();

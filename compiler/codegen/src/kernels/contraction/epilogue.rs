@@ -56,7 +56,9 @@ fn bare<'f>(arguments: &Arguments<'f>, body: &Contraction, tile: Tile<'f>) -> Op
     let adds = match op(register) {
         ProgramOp::Given => false,
         ProgramOp::Binary(Binary::Add, a, b) => match (op(*a), op(*b)) {
-            (ProgramOp::Given, ProgramOp::Load(old)) | (ProgramOp::Load(old), ProgramOp::Given) if *old == stored => true,
+            (ProgramOp::Given, ProgramOp::Load(old)) | (ProgramOp::Load(old), ProgramOp::Given) if *old == stored => {
+                true
+            }
             _ => return None,
         },
         _ => return None,
