@@ -66,7 +66,7 @@ optimizations! {
     Pieces: "pieces",
     /// Exponents of exponentials applied by an instruction.
     Exponents: "exponents",
-    /// Sums of a product that are its result stored from registers.
+    /// Sums of a product that are its result stored from registers, or added to it there.
     DirectStores: "direct_stores",
     /// Where a matrix ends within a tile, no register without a column of it.
     EdgeTiles: "edge_tiles",

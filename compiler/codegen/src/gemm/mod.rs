@@ -1,7 +1,7 @@
-//! The matrix product on packed operands: what every contraction calls, emitted once per module.
+//! The matrix product: what every contraction calls, emitted once per module.
 //!
 //! The loops are those of BLIS: a block of B, then blocks of A, are copied into panels that the innermost loop reads in order; that loop, the
-//! micro-kernel, keeps a tile of C in registers.
+//! micro-kernel, keeps a tile of C in registers. Rows of A that are stored along k, as they are multiplied, are read where they are ([`RowsOfA`]).
 //!
 //! What lies beyond the edge of a matrix is computed on repeated rows or idle lanes, and not stored.
 //!

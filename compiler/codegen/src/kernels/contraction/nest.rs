@@ -277,21 +277,25 @@ impl<'f> Nest<'_, 'f> {
         let is_last = pass.number.equals(self.passes.count - 1);
         let [row_tiles, column_tiles] = [(rows, a), (columns, b)].map(|(size, side)| size.ceiling_division(side.lanes));
         let ahead = ahead(row_tiles * column_tiles);
+        let kept = |r: Index<'f>, c: Index<'f>| pass.tiles.at((first + r) * pass.tiles_pitch + c * a.lanes);
+        // What comes after a tile, and was kept in the pass before: near caches may have lost it since.
+        let next_kept = |row_tile: Index<'f>, column_tile: Index<'f>| {
+            let is_last_row = row_tiles.at_most(row_tile + 1);
+            let next_row = is_last_row.select(f.index(0), row_tile + 1);
+            let next_column = is_last_row.select(column_tile + 1, column_tile);
+            let rows = Rows { pointer: kept(next_row * a.lanes, next_column * b.lanes), stride: f.index(b.lanes) };
+            let is_there = !is_first & next_column.less(column_tiles);
+            Wanted { rows, count: is_there.select(f.index(a.lanes), f.index(0)) }
+        };
         f.times(column_tiles, |column_tile| {
             f.times(row_tiles, |row_tile| {
                 let (r, c) = (row_tile * a.lanes, column_tile * b.lanes);
-                let kept = |r: Index<'f>, c: Index<'f>| pass.tiles.at((first + r) * pass.tiles_pitch + c * a.lanes);
                 let elements = self.one_pass.select(self.tile, kept(r, c));
                 let (rows, columns) = (rows - r, columns - c);
                 let tile = Tile { elements, outer, row: row + first + r, column: column + c, rows, columns };
                 let mut wanted = epilogue::wanted(f, arguments, body, tile, is_last);
                 wanted.push(ahead.of(column_tile * row_tiles + row_tile));
-                // The next tile, which the cache nearest to it may have lost since the last pass.
-                let is_last_row = row_tiles.at_most(row_tile + 1);
-                let next = kept(is_last_row.select(f.index(0), r + a.lanes), is_last_row.select(c + b.lanes, c));
-                let is_kept = !is_first & (!is_last_row | (column_tile + 1).less(column_tiles));
-                let count = is_kept.select(f.index(a.lanes), f.index(0));
-                wanted.push(Wanted { rows: Rows { pointer: next, stride: f.index(b.lanes) }, count });
+                wanted.push(next_kept(row_tile, column_tile));
                 let out = epilogue::destination(f, arguments, body, tile, is_last);
                 let product = Product {
                     a: RowsOfA::Packed(packed.at(row_tile * a.distance(k))),
