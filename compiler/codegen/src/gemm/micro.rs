@@ -5,7 +5,8 @@ use crate::mlir::{Bool, Cache, Function, Index, Pointer, Scalar, Stored, Vector}
 use crate::vectors::Vectors;
 use tfc_compiler::optimization::Optimization;
 
-/// Steps of k in one turn of the loop on a panel of A; on rows one, for with several LLVM loads the elements of all before it multiplies, and spills sums.
+/// Steps of k in one turn of the loop on a panel of A. On stored rows a turn has one: with several, LLVM loads the words of all before it multiplies,
+/// and spills sums.
 const UNROLL: i64 = 4;
 
 /// What the micro-kernel reads and writes.
@@ -46,7 +47,7 @@ impl<'f> RowsOfA<'f> {
             }
             RowsOfA::Stored(first, leading) => {
                 let there = first.at(row * leading).at(step * numbers.step());
-                numbers.word(there, after * numbers.step(), is_whole)
+                numbers.word(there.pointer, after * numbers.step(), is_whole)
             }
         }
     }
@@ -66,8 +67,8 @@ impl Wanted<'_> {
     }
 }
 
-/// out = (out +) (before +) rows of A · B-panel. Asks for what is wanted on the way, a row in each turn of the loop: a core waits for few lines at a time, and
-/// were it to ask for all of them at once, the panels would have to wait as well.
+/// out = (out +) (before +) rows of A · B-panel. Asks for what is wanted on the way, a row in [`UNROLL`] steps: a core waits for few lines at a time,
+/// and were it to ask for all of them at once, the panels would have to wait as well.
 ///
 /// Where C ends within the tile, registers without columns are left out: what is in `out` there is not written.
 pub fn multiply<'f>(f: &'f Function<'f>, numbers: Numbers, product: Product<'f>, wanted: &[Wanted<'f>]) {

@@ -1,6 +1,6 @@
 //! What the panels hold.
 
-use crate::mlir::{Index, Lanes, Scalar, Stored, Vector};
+use crate::mlir::{Index, Lanes, Pointer, Scalar, Stored, Vector};
 use crate::vectors::Vectors;
 use tfc_compiler::graph::DType;
 use tfc_compiler::precision::Precision;
@@ -41,6 +41,16 @@ impl Numbers {
         }
     }
 
+    /// The type in which a matrix has the words of a panel, if there is one.
+    pub fn stored_as(self) -> Option<DType> {
+        match self {
+            Numbers::F32 => Some(DType::F32),
+            Numbers::Bf16Pairs => Some(DType::BF16),
+            // Each would have to be made an f32 as often as it is multiplied.
+            Numbers::Bf16 => None,
+        }
+    }
+
     /// Steps of `depth` k; what the last lacks is 0.
     pub fn steps(self, depth: Index) -> Index {
         depth.ceiling_division(self.step())
@@ -56,12 +66,12 @@ impl Numbers {
         }
     }
 
-    /// One step from elements that lie side by side and are stored as they are multiplied: from `k` on, as many as it has, or one less, which is then 0.
-    pub fn word<'f>(self, row: Stored<'f>, k: Index<'f>, is_whole: bool) -> Scalar<'f> {
+    /// One step from elements that lie side by side, of the type of [`Numbers::stored_as`]: from `k` on, as many as it has, or one less, which is then 0.
+    pub fn word<'f>(self, row: Pointer<'f>, k: Index<'f>, is_whole: bool) -> Scalar<'f> {
         match (self, is_whole) {
-            (Numbers::F32 | Numbers::Bf16, _) => row.pointer.load(k),
-            (Numbers::Bf16Pairs, true) => row.pointer.load_bf16_pair(k),
-            (Numbers::Bf16Pairs, false) => row.pointer.load_bf16(k).bits().shift_right_unsigned(16).as_float(),
+            (Numbers::F32 | Numbers::Bf16, _) => row.load(k),
+            (Numbers::Bf16Pairs, true) => row.load_bf16_pair(k),
+            (Numbers::Bf16Pairs, false) => row.load_bf16(k).bits().shift_right_unsigned(16).as_float(),
         }
     }
 

@@ -173,7 +173,7 @@ struct BlockOfA<'f> {
     /// Of the part's rows.
     first: Index<'f>,
     rows: Index<'f>,
-    /// How many are read where they are stored; the others are packed, each where it were if all of them was.
+    /// How many are read where they are stored; the others are packed, each where it would be if all were.
     in_place: Index<'f>,
     packed: Pointer<'f>,
 }
@@ -245,7 +245,7 @@ impl<'f> Nest<'_, 'f> {
             let rest = Block { lane: block.lane + in_place, lanes: there - in_place, ..block };
             let to = packed_a.at(in_place / self.a.layout.lanes * distance);
             f.when(pass.packs_a & in_place.less(there), || self.a.pack(rest, to));
-            // What is packed next: the rows behind these, or the first again, of the next pass.
+            // What is wanted next: the rows behind these, or the first again, of the next pass.
             let (is_last, next_pass) = (rows.at_most(i + a_rows), pass.number + 1);
             let (next_k, next_depth) = self.passes.of(next_pass);
             let next = Block {

@@ -1,10 +1,9 @@
 //! Packing a block of A or B, with the prologue on the way.
 
 use super::operand::{Arguments, Matrix, Place};
-use crate::gemm::{self, AHEAD, Layout, Numbers, RowsOfA, pack_columns, pack_group, pack_rows};
+use crate::gemm::{self, AHEAD, Layout, RowsOfA, pack_columns, pack_group, pack_rows};
 use crate::kernels::program::evaluate;
 use crate::mlir::{Cache, Function, Index, Pointer, Stored, Vector};
-use tfc_compiler::graph::DType;
 use tfc_compiler::kernel::{Contraction, Program, Register};
 use tfc_compiler::optimization::Optimization;
 
@@ -56,14 +55,8 @@ impl<'f> Side<'_, 'f> {
 
     /// Whether its rows are multiplied as they are stored, and need not be packed.
     pub fn is_in_place(&self) -> bool {
-        let multiplied = match self.layout.numbers {
-            Numbers::F32 => Some(DType::F32),
-            Numbers::Bf16Pairs => Some(DType::BF16),
-            // Each would have to be made an f32 as often as it is multiplied.
-            Numbers::Bf16 => None,
-        };
-        let is_as_multiplied = multiplied == Some(self.matrix.elements.dtype) && self.prologue.is_none();
-        is_as_multiplied && self.k_along_rows && self.f.uses(Optimization::StoredRows)
+        let has_words = self.layout.numbers.stored_as() == Some(self.matrix.elements.dtype);
+        has_words && self.prologue.is_none() && self.k_along_rows && self.f.uses(Optimization::StoredRows)
     }
 
     /// How many of some lanes need not be packed: those of whole tiles.
