@@ -23,6 +23,8 @@ pub struct Function {
     pub scratch_of_sharing: Room,
     /// What threads share in a launch whose [`crate::kernel::Division`] has them share.
     pub shared: Room,
+    /// The rows of an item of such a launch: whole tiles of the processor.
+    pub rows_of_item: i64,
 }
 
 /// Memory that the launches of a kernel work in.

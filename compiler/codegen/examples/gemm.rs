@@ -132,7 +132,7 @@ fn measure(
     let c = Memory::new(4 * m * n);
     let (lda, ldb) = (if body.transpose_a { m } else { k }, if body.transpose_b { k } else { n });
     let sizes = [1, m, n, k, 0, lda, 0, ldb, 0, n].map(|s| s as i64);
-    let Division { preparation, items: count, .. } = kernel.division(&sizes, true);
+    let Division { preparation, items: count, .. } = kernel.division(&sizes, Some(code.functions[index].rows_of_item));
     let shared = Memory::new(code.functions[index].shared.of(&sizes));
     let addresses = [a.address(), b.address(), c.address(), if preparation > 0 { shared.address() } else { 0 }];
     // SAFETY: the address is that of this kernel, the buffers are as large as the sizes say.

@@ -66,6 +66,7 @@ impl Backend for CpuBackend {
             scratch: kernels::scratch(kernel, self.processor.vectors),
             scratch_of_sharing: kernels::scratch_of_sharing(kernel, self.processor.vectors),
             shared: kernels::shared(kernel, self.processor.vectors),
+            rows_of_item: kernels::rows_of_item(kernel, self.processor.vectors),
         };
         Ok(Code {
             target: self.target(),

@@ -17,6 +17,7 @@ mod peak;
 mod processor;
 #[cfg(test)]
 mod testing;
+mod tile_permission;
 mod vectors;
 
 pub use backend::CpuBackend;

@@ -3,6 +3,7 @@
 use crate::compile::Compiler;
 use crate::gemm::Numbers;
 use crate::load::LoadedObjects;
+use crate::mlir::{Function, Launch, TILE, Tile};
 use crate::processor::Processor;
 use std::ops::Range;
 use std::sync::Barrier;
@@ -36,6 +37,8 @@ impl BytesPerSecond {
 /// The launch ABI of `tfc_compiler::kernel`.
 type Entry = unsafe extern "C" fn(*const *const u8, *const i64, i64, i64, *mut u8);
 
+/// Sums in tile registers.
+const TILES: usize = 4;
 /// Registers that one turn of reading loads.
 const LOADS: usize = 16;
 /// Measurements, of which the best counts: what else the machine does can only make it slower.
@@ -48,9 +51,13 @@ impl Peak {
         let vectors = processor.vectors;
         let sums = vectors.rows * vectors.registers;
         let numbers = Numbers::new(precision, vectors);
+        let in_tiles = numbers.in_tiles(vectors);
         let elements_per_turn = LOADS * vectors.width;
         let object = Compiler::new(&processor)?.object(|emission| {
             emission.kernel("peak", |f, launch| {
+                if in_tiles {
+                    return multiply_tiles(f, launch);
+                }
                 let (x, y) = (f.vector(1.000_000_1), f.vector(1e-9));
                 let results = f.carry(launch.begin, launch.end, 1, vec![y; sums], |_, sums| {
                     sums.iter().map(|sum| numbers.accumulate(x, y, *sum)).collect()
@@ -82,7 +89,9 @@ impl Peak {
         code.address("peak")?;
         code.address("read")?;
         code.address("update")?;
-        Ok(Peak { code, operations_per_turn: 2 * sums * vectors.width * numbers.step() as usize, elements_per_turn })
+        let multiply_adds = if in_tiles { TILES * (2 * TILE * TILE * TILE) as usize } else { sums * vectors.width };
+        let operations_per_turn = 2 * multiply_adds * if in_tiles { 1 } else { numbers.step() as usize };
+        Ok(Peak { code, operations_per_turn, elements_per_turn })
     }
 
     /// Floating-point operations per second of this core at this moment: processors change their clock, so a benchmark asks
@@ -145,6 +154,19 @@ impl Peak {
         // SAFETY: the address is that of a kernel, alive as long as `self`.
         unsafe { std::mem::transmute::<usize, Entry>(address) }
     }
+}
+
+/// As many products of tile registers in a turn as the micro-kernel has sums.
+fn multiply_tiles<'f>(f: &'f Function<'f>, launch: Launch<'f>) {
+    f.begin_tiles();
+    let all = (0..8).map(Tile);
+    all.for_each(|tile| f.zero_tile(tile));
+    f.each(launch.begin, launch.end, 1, |_| {
+        for sum in 0..TILES {
+            f.add_tile_product(Tile(sum as u8), Tile(4), Tile(6));
+        }
+    });
+    f.end_tiles();
 }
 
 /// Once over some elements of a buffer.

@@ -4,7 +4,7 @@ use crate::vectors::Vectors;
 use inkwell::OptimizationLevel;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
 use tfc_compiler::executable::BackendError;
-use tfc_compiler::optimization::Disabled;
+use tfc_compiler::optimization::{Disabled, Optimization};
 
 #[derive(Clone, Debug)]
 pub struct Processor {
@@ -17,16 +17,19 @@ pub struct Processor {
 }
 
 impl Processor {
-    /// Those that [`Processor::named`] knows: 256-bit registers, 512-bit registers, 128-bit registers of Arm.
-    pub const NAMES: [&str; 3] = ["x86-64-v3", "x86-64-v4", "aarch64"];
+    /// Those that [`Processor::named`] knows: 256-bit registers, 512-bit registers, these and tile registers, 128-bit registers of Arm.
+    pub const NAMES: [&str; 4] = ["x86-64-v3", "x86-64-v4", "sapphirerapids", "aarch64"];
 
     /// The one this runs on.
     pub fn host() -> Processor {
+        let vectors = Vectors::host();
+        let features = TargetMachine::get_host_cpu_features().to_string_lossy().into_owned();
         Processor {
             triple: TargetMachine::get_default_triple().as_str().to_string_lossy().into_owned(),
             cpu: TargetMachine::get_host_cpu_name().to_string_lossy().into_owned(),
-            features: TargetMachine::get_host_cpu_features().to_string_lossy().into_owned(),
-            vectors: Vectors::host(),
+            // Tile registers that this process may not use are none.
+            features: if vectors.tiles { features } else { features.replace("+amx-", "-amx-") },
+            vectors,
             disabled: Disabled::default(),
         }
     }
@@ -42,6 +45,7 @@ impl Processor {
         match name {
             "x86-64-v3" => Some(on_linux("x86_64", name, Vectors::AVX2)),
             "x86-64-v4" => Some(on_linux("x86_64", name, Vectors::AVX512)),
+            "sapphirerapids" => Some(on_linux("x86_64", name, Vectors::AMX)),
             "aarch64" => Some(on_linux("aarch64", "generic", Vectors::NEON)),
             _ => None,
         }
@@ -49,7 +53,8 @@ impl Processor {
 
     /// The same, its code written without what is switched off.
     pub fn without(self, disabled: &Disabled) -> Processor {
-        Processor { disabled: disabled.among(&Disabled::code()), ..self }
+        let tiles = self.vectors.tiles && !disabled.has(Optimization::TileRegisters);
+        Processor { disabled: disabled.among(&Disabled::code()), vectors: Vectors { tiles, ..self.vectors }, ..self }
     }
 
     /// A code generator. One per thread.
@@ -78,6 +83,8 @@ impl Processor {
     pub fn runs_here(&self) -> bool {
         let host = Processor::host();
         let architecture = |triple: &str| triple.split('-').next().map(str::to_string);
-        architecture(&self.triple) == architecture(&host.triple) && self.vectors.width <= host.vectors.width
+        architecture(&self.triple) == architecture(&host.triple)
+            && self.vectors.width <= host.vectors.width
+            && self.vectors.tiles <= host.vectors.tiles
     }
 }

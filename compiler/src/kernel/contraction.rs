@@ -17,7 +17,7 @@ use crate::precision::Precision;
 ///
 /// Extent, where each thread packs what it reads: `outer · row blocks · ⌈n / column block⌉` blocks of C, columns fastest, where there are ⌈m / ROW_BLOCK⌉ row blocks, or twice as
 /// many if A is computed as it is loaded, or two at least if rows are the longer side; `outer · ⌈n / FEW_COLUMNS⌉` where rows are few. Where threads
-/// share the panels of B ([`Contraction::shares_b`]), ⌈m / ROW_TILE⌉ groups of rows, after a preparation of ⌈rows of B as it is stored / PACKED_ROWS⌉ items.
+/// share the panels of B ([`Contraction::shares_b`]), ⌈m / rows of an item⌉ groups of rows, of which the code of a processor knows how many they are, after a preparation of ⌈rows of B as it is stored / PACKED_ROWS⌉ items.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Contraction {
     /// What the two operands are rounded to after their prologues.
@@ -131,8 +131,6 @@ impl Contraction {
     /// The fewest rows of C then, and the most columns for each of them: rows alone are divided among threads.
     pub const SHARED_ROWS: i64 = 256;
     pub const COLUMNS_PER_ROW: i64 = 4;
-    /// Rows of C in one item then.
-    pub const ROW_TILE: i64 = 12;
     /// Rows of B, as it is stored, in one item of the preparation: whole panels and whole steps of k on every processor.
     pub const PACKED_ROWS: i64 = 96;
     /// Of a transposed A a few rows are a part of a cache line for each k: fewer than so many rows in all are not cut into small pieces.
@@ -162,17 +160,17 @@ impl Contraction {
         [1].into_iter().chain(computed_with).chain(numbers.map(|(i, _)| i + 2)).collect()
     }
 
-    pub(super) fn division(&self, sizes: &[i64], shared_memory: bool) -> Division {
-        if !(shared_memory && self.shares_b(sizes)) {
+    pub(super) fn division(&self, sizes: &[i64], sharing: Option<i64>) -> Division {
+        let Some(rows_of_item) = sharing.filter(|_| self.shares_b(sizes)) else {
             return Division { in_pieces: false, ..Division::of(self.extent(sizes)) };
-        }
+        };
         let [m, stored_rows] = [sizes[1], if self.transpose_b { sizes[2] } else { sizes[3] }];
         let groups = |rows: i64, size: i64| (rows + size - 1) / size;
         Division {
             preparation: groups(stored_rows, Self::PACKED_ROWS),
-            items: groups(m, Self::ROW_TILE),
+            items: groups(m, rows_of_item),
             in_pieces: !self.transpose_a || m >= Self::CUT_ROWS,
-            rows_of_item: Some(Self::ROW_TILE),
+            rows_of_item: Some(rows_of_item),
         }
     }
 }

@@ -28,10 +28,11 @@ impl Kernel {
         if let Body::Contraction(body) = &self.body { body.prepared_operands() } else { Vec::new() }
     }
 
-    /// For these sizes, where threads can be given memory to share, or cannot. A launch is given some if it has a preparation, and else must not be.
-    pub fn division(&self, sizes: &[i64], shared_memory: bool) -> Division {
+    /// For these sizes. Where threads can be given memory to share, `sharing` is what an item of rows then has of them; a launch is given some if it has a
+    /// preparation, and else must not be.
+    pub fn division(&self, sizes: &[i64], sharing: Option<i64>) -> Division {
         if let Body::Contraction(body) = &self.body {
-            return body.division(sizes, shared_memory);
+            return body.division(sizes, sharing);
         }
         let rows_of_item = matches!(self.body, Body::Rows(_)).then_some(1);
         Division { rows_of_item, ..Division::of(self.extent(sizes)) }

@@ -24,6 +24,7 @@ impl Backend for Counting {
             symbol: format!("kernel_{i}"),
             scratch: Room::always(64 * i),
             scratch_of_sharing: Room::NONE,
+            rows_of_item: 1,
             shared: shared.clone(),
         };
         Ok(Code {

@@ -111,7 +111,8 @@ impl HostEngine for Cpu {
     type Recording = Arc<[Job]>;
 
     fn prepare(&mut self, kernel: usize, arguments: &[Span], sizes: Vec<i64>) -> Result<CpuLaunch> {
-        let division = self.compiled.program.kernels[kernel].division(&sizes, !self.shared.is_empty());
+        let sharing = (!self.shared.is_empty()).then_some(self.functions[kernel].rows_of_item);
+        let division = self.compiled.program.kernels[kernel].division(&sizes, sharing);
         let room = self.room(kernel, &sizes, division)?;
         let Function { scratch, scratch_of_sharing, .. } = &self.functions[kernel];
         let scratch_bytes = if room.is_some() { scratch_of_sharing } else { scratch }.of(&sizes);

@@ -103,7 +103,7 @@ impl Backend for CudaBackend {
     fn emit(&self, kernels: &[Kernel]) -> Result<Code, BackendError> {
         let modules: Vec<Vec<u8>> = self.modules(kernels)?.into_iter().map(String::into_bytes).collect();
         let function =
-            |i| Function { symbol: symbol(i), scratch: Room::NONE, scratch_of_sharing: Room::NONE, shared: Room::NONE };
+            |i| Function { symbol: symbol(i), scratch: Room::NONE, scratch_of_sharing: Room::NONE, shared: Room::NONE, rows_of_item: 1 };
         Ok(Code {
             target: self.target(),
             bytes: container::pack(&modules),

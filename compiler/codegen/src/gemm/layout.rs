@@ -1,41 +1,86 @@
 //! How packed panels lie in memory.
 
 use super::Numbers;
-use crate::mlir::Index;
+use crate::mlir::{Index, TILE};
 use crate::vectors::Vectors;
 use tfc_compiler::executable::Extent;
 
 /// f32 of a cache line. Panels begin a line further than where they would all fall into the same lines of the first cache.
 const LINE: i64 = 16;
 
-/// Panels of A or B, one after the other; within one, k runs slowest. The lanes of a panel are rows of A or columns of B.
+/// Rows of the micro-tile in tile registers: those of two.
+const TILE_ROWS: i64 = 2 * TILE;
+
+/// Panels of A or B, one after the other. The lanes of a panel are rows of A or columns of B.
 #[derive(Clone, Copy)]
 pub struct Layout {
     pub numbers: Numbers,
     /// Lanes of a panel: the rows or columns of the micro-tile.
     pub lanes: i64,
-    /// The distance of one step of k from the next: whole registers, for that is what packing writes.
+    /// The distance of one step of k from the next, all lanes of which lie there: whole registers, for that is what packing writes.
     pub pitch: i64,
+    pub order: Order,
     width: i64,
+}
+
+/// How steps and lanes follow each other in a panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Step after step, in each all lanes.
+    Steps,
+    /// The same, filled up with steps of 0 to a multiple of a register's width: columns of B in tile registers.
+    FilledSteps,
+    /// As many steps at a time as a register has words, filled up with 0, and of them lane after lane: rows of A in tile registers.
+    Lanes,
 }
 
 impl Layout {
     pub fn of_a(numbers: Numbers, vectors: Vectors) -> Layout {
-        Layout::new(numbers, vectors.rows, vectors)
+        match numbers.in_tiles(vectors) {
+            true => Layout::new(numbers, TILE_ROWS, Order::Lanes, vectors),
+            false => Layout::new(numbers, vectors.rows as i64, Order::Steps, vectors),
+        }
     }
 
     pub fn of_b(numbers: Numbers, vectors: Vectors) -> Layout {
-        Layout::new(numbers, vectors.columns(), vectors)
+        let order = if numbers.in_tiles(vectors) { Order::FilledSteps } else { Order::Steps };
+        Layout::new(numbers, vectors.columns() as i64, order, vectors)
     }
 
-    fn new(numbers: Numbers, lanes: usize, vectors: Vectors) -> Layout {
-        let (lanes, width) = (lanes as i64, vectors.width as i64);
-        Layout { numbers, lanes, pitch: round_up(lanes, width), width }
+    fn new(numbers: Numbers, lanes: i64, order: Order, vectors: Vectors) -> Layout {
+        let width = vectors.width as i64;
+        Layout { numbers, lanes, pitch: round_up(lanes, width), order, width }
     }
 
-    /// Where step `k` of a panel begins; `k` is the first of its step.
+    /// The k that are packed together: those of a step, or of a register of steps.
+    pub fn together(self) -> i64 {
+        match self.order {
+            Order::Steps => self.numbers.step(),
+            Order::FilledSteps | Order::Lanes => self.width * self.numbers.step(),
+        }
+    }
+
+    /// Where step `k` of a panel begins; `k` is the first of those that are packed together.
     pub fn step<'f>(self, k: Index<'f>) -> Index<'f> {
         k / self.numbers.step() * self.pitch
+    }
+
+    /// Where a lane lies in a step, or in a register of steps.
+    pub fn lane<'f>(self, lane: Index<'f>) -> Index<'f> {
+        match self.order {
+            Order::Steps | Order::FilledSteps => lane,
+            Order::Lanes => lane * self.width,
+        }
+    }
+
+    /// Told apart in the names of helpers.
+    pub fn name(self) -> String {
+        let order = match self.order {
+            Order::Steps => "",
+            Order::FilledSteps => "_filled",
+            Order::Lanes => "_by_lanes",
+        };
+        format!("{}{order}", self.numbers.name())
     }
 
     /// The distance of panels of `depth` k.

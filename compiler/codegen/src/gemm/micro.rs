@@ -1,6 +1,6 @@
 //! The micro-kernel: a tile of C in registers.
 
-use super::{Layout, Numbers, Rows};
+use super::{Layout, Numbers, Rows, tiles};
 use crate::mlir::{Bool, Cache, Function, Index, Pointer, Scalar, Stored, Vector};
 use crate::vectors::Vectors;
 use tfc_compiler::optimization::Optimization;
@@ -72,6 +72,9 @@ impl Wanted<'_> {
 ///
 /// Where C ends within the tile, registers without columns are left out: what is in `out` there is not written.
 pub fn multiply<'f>(f: &'f Function<'f>, numbers: Numbers, product: Product<'f>, wanted: &[Wanted<'f>]) {
+    if numbers.in_tiles(f.vectors()) {
+        return tiles::multiply(f, product, wanted);
+    }
     let fewest = if f.uses(Optimization::EdgeTiles) { 1 } else { f.vectors().registers };
     with_registers(f, fewest, product.columns, &|registers| multiply_tile(f, registers, numbers, product, wanted));
 }

@@ -13,13 +13,23 @@ mod micro;
 mod numbers;
 mod pack;
 mod rows;
+mod tiles;
 
+use crate::vectors::Vectors;
 pub use few::Few;
-pub use layout::{Layout, round_up};
+pub use layout::{Layout, Order, round_up};
 pub use micro::{Product, RowsOfA, Wanted, multiply};
 pub use numbers::Numbers;
 pub use pack::{AHEAD, Block, pack_columns, pack_group, pack_rows};
 pub use rows::Rows;
 
 /// The most steps of k that are packed at once: a panel of each operand then lies in the second cache beside the blocks.
-pub const STEPS: i64 = 768;
+const STEPS: i64 = 768;
+/// The same of tile registers, which read panels several times as fast: one of B lies in the first cache while those of A go by.
+const TILE_STEPS: i64 = 192;
+
+/// The most k that are packed at once.
+pub fn most_depth(numbers: Numbers, vectors: Vectors) -> i64 {
+    let steps = if numbers.in_tiles(vectors) { TILE_STEPS } else { STEPS };
+    steps * numbers.step()
+}

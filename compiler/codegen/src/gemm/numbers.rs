@@ -24,6 +24,11 @@ impl Numbers {
         }
     }
 
+    /// Whether products of panels are those of tile registers.
+    pub fn in_tiles(self, vectors: Vectors) -> bool {
+        self == Numbers::Bf16Pairs && vectors.tiles
+    }
+
     /// Told apart in the names of helpers.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,7 +1,8 @@
 //! Copying a block of a matrix into panels.
 
-use super::{Layout, Numbers};
-use crate::mlir::{Cache, Function, Index, Lanes, Pointer, Stored, transpose};
+use super::Layout;
+use super::layout::Order;
+use crate::mlir::{Cache, Function, Index, Lanes, Pointer, Stored, Vector, transpose};
 use tfc_compiler::graph::DType;
 
 /// A block to be packed: where its first element is, the distance of its stored rows, its lanes (at least one) and how many k.
@@ -18,7 +19,7 @@ pub struct Block<'f> {
 /// Packs a matrix whose stored rows are lanes: k runs along them.
 pub fn pack_rows<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
     let dtype = block.source.dtype;
-    let name = format!("pack_rows_{}{}_{}", layout.numbers.name(), from(dtype), layout.lanes);
+    let name = format!("pack_rows_{}{}_{}", layout.name(), from(dtype), layout.lanes);
     f.call(
         &name,
         &[block.source.pointer, destination],
@@ -50,22 +51,17 @@ pub fn pack_panel<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, des
         // A group wholly beyond the edge repeats the last row.
         let there = first.or_at_most(block.lanes - 1);
         let group = Block { source: block.source.at(there * block.leading), lanes: block.lanes - there, ..block };
-        pack_group(f, layout.numbers, group, destination.at(first), f.index(layout.pitch));
+        pack_group(f, layout, group, destination.at(layout.lane(first)));
     });
 }
 
-/// … for one register of lanes: `destination[step · pitch + lane] = source[lane · leading + k]`, k the first of the step. Lanes beyond those of the
-/// block repeat its last.
-pub fn pack_group<'f>(
-    f: &'f Function<'f>,
-    numbers: Numbers,
-    block: Block<'f>,
-    destination: Pointer<'f>,
-    pitch: Index<'f>,
-) {
+/// … for one register of lanes: `destination[step · pitch + lane] = source[lane · leading + k]`, k the first of the step, or lane after lane of a
+/// register of steps. Lanes beyond those of the block repeat its last.
+pub fn pack_group<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
     let Block { source, leading, lanes, depth, .. } = block;
-    let dtype = source.dtype;
-    let name = format!("pack_group_{}{}", numbers.name(), from(dtype));
+    let (dtype, numbers, pitch) = (source.dtype, layout.numbers, f.index(layout.pitch));
+    let by_lanes = layout.order == Order::Lanes;
+    let name = format!("pack_group_{}{}{}", numbers.name(), from(dtype), if by_lanes { "_by_lanes" } else { "" });
     f.call(&name, &[source.pointer, destination], &[leading, lanes, depth, pitch], |f, pointers, indices| {
         let (&[pointer, destination], &[leading, lanes, depth, pitch]) = (pointers, indices) else { return };
         let source = Stored { pointer, dtype };
@@ -79,10 +75,11 @@ pub fn pack_group<'f>(
                     row.at(leading * width + k).prefetch(width * numbers.step(), Cache::Passing, false)
                 });
             }
-            let steps = transpose(&rows.iter().map(|row| numbers.along(*row, k, there)).collect::<Vec<_>>());
-            let first = k / numbers.step();
-            for (i, step) in steps.iter().enumerate() {
-                destination.store_vector((first + i as i64) * pitch, *step);
+            let steps: Vec<_> = rows.iter().map(|row| numbers.along(*row, k, there)).collect();
+            let to = destination.at(k / numbers.step() * pitch);
+            match by_lanes {
+                true => store_apart(to, &steps, f.index(width)),
+                false => store_apart(to, &transpose(&steps), pitch),
             }
         };
         let whole = depth - depth % (width * numbers.step());
@@ -91,18 +88,25 @@ pub fn pack_group<'f>(
     });
 }
 
+fn store_apart<'f>(to: Pointer<'f>, registers: &[Vector<'f>], distance: Index<'f>) {
+    registers.iter().enumerate().for_each(|(i, register)| to.store_vector(distance * i as i64, *register));
+}
+
 /// How many rows ahead a matrix is asked for whose rows are k: a block of A is a few lines of each, which no prefetcher of a processor follows.
 pub const AHEAD: i64 = 8;
 
 /// Packs a matrix whose stored rows are k: lanes lie side by side. Rows of the matrix are read through before the next are begun.
 pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
     let dtype = block.source.dtype;
-    let name = format!("pack_columns_{}{}_{}", layout.numbers.name(), from(dtype), layout.lanes);
+    let name = format!("pack_columns_{}{}_{}", layout.name(), from(dtype), layout.lanes);
     let (sizes, pointers) =
         ([block.leading, block.lanes, block.depth, block.distance], [block.source.pointer, destination]);
     f.call(&name, &pointers, &sizes, |f, pointers, indices| {
         let (&[pointer, destination], &[leading, lanes, depth, distance]) = (pointers, indices) else { return };
         let source = Stored { pointer, dtype };
+        if layout.order == Order::Lanes {
+            return pack_squares(f, layout, Block { source, leading, lanes, depth, distance }, destination);
+        }
         let step = layout.numbers.step();
         // Panels whose registers all lie within the row.
         let whole = (lanes + (layout.lanes - layout.pitch)).or_at_least(f.index(0)) / layout.lanes;
@@ -126,6 +130,51 @@ pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, d
         if step > 1 {
             f.when(end.less(depth), || pack_step(end, 1));
         }
+        if layout.order == Order::FilledSteps {
+            f.each(depth.round_up(step), depth.round_up(layout.together()), step, |k| {
+                f.times(lanes.ceiling_division(layout.lanes), |panel| {
+                    let to = destination.at(panel * distance).at(layout.step(k));
+                    for first in (0..layout.pitch).step_by(f.vectors().width) {
+                        to.store_vector(f.index(first), f.vector(0.0));
+                    }
+                });
+            });
+        }
+    });
+}
+
+/// The same where a panel has lane after lane: registers of lanes are turned into registers of steps.
+fn pack_squares<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
+    let Block { source, leading, lanes, depth, distance } = block;
+    let (numbers, width) = (layout.numbers, f.vectors().width as i64);
+    f.each(f.index(0), depth, layout.together(), |k| {
+        let are_whole = k + layout.together();
+        f.each(f.index(0), lanes.round_up(layout.lanes), width, |first| {
+            let row = |r: i64| source.at((k + r) * leading + first);
+            for r in 0..layout.together() {
+                row(r + layout.together()).prefetch(width, Cache::Passing, false);
+            }
+            let to = destination.at(first / layout.lanes * distance + layout.step(k));
+            let to = to.at(layout.lane(first % layout.lanes));
+            let store = |steps: Vec<Vector<'f>>| store_apart(to, &transpose(&steps), f.index(width));
+            f.either(
+                are_whole.at_most(depth) & (first + width).at_most(lanes),
+                || {
+                    let step = |i: i64| {
+                        let rows: Vec<_> = (0..numbers.step()).map(|r| row(i * numbers.step() + r)).collect();
+                        numbers.across_rows(&rows, Lanes::All)
+                    };
+                    store((0..width).map(step).collect());
+                },
+                || {
+                    let number = |r: i64| {
+                        let there = (k + r).less(depth).select(lanes - first, f.index(0)).or_at_least(f.index(0));
+                        row(r).load_lanes(f.index(0), Lanes::Some(there.lanes()))
+                    };
+                    store((0..width).map(|i| numbers.across(|r| number(i * numbers.step() + r))).collect());
+                },
+            );
+        });
     });
 }
 

@@ -50,6 +50,11 @@ pub fn scratch_of_sharing(kernel: &Kernel, vectors: Vectors) -> Room {
     of_contractions(kernel, |body| contraction::scratch_of_sharing(body, vectors))
 }
 
+/// The rows of an item then, if it is of rows.
+pub fn rows_of_item(kernel: &Kernel, vectors: Vectors) -> i64 {
+    if let Body::Contraction(body) = &kernel.body { contraction::rows_of_item(body, vectors) } else { 1 }
+}
+
 /// Nothing for what shares nothing.
 fn of_contractions(kernel: &Kernel, room: impl Fn(&Contraction) -> Room) -> Room {
     if let Body::Contraction(body) = &kernel.body { room(body) } else { Room::NONE }

@@ -212,14 +212,22 @@ impl<'f> Function<'f> {
 
     /// Calls one of LLVM's own functions.
     pub(super) fn intrinsic<K: Kind>(&'f self, name: &str, operands: &[Raw<'f>]) -> Value<'f, K> {
+        self.apply("llvm.call_intrinsic", operands, &self.intrinsic_attributes(name, operands))
+    }
+
+    /// … one without a result.
+    pub(super) fn instruct(&'f self, name: &str, operands: &[Raw<'f>]) {
+        self.append("llvm.call_intrinsic", operands, &[], &self.intrinsic_attributes(name, operands));
+    }
+
+    fn intrinsic_attributes(&'f self, name: &str, operands: &[Raw<'f>]) -> [(&'static str, Attribute<'f>); 3] {
         let context = self.context();
         let segments = DenseI32ArrayAttribute::new(context, &[operands.len() as i32, 0]).into();
-        let attributes = [
+        [
             ("intrin", StringAttribute::new(context, name).into()),
             ("operandSegmentSizes", segments),
             ("op_bundle_sizes", DenseI32ArrayAttribute::new(context, &[]).into()),
-        ];
-        self.apply("llvm.call_intrinsic", operands, &attributes)
+        ]
     }
 
     /// Calls the helper `name` of the module, whose body is emitted at its first call.

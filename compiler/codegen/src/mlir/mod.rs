@@ -19,6 +19,7 @@ mod module;
 mod shuffle;
 mod stored;
 mod tensor_core;
+mod tile;
 mod value;
 
 pub use context::MlirContext;
@@ -30,6 +31,7 @@ pub use module::Emission;
 pub use shuffle::transpose;
 pub use stored::Stored;
 pub use tensor_core::{Fragment, Multiplicand};
+pub use tile::{TILE, Tile};
 pub use value::{
     Bits, Bool, F32, F32s, Float, Index, Int32, Ints, Mask, Number, Pointer, Scalar, Shared, Value, Vector,
 };

@@ -21,6 +21,7 @@ const SHARED: u32 = 3;
 #[derive(Clone, Copy)]
 pub struct Types<'c> {
     pub i1: Type<'c>,
+    pub i8: Type<'c>,
     pub i32: Type<'c>,
     pub i64: Type<'c>,
     pub f32: Type<'c>,
@@ -68,6 +69,7 @@ impl<'c> Emission<'c> {
         let pointer = melior::dialect::llvm::r#type::pointer(context, space);
         let types = Types {
             i1: integer(1),
+            i8: integer(8),
             i32: integer(32),
             i64: integer(64),
             f32,

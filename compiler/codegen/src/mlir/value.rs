@@ -97,6 +97,8 @@ kinds! {
     I32, Int32: i32;
     /// An element offset, a size, a loop counter.
     I64, Index: i64;
+    /// The number of a tile register.
+    I8, Int8: i8;
     /// The bits of a bf16.
     I16, Int16: i16;
     /// One bf16, on the way to its bits.

@@ -17,9 +17,9 @@ use tfc_compiler::precision::Precision;
 
 /// Every register width that this machine can run: each is another path through the emitters.
 pub fn all_vectors() -> Vec<Vectors> {
-    let all = [Vectors::AVX512_BF16, Vectors::AVX512, Vectors::AVX2, Vectors::NEON, Vectors::SSE2];
+    let all = [Vectors::AMX, Vectors::AVX512_BF16, Vectors::AVX512, Vectors::AVX2, Vectors::NEON, Vectors::SSE2];
     let host = Vectors::host();
-    all.into_iter().filter(|v| v.width <= host.width && v.bf16 <= host.bf16).collect()
+    all.into_iter().filter(|v| v.width <= host.width && v.bf16 <= host.bf16 && v.tiles <= host.tiles).collect()
 }
 
 pub struct Jit(LoadedObjects);
@@ -157,7 +157,7 @@ impl Trial {
 
     /// Where threads share memory, the work items one by one, backwards, write what they write where none do, to the bit.
     pub fn check_sharing(&self, buffers: &[Vec<f64>], sizes: &[i64]) {
-        let Division { preparation, items, .. } = self.kernel.division(sizes, true);
+        let Division { preparation, items, .. } = self.division(sizes);
         assert!(preparation > 0, "nothing is shared, sizes {sizes:?}");
         let one_by_one = |items: Range<i64>| items.rev().map(|i| i..i + 1);
         let mut memory = unwritten(self.room(sizes));
@@ -179,7 +179,7 @@ impl Trial {
 
     /// What threads make for each other fills the room that there is for it, up to a register of steps of the last panel and the line behind it.
     pub fn check_room(&self, buffers: &[Vec<f64>], sizes: &[i64]) {
-        let preparation = self.kernel.division(sizes, true).preparation;
+        let preparation = self.division(sizes).preparation;
         let room = self.room(sizes);
         let mut memory = unwritten(room + BEHIND);
         let memory = of_a_line(&mut memory);
@@ -187,6 +187,10 @@ impl Trial {
         let written = memory.iter().rposition(|byte| *byte != UNWRITTEN).map_or(0, |last| last + 1);
         let padding = 4 * self.vectors.width * self.vectors.columns() + LINE;
         assert!(written <= room && room <= written + padding, "{written} of {room} bytes, sizes {sizes:?}");
+    }
+
+    fn division(&self, sizes: &[i64]) -> Division {
+        self.kernel.division(sizes, Some(kernels::rows_of_item(&self.kernel, self.vectors)))
     }
 
     /// The bytes that threads share.

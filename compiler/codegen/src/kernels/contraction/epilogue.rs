@@ -1,7 +1,7 @@
 //! From a finished tile to memory.
 
 use super::operand::{Arguments, Place};
-use crate::gemm::{Rows, Wanted};
+use crate::gemm::{Layout, Numbers, Rows, Wanted};
 use crate::kernels::program::evaluate;
 use crate::mlir::{Bool, Function, Index, Lanes, Pointer, Vector};
 use tfc_compiler::graph::DType;
@@ -29,6 +29,10 @@ pub struct Destination<'f> {
     pub adds: Bool<'f>,
 }
 
+fn tile_rows(f: &Function, body: &Contraction) -> i64 {
+    Layout::of_a(Numbers::new(body.precision, f.vectors()), f.vectors()).lanes
+}
+
 /// C, where finished sums are the result, or are added to it, and all of the tile lies in it; else the tile's elements.
 pub fn destination<'f>(
     f: &'f Function<'f>,
@@ -37,7 +41,7 @@ pub fn destination<'f>(
     tile: Tile<'f>,
     is_finished: Bool<'f>,
 ) -> Destination<'f> {
-    let [rows, columns] = [f.vectors().rows, f.vectors().columns()].map(|size| f.index(size as i64));
+    let [rows, columns] = [tile_rows(f, body), f.vectors().columns() as i64].map(|size| f.index(size));
     let elements = Rows { pointer: tile.elements, stride: columns };
     let c = bare(arguments, body, tile).filter(|_| f.uses(Optimization::DirectStores));
     let Some((c, adds)) = c else {
@@ -72,7 +76,7 @@ fn bare<'f>(arguments: &Arguments<'f>, body: &Contraction, tile: Tile<'f>) -> Op
 pub fn store<'f>(f: &'f Function<'f>, arguments: &Arguments<'f>, body: &Contraction, tile: Tile<'f>) {
     let vectors = f.vectors();
     let (width, columns) = (vectors.width as i64, vectors.columns() as i64);
-    let rows = tile.rows.or_at_most(f.index(vectors.rows as i64));
+    let rows = tile.rows.or_at_most(f.index(tile_rows(f, body)));
     let store_rows = |end: Index<'f>, lanes: &dyn Fn(Index<'f>) -> Lanes<'f>| {
         f.times(rows, |r| {
             f.each(f.index(0), end, width, |c| {
@@ -115,7 +119,7 @@ pub fn wanted<'f>(
 ) -> Vec<Wanted<'f>> {
     let stored = || body.stores.iter().map(|(operand, _)| *operand);
     let read = body.epilogue.loads().into_iter().filter(|read| stored().all(|stored| stored != *read));
-    let count = is_finished.select(tile.rows.or_at_most(f.index(f.vectors().rows as i64)), f.index(0));
+    let count = is_finished.select(tile.rows.or_at_most(f.index(tile_rows(f, body))), f.index(0));
     let rows = stored().chain(read).filter_map(|operand| arguments.operand(operand).rows(place(tile)));
     rows.map(|rows| Wanted { rows, count }).collect()
 }

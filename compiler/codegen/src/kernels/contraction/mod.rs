@@ -15,6 +15,7 @@ mod shared;
 use crate::gemm::Numbers;
 use crate::mlir::{Function, Launch};
 use crate::vectors::Vectors;
+pub use nest::rows_of_item;
 use operand::Arguments;
 use tfc_compiler::executable::{Extent, Room};
 use tfc_compiler::kernel::{Contraction, Kernel};

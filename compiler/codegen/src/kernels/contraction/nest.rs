@@ -6,7 +6,7 @@ use super::operand::Arguments;
 use super::pack::{Block, Side};
 use super::passes::Passes;
 use super::shared::Shared;
-use crate::gemm::{Layout, Numbers, Product, Rows, RowsOfA, STEPS, Wanted, multiply};
+use crate::gemm::{Layout, Numbers, Product, Rows, RowsOfA, Wanted, most_depth, multiply};
 use crate::kernels::scratch::Scratch;
 use crate::mlir::{Bool, Function, Index, Launch, Pointer};
 use crate::vectors::Vectors;
@@ -14,9 +14,13 @@ use tfc_compiler::executable::Extent;
 use tfc_compiler::kernel::Contraction;
 
 /// Rows of A that are packed and used up before the next are: they stay in the second cache.
-pub const A_ROWS: i64 = 48;
+const A_ROWS: i64 = 48;
 /// The same where they lie across the rows of memory, which are read the faster the longer the runs along them.
-pub const TRANSPOSED_A_ROWS: i64 = 144;
+const TRANSPOSED_A_ROWS: i64 = 144;
+/// Of both in tile registers.
+const TILES_A_ROWS: i64 = 192;
+/// Rows of C in one item where B is shared: whole tiles.
+const ITEM_ROWS: i64 = 12;
 /// Blocks of columns that share the packing of A while k is done in several passes: their tiles are kept from pass to pass.
 const RUN: i64 = 4;
 const ROWS: i64 = Contraction::ROW_BLOCK;
@@ -25,20 +29,30 @@ const ROWS_OF_PASSES: i64 = 192;
 /// The most columns of B that a thread packs at once: a multiple of every micro-tile's width.
 pub const COLUMNS: i64 = 384;
 
-fn a_rows(body: &Contraction) -> i64 {
-    if body.transpose_a { TRANSPOSED_A_ROWS } else { A_ROWS }
+pub fn a_rows(body: &Contraction, vectors: Vectors) -> i64 {
+    match (Numbers::new(body.precision, vectors).in_tiles(vectors), body.transpose_a) {
+        (true, _) => TILES_A_ROWS,
+        (false, true) => TRANSPOSED_A_ROWS,
+        (false, false) => A_ROWS,
+    }
+}
+
+/// Of a launch whose threads share.
+pub fn rows_of_item(body: &Contraction, vectors: Vectors) -> i64 {
+    let numbers = Numbers::new(body.precision, vectors);
+    if numbers.in_tiles(vectors) { Layout::of_a(numbers, vectors).lanes } else { ITEM_ROWS }
 }
 
 /// f32 of scratch: a column block of B and a row block of A, packed, and the tiles of C while k is done in several passes.
 fn parts(numbers: Numbers, vectors: Vectors) -> [i64; 3] {
     let (a, b) = (Layout::of_a(numbers, vectors), Layout::of_b(numbers, vectors));
-    let depth = STEPS * numbers.step();
+    let depth = most_depth(numbers, vectors);
     [b.elements(COLUMNS, depth), a.elements(ROWS, depth), RUN * ROWS * COLUMNS]
 }
 
 /// The same where B is shared: the rows of A that are packed at once, and the tiles of C, as large as there is room for.
 fn parts_of_sharing(body: &Contraction, numbers: Numbers, vectors: Vectors) -> [i64; 2] {
-    let of_a = Layout::of_a(numbers, vectors).elements(a_rows(body), STEPS * numbers.step());
+    let of_a = Layout::of_a(numbers, vectors).elements(a_rows(body, vectors), most_depth(numbers, vectors));
     [of_a, RUN * ROWS * COLUMNS]
 }
 
@@ -54,13 +68,13 @@ pub fn scratch_elements(body: &Contraction, vectors: Vectors) -> Extent {
     let numbers = Numbers::new(body.precision, vectors);
     let (a, parts) = (Layout::of_a(numbers, vectors), parts(numbers, vectors));
     let rows = m.clone().or_at_most(ROWS);
-    let packed_rows = n.clone().if_at_most(COLUMNS, m.or_at_most(a_rows(body)), rows.clone());
+    let packed_rows = n.clone().if_at_most(COLUMNS, m.or_at_most(a_rows(body, vectors)), rows.clone());
     let of_a = a.elements_of_passes(packed_rows, k.clone(), Extent::Constant(1));
     let one_pass = Extent::Sum(vec![Extent::Constant(Scratch::total(&parts[..1])), of_a]);
     let of_blocks = n.clone().units(COLUMNS).or_at_most(RUN).times(ROWS * COLUMNS);
     let tiles = n.if_at_most(COLUMNS, rows.units(a.lanes).times(a.lanes * COLUMNS), of_blocks);
     let passes = Extent::Sum(vec![Extent::Constant(Scratch::total(&parts[..2])), tiles]);
-    k.if_at_most(STEPS * numbers.step(), one_pass, passes)
+    k.if_at_most(most_depth(numbers, vectors), one_pass, passes)
 }
 
 /// Where B is shared: of A the rows that are packed at once, and tiles of all columns where k is done in several passes.
@@ -68,19 +82,20 @@ pub fn scratch_elements_of_sharing(body: &Contraction, vectors: Vectors) -> Exte
     let [m, n, k] = [1, 2, 3].map(Extent::Size);
     let numbers = Numbers::new(body.precision, vectors);
     let (a, b) = (Layout::of_a(numbers, vectors), Layout::of_b(numbers, vectors));
-    let one_pass = a.elements_of_passes(m.or_at_most(a_rows(body)), k.clone(), Extent::Constant(1));
+    let one_pass = a.elements_of_passes(m.or_at_most(a_rows(body, vectors)), k.clone(), Extent::Constant(1));
     let of_a = Scratch::total(&parts_of_sharing(body, numbers, vectors)[..1]);
     let tiles = n.or_at_most(RUN * COLUMNS).units(b.lanes).times(b.lanes * ROWS_OF_PASSES);
-    k.if_at_most(STEPS * numbers.step(), one_pass, Extent::Sum(vec![Extent::Constant(of_a), tiles]))
+    k.if_at_most(most_depth(numbers, vectors), one_pass, Extent::Sum(vec![Extent::Constant(of_a), tiles]))
 }
 
 pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'f>, body: &Contraction) {
     let (vectors, numbers) = (f.vectors(), Numbers::new(body.precision, f.vectors()));
-    let passes = Passes::new(arguments.k, numbers);
+    let passes = Passes::new(arguments.k, numbers, vectors);
     let side = |matrix, k_along_rows, layout, prologue| Side { f, arguments, matrix, k_along_rows, layout, prologue };
     let [prologue_a, prologue_b] = [&body.prologue_a, &body.prologue_b].map(Option::as_ref);
     let a = side(arguments.a, !body.transpose_a, Layout::of_a(numbers, vectors), prologue_a);
     let b = side(arguments.b, body.transpose_b, Layout::of_b(numbers, vectors), prologue_b);
+    let tile = f.stack(a.layout.lanes * b.layout.lanes);
     let shared = Shared { f, arguments, side: b, passes };
     let is_shared = shared.there();
     let [packed_b, packed_a, tiles] = Scratch::divide(launch.scratch, parts(numbers, vectors));
@@ -98,13 +113,22 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'
         packed_a,
         packed_b,
         tiles,
-        tile: f.stack((vectors.rows * vectors.columns()) as i64),
+        tile,
     };
+    let in_tiles = numbers.in_tiles(vectors);
     f.either(
         launch.begin.less(f.index(0)),
         || nest.shared.prepare(launch),
         || {
-            f.when(launch.begin.less(launch.end), || nest.items(launch));
+            f.when(launch.begin.less(launch.end), || {
+                if in_tiles {
+                    f.begin_tiles();
+                }
+                nest.items(launch);
+                if in_tiles {
+                    f.end_tiles();
+                }
+            });
         },
     );
 }
@@ -121,9 +145,9 @@ fn row_blocks<'f>(arguments: &Arguments<'f>, body: &Contraction) -> Index<'f> {
 }
 
 /// The size of `count` equal blocks of `size`, in whole tiles; `count` may be 0.
-fn even<'f>(size: Index<'f>, count: Index<'f>, tile: usize) -> Index<'f> {
+fn even<'f>(size: Index<'f>, count: Index<'f>, tile: i64) -> Index<'f> {
     let count = count.or_at_least(size.constant(1));
-    ((size + count - 1) / count).round_up(tile as i64)
+    ((size + count - 1) / count).round_up(tile)
 }
 
 struct Nest<'a, 'f> {
@@ -184,12 +208,13 @@ impl<'f> Nest<'_, 'f> {
         let (f, arguments, shared) = (self.f, self.arguments, self.is_shared);
         let (zero, m, n) = (f.index(0), arguments.m, arguments.n);
         // Groups of rows, where B is shared.
-        let first_row = launch.begin * Contraction::ROW_TILE;
-        let last_row = (launch.end * Contraction::ROW_TILE).or_at_most(m);
+        let rows_of_item = rows_of_item(self.body, f.vectors());
+        let first_row = launch.begin * rows_of_item;
+        let last_row = (launch.end * rows_of_item).or_at_most(m);
         // Groups of columns in row blocks of one size, as nearly as can be, where it is not.
         let row_blocks = row_blocks(arguments, self.body);
         let shared_rows = self.one_pass.select(f.index(ROWS), f.index(ROWS_OF_PASSES));
-        let block_rows = shared.select(shared_rows, even(m, row_blocks, f.vectors().rows));
+        let block_rows = shared.select(shared_rows, even(m, row_blocks, self.a.layout.lanes));
         let item_columns = self.body.column_block();
         let items = n.ceiling_division(item_columns);
         let column = |item: Index<'f>| (item.or_at_least(zero) * item_columns).or_at_most(n);
@@ -214,7 +239,7 @@ impl<'f> Nest<'_, 'f> {
     fn run(&self, part: Part<'f>) {
         let f = self.f;
         let blocks = self.is_shared.select(f.index(1), part.columns.ceiling_division(COLUMNS));
-        let block_columns = even(part.columns, blocks, f.vectors().columns());
+        let block_columns = even(part.columns, blocks, self.shared.side.layout.lanes);
         let keeps_a = f.index(1).less(blocks);
         f.times(self.passes.count, |number| {
             f.times(blocks, |block| {
@@ -234,7 +259,7 @@ impl<'f> Nest<'_, 'f> {
         let (f, Part { outer, row, rows, .. }) = (self.f, pass.part);
         let (k, depth) = self.passes.of(pass.number);
         let packed_b = self.block_of_b(pass);
-        let a_rows = a_rows(self.body);
+        let a_rows = a_rows(self.body, f.vectors());
         f.each(f.index(0), rows, a_rows, |i| {
             let there = (rows - i).or_at_most(f.index(a_rows));
             let distance = self.a.layout.distance(depth);

@@ -1,7 +1,7 @@
 //! Packing a block of A or B, with the prologue on the way.
 
 use super::operand::{Arguments, Matrix, Place};
-use crate::gemm::{self, AHEAD, Layout, RowsOfA, pack_columns, pack_group, pack_rows};
+use crate::gemm::{self, AHEAD, Layout, Order, RowsOfA, pack_columns, pack_group, pack_rows};
 use crate::kernels::program::evaluate;
 use crate::mlir::{Cache, Function, Index, Pointer, Stored, Vector};
 use tfc_compiler::kernel::{Contraction, Program, Register};
@@ -12,7 +12,7 @@ const STAGED: i64 = 128;
 /// The distance of staged rows: not a multiple of the cache's page, so that rows do not fall on each other.
 const STAGED_LEADING: i64 = STAGED + 16;
 
-/// Steps of k and lanes that are computed before they are spread: whole panels, and whole steps of every number.
+/// The fewest k, and the lanes, that are computed before they are spread: whole panels, and whole steps of every number.
 const STAGED_STEPS: i64 = 16;
 const STAGED_LANES: i64 = Contraction::PACKED_ROWS;
 
@@ -53,10 +53,12 @@ impl<'f> Side<'_, 'f> {
         }
     }
 
-    /// Whether its rows are multiplied as they are stored, and need not be packed.
+    /// Whether its rows are multiplied as they are stored, and need not be packed. Tiles are read one by one, so that no prefetcher of a processor
+    /// follows rows that are far apart.
     pub fn is_in_place(&self) -> bool {
         let has_words = self.layout.numbers.stored_as() == Some(self.matrix.elements.dtype);
-        has_words && self.prologue.is_none() && self.k_along_rows && self.f.uses(Optimization::StoredRows)
+        let reads_words = self.layout.order == Order::Steps;
+        has_words && reads_words && self.prologue.is_none() && self.k_along_rows && self.f.uses(Optimization::StoredRows)
     }
 
     /// How many of some lanes need not be packed: those of whole tiles.
@@ -107,8 +109,8 @@ impl<'f> Side<'_, 'f> {
                         depth,
                         distance: block.distance,
                     };
-                    let to = destination.at(layout.step(k) + group);
-                    pack_group(f, layout.numbers, group_block, to, f.index(layout.pitch));
+                    let to = destination.at(layout.step(k) + layout.lane(group));
+                    pack_group(f, layout, group_block, to);
                 });
             });
         });
@@ -117,9 +119,10 @@ impl<'f> Side<'_, 'f> {
     /// Whole registers of a few rows are computed before they are spread over the panels.
     fn pack_computed_columns(&self, prologue: &(Program, Register), block: Block<'f>, destination: Pointer<'f>) {
         let (f, layout) = (self.f, self.layout);
-        let staged = f.stack(STAGED_STEPS * STAGED_LANES);
-        f.each(f.index(0), block.depth, STAGED_STEPS, |k| {
-            let depth = (block.depth - k).or_at_most(f.index(STAGED_STEPS));
+        let steps = STAGED_STEPS.max(layout.together());
+        let staged = f.stack(steps * STAGED_LANES);
+        f.each(f.index(0), block.depth, steps, |k| {
+            let depth = (block.depth - k).or_at_most(f.index(steps));
             f.each(f.index(0), block.lanes, STAGED_LANES, |first| {
                 let lanes = (block.lanes - first).or_at_most(f.index(STAGED_LANES));
                 let (row, column) = (block.k + k, block.lane + first);

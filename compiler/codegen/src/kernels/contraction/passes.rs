@@ -1,6 +1,7 @@
 //! How k is divided where a panel of all of it would be too long for the caches.
 
-use crate::gemm::{Numbers, STEPS};
+use crate::gemm::{Numbers, most_depth};
+use crate::vectors::Vectors;
 use crate::mlir::Index;
 use tfc_compiler::executable::Extent;
 use tfc_compiler::kernel::Contraction;
@@ -16,15 +17,13 @@ pub struct Passes<'f> {
 
 impl<'f> Passes<'f> {
     /// How many there are over k, of which there is some.
-    pub fn count(k: Extent, numbers: Numbers) -> Extent {
-        k.units(STEPS * numbers.step())
+    pub fn count(k: Extent, numbers: Numbers, vectors: Vectors) -> Extent {
+        k.units(most_depth(numbers, vectors))
     }
 
     /// Depths are whole items of a packing that threads share.
-    pub fn new(k: Index<'f>, numbers: Numbers) -> Passes<'f> {
-        const { assert!(STEPS % Contraction::PACKED_ROWS == 0) };
-        const { assert!(STEPS * Numbers::Bf16Pairs.step() == Contraction::SEGMENT) };
-        let count = k.ceiling_division(STEPS * numbers.step()).or_at_least(k.constant(1));
+    pub fn new(k: Index<'f>, numbers: Numbers, vectors: Vectors) -> Passes<'f> {
+        let count = k.ceiling_division(most_depth(numbers, vectors)).or_at_least(k.constant(1));
         Passes { k, count, depth: ((k + count - 1) / count).round_up(Contraction::PACKED_ROWS) }
     }
 

@@ -17,7 +17,7 @@ pub const MOST_ELEMENTS: i64 = 2 * Contraction::SHARED;
 /// f32 of the panels of B, those of all passes.
 pub fn elements(numbers: Numbers, vectors: Vectors) -> Extent {
     let [n, k] = [Extent::Size(2), Extent::Size(3)];
-    Layout::of_b(numbers, vectors).elements_of_passes(n, k.clone(), Passes::count(k, numbers))
+    Layout::of_b(numbers, vectors).elements_of_passes(n, k.clone(), Passes::count(k, numbers, vectors))
 }
 
 pub struct Shared<'a, 'f> {

@@ -1,6 +1,7 @@
 //! Contractions of all forms and odd sizes against their meaning.
 
 use crate::cuda::{Architecture, CudaBackend};
+use crate::gemm::{Layout, Numbers};
 use crate::kernels;
 use crate::testing::{GpuTrial, Trial, all_vectors, noise, stored, truth};
 use crate::vectors::Vectors;
@@ -64,12 +65,19 @@ const SHAPES: [[i64; 4]; 22] = [
 
 #[test]
 fn blocks_are_whole_tiles() {
-    for vectors in [Vectors::AVX512, Vectors::AVX2, Vectors::NEON, Vectors::SSE2] {
-        assert_eq!(Contraction::ROW_BLOCK % vectors.rows as i64, 0, "{vectors:?}");
-        assert_eq!(super::nest::COLUMNS % vectors.columns() as i64, 0, "{vectors:?}");
-        assert_eq!(Contraction::PACKED_ROWS % vectors.columns() as i64, 0, "{vectors:?}");
-        for rows in [Contraction::PACKED_ROWS, super::nest::A_ROWS, super::nest::TRANSPOSED_A_ROWS] {
-            assert_eq!(rows % vectors.rows as i64, 0, "{rows} rows, {vectors:?}");
+    for vectors in [Vectors::AMX, Vectors::AVX512, Vectors::AVX2, Vectors::NEON, Vectors::SSE2] {
+        for precision in [Precision::F32, Precision::Bf16] {
+            let numbers = Numbers::new(precision, vectors);
+            let [rows, columns] = [Layout::of_a(numbers, vectors), Layout::of_b(numbers, vectors)].map(|side| side.lanes);
+            assert_eq!(Contraction::ROW_BLOCK % rows, 0, "{vectors:?}");
+            assert_eq!(super::nest::COLUMNS % columns, 0, "{vectors:?}");
+            assert_eq!(Contraction::PACKED_ROWS % columns, 0, "{vectors:?}");
+            let packed = [false, true].map(|transpose_a| {
+                super::nest::a_rows(&Contraction::product(precision, transpose_a, false), vectors)
+            });
+            for size in [Contraction::PACKED_ROWS].into_iter().chain(packed) {
+                assert_eq!(size % rows, 0, "{size} rows, {vectors:?}");
+            }
         }
     }
 }
