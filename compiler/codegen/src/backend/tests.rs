@@ -101,7 +101,7 @@ fn foreign_and_damaged_code_is_refused() {
     assert!(backend.load(&renamed).is_err());
 }
 
-/// Code for 512-bit registers, where every optimization of code has something to do; code that lacks one has another name.
+/// Code for 512-bit and tile registers, where every optimization of code has something to do; code that lacks one has another name.
 #[test]
 fn every_optimization_of_code_can_be_left_out() {
     let read = vec![Operand::READ; 3];
@@ -112,14 +112,18 @@ fn every_optimization_of_code_can_be_left_out() {
         documents: false,
         scale: Number(1.0),
     };
-    let product = Contraction::product(Precision::F32, false, false);
+    let product = |precision| {
+        let body = Body::Contraction(Contraction::product(precision, false, false));
+        Kernel { body, operands: vec![Operand::READ, Operand::READ, Operand::WRITE] }
+    };
     let kernels = [
         Kernel { body: Body::Attention(attention), operands: [read, vec![Operand::WRITE; 2]].concat() },
-        Kernel { body: Body::Contraction(product), operands: vec![Operand::READ, Operand::READ, Operand::WRITE] },
+        product(Precision::F32),
+        product(Precision::Bf16),
         pointwise(Unary::Gelu),
         pointwise(Unary::Exp),
     ];
-    let backend = || CpuBackend::of(Processor::named("x86-64-v4").unwrap());
+    let backend = || CpuBackend::of(Processor::named("sapphirerapids").unwrap());
     let whole = backend().text(&kernels, EmitStage::Mlir).unwrap();
     for name in Disabled::code().names() {
         let backend = backend().without(&Disabled::named(&[name.to_string()]).unwrap());

@@ -102,8 +102,13 @@ impl Backend for CudaBackend {
     /// PTX modules, as [`CudaBackend::modules`] makes them.
     fn emit(&self, kernels: &[Kernel]) -> Result<Code, BackendError> {
         let modules: Vec<Vec<u8>> = self.modules(kernels)?.into_iter().map(String::into_bytes).collect();
-        let function =
-            |i| Function { symbol: symbol(i), scratch: Room::NONE, scratch_of_sharing: Room::NONE, shared: Room::NONE, rows_of_item: 1 };
+        let function = |i| Function {
+            symbol: symbol(i),
+            scratch: Room::NONE,
+            scratch_of_sharing: Room::NONE,
+            shared: Room::NONE,
+            rows_of_item: 1,
+        };
         Ok(Code {
             target: self.target(),
             bytes: container::pack(&modules),

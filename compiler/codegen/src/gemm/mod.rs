@@ -22,6 +22,7 @@ pub use micro::{Product, RowsOfA, Wanted, multiply};
 pub use numbers::Numbers;
 pub use pack::{AHEAD, Block, pack_columns, pack_group, pack_rows};
 pub use rows::Rows;
+pub use tiles::{STEP as TILE_STEP, Sums as TileSums};
 
 /// The most steps of k that are packed at once: a panel of each operand then lies in the second cache beside the blocks.
 const STEPS: i64 = 768;

@@ -2,12 +2,13 @@
 //!
 //! The sums of a number are those of the vector registers but for their order, and depend on nothing but its row and column.
 
+use super::Rows;
 use super::micro::{Product, RowsOfA, Wanted};
 use crate::mlir::{Cache, Function, Index, Pointer, Stored, TILE, Tile};
 use tfc_compiler::optimization::Optimization;
 
 /// The k of one step: those of a row of a tile.
-const STEP: i64 = 2 * TILE;
+pub const STEP: i64 = 2 * TILE;
 /// Words of the rows of A, or of the columns of B, in a step.
 const STEP_WORDS: i64 = 2 * TILE * TILE;
 /// The distance of the rows of a tile of B, and of C where it is kept: two tiles lie side by side.
@@ -43,20 +44,17 @@ fn multiply_tiles<'f>(f: &'f Function<'f>, columns: usize, product: Product<'f>,
     let indices: Vec<Index> = [k, accumulate, out.stride, adds].into_iter().chain(counts).collect();
     f.call(&name, &pointers, &indices, |f, pointers, indices| {
         let &[a, b, before, out, ref firsts @ ..] = pointers else { return };
-        let &[k, accumulate, distance, adds, ref counts @ ..] = indices else { return };
-        let sums = || {
-            let row = |(row, sums): (usize, [Tile; 2])| (0..columns).map(move |column| (sums[column], row, column));
-            SUMS.into_iter().enumerate().flat_map(row)
-        };
-        let (kept, in_bytes) = (f.index(PITCH), f.index(4 * PITCH));
-        f.either(
-            accumulate.equals(f.index(0)),
-            || sums().for_each(|(sum, ..)| f.zero_tile(sum)),
-            || sums().for_each(|(sum, row, column)| tile_at(before, kept, row, column).load_tile(sum, in_bytes)),
-        );
+        let &[k, accumulate, stride, adds, ref counts @ ..] = indices else { return };
+        let kept = |pointer| Rows { pointer, stride: f.index(PITCH) };
+        let (sums, out) = (Sums { f, columns }, Rows { pointer: out, stride });
+        f.either(accumulate.equals(f.index(0)), || sums.zero(), || sums.load(kept(before)));
         // Panels are filled up with 0.
         let steps = k.ceiling_division(STEP);
-        let step = |i: Index<'_>| add_step(f, columns, a.at(i * STEP_WORDS), b.at(i * STEP_WORDS));
+        let panels = [Rows { pointer: a, stride: f.index(TILE) }, kept(b)];
+        let step = |i| {
+            let [a, b] = panels.map(|rows| Rows { pointer: rows.pointer.at(i * STEP_WORDS), ..rows });
+            sums.add(a, b);
+        };
         let mut done = f.index(0);
         for (first, count) in firsts.iter().zip(counts.chunks_exact(2)) {
             let (begin, end) = (done, (done + count[1].ceiling_division(ASKED)).or_at_most(steps));
@@ -72,12 +70,12 @@ fn multiply_tiles<'f>(f: &'f Function<'f>, columns: usize, product: Product<'f>,
         f.each(done, steps, 1, step);
         f.either(
             adds.equals(f.index(0)),
-            || sums().for_each(|(sum, row, column)| tile_at(out, distance, row, column).store_tile(sum, distance * 4)),
+            || sums.store(out),
             || {
-                let stored = f.stack(PITCH * PITCH);
-                sums().for_each(|(sum, row, column)| tile_at(stored, kept, row, column).store_tile(sum, in_bytes));
+                let stored = kept(f.stack(PITCH * PITCH));
+                sums.store(stored);
                 f.times(f.index(2 * TILE), |row| {
-                    let (from, to) = (stored.at(row * PITCH), out.at(row * distance));
+                    let (from, to) = (stored.row(row), out.row(row));
                     for column in (0..columns as i64).map(|column| f.index(column * TILE)) {
                         to.store_vector(column, from.load_vector(column) + to.load_vector(column));
                     }
@@ -87,20 +85,48 @@ fn multiply_tiles<'f>(f: &'f Function<'f>, columns: usize, product: Product<'f>,
     });
 }
 
-/// Where a tile begins in rows that are `distance` words apart.
-fn tile_at<'f>(first: Pointer<'f>, distance: Index<'f>, row: usize, column: usize) -> Pointer<'f> {
-    first.at(distance * (row as i64 * TILE) + column as i64 * TILE)
+/// Two tiles one above the other, or two by two, in registers; what is below and beside each other is so in memory too, whose rows are of words.
+#[derive(Clone, Copy)]
+pub struct Sums<'f> {
+    pub f: &'f Function<'f>,
+    /// Tiles side by side.
+    pub columns: usize,
 }
 
-/// Adds the products of one step of a panel of A and of one of B.
-fn add_step<'f>(f: &'f Function<'f>, columns: usize, a: Pointer<'f>, b: Pointer<'f>) {
-    for (row, register) in ROWS.into_iter().enumerate() {
-        a.at(f.index(row as i64 * TILE * TILE)).load_tile(register, f.index(4 * TILE));
-        for (column, columns) in COLUMNS.into_iter().enumerate().take(columns) {
-            if row == 0 {
-                b.at(f.index(column as i64 * TILE)).load_tile(columns, f.index(4 * PITCH));
+impl<'f> Sums<'f> {
+    pub fn zero(self) {
+        self.each(|sum, _, _| self.f.zero_tile(sum));
+    }
+
+    pub fn load(self, from: Rows<'f>) {
+        self.each(|sum, row, column| tile_at(from, row, column).load_tile(sum, from.stride * 4));
+    }
+
+    pub fn store(self, to: Rows<'f>) {
+        self.each(|sum, row, column| tile_at(to, row, column).store_tile(sum, to.stride * 4));
+    }
+
+    /// Adds the products of 32 k: of rows of A, each 16 pairs, and of 16 rows of B, each of pairs beside each other.
+    pub fn add(self, a: Rows<'f>, b: Rows<'f>) {
+        for (row, register) in ROWS.into_iter().enumerate() {
+            tile_at(a, row, 0).load_tile(register, a.stride * 4);
+            for (column, columns) in COLUMNS.into_iter().enumerate().take(self.columns) {
+                if row == 0 {
+                    tile_at(b, 0, column).load_tile(columns, b.stride * 4);
+                }
+                self.f.add_tile_product(SUMS[row][column], register, columns);
             }
-            f.add_tile_product(SUMS[row][column], register, columns);
         }
     }
+
+    fn each(self, body: impl Fn(Tile, usize, usize)) {
+        for (row, sums) in SUMS.into_iter().enumerate() {
+            sums.into_iter().enumerate().take(self.columns).for_each(|(column, sum)| body(sum, row, column));
+        }
+    }
+}
+
+/// Where a tile begins.
+fn tile_at(rows: Rows, row: usize, column: usize) -> Pointer {
+    rows.row(rows.stride.constant(row as i64 * TILE)).at(rows.stride.constant(column as i64 * TILE))
 }

@@ -3,9 +3,9 @@
 //! With P = exp(score − lse), D = Σ do·o for each query: dV = Pᵀ·dO, dP = dO·Vᵀ, dS = scale · P ∘ (dP − D), dQ = dS·K, dK = dSᵀ·Q. As in the
 //! forward pass P and dS stand as a row for each key; what is summed over keys reads their columns, what is summed over queries their rows.
 
-use super::KEYS;
 use super::head::{Scores, Shape, Sum, odd_lines};
 use super::softmax::{Documents, Queries, Scoring};
+use super::sums::OverKeys;
 use crate::gemm::{Numbers, Rows};
 use crate::kernels::rotary::Turning;
 use crate::kernels::scratch::Scratch;
@@ -35,12 +35,13 @@ pub fn scratch_elements(channels: u32, precision: Precision, vectors: Vectors) -
     Scratch::total(&parts(Shape::new(channels, precision, vectors)))
 }
 
-fn parts(shape: Shape) -> [i64; 12] {
+fn parts(shape: Shape) -> [i64; 13] {
     let count = queries(shape);
-    let (lanes, rows, keys) = (shape.lane_elements(count), count * shape.pitch, KEYS * shape.pitch);
-    let scores = KEYS * pitch(shape);
+    let (lanes, rows, keys) = (shape.lane_elements(count), count * shape.pitch, shape.block * shape.pitch);
+    let scores = shape.block * pitch(shape);
     let rounded = |elements| if shape.numbers == Numbers::F32 { 0 } else { elements };
-    [lanes, lanes, rows, rows, count, count, keys, keys, rounded(keys), scores, scores, rounded(scores)]
+    let (summed, sums) = (rounded(shape.summed_elements()), shape.sums_elements(count));
+    [lanes, lanes, rows, rows, count, count, keys, keys, summed, scores, scores, rounded(scores), sums]
 }
 
 /// A work item is a group of heads of one sequence: they share the gradients of its keys and values.
@@ -54,26 +55,29 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &AttentionBackwar
     let turning = body.rotary.as_ref().map(|rotary| Turning::read(launch, tables, rotary, positions));
     let heads_of_group = heads / groups;
     let shape = Shape::new(body.channels, body.precision, f.vectors());
-    f.each(launch.begin, launch.end, 1, |item| {
-        let (sequence, group) = (item / groups, item % groups);
-        let documents = places.map(|places| Documents { places: places.at(sequence * positions), positions });
-        let backward = Backward::new(f, launch, shape, Scoring::new(f, body.mask, body.scale, documents));
-        let rows = |tensor, heads, head| Rows::of_head(tensor, body.channels.into(), sequence * positions, heads, head);
-        let [k, v, d_k, d_v] = [k, v, d_k, d_v].map(|tensor| rows(tensor, groups, group));
-        let turn = |rows: Rows<'f>| {
-            let Some(turning) = &turning else { return };
-            f.times(positions, |i| turning.head(f, rows.row(i), sequence * positions + i));
-        };
-        backward.zero(d_k, positions);
-        backward.zero(d_v, positions);
-        f.times(heads_of_group, |head| {
-            let head = group * heads_of_group + head;
-            let [q, out, d_out, d_q] = [q, out, d_out, d_q].map(|tensor| rows(tensor, heads, head));
-            let lse = Rows { pointer: lse.at(sequence * positions * heads + head), stride: heads };
-            backward.head(&Head { q, k, v, out, lse, d_out, d_q, d_k, d_v, positions });
-            turn(d_q);
-        });
-        turn(d_k);
+    shape.in_tile_registers(f, || {
+        f.each(launch.begin, launch.end, 1, |item| {
+            let (sequence, group) = (item / groups, item % groups);
+            let documents = places.map(|places| Documents { places: places.at(sequence * positions), positions });
+            let backward = Backward::new(f, launch, shape, Scoring::new(f, body.mask, body.scale, documents));
+            let rows =
+                |tensor, heads, head| Rows::of_head(tensor, body.channels.into(), sequence * positions, heads, head);
+            let [k, v, d_k, d_v] = [k, v, d_k, d_v].map(|tensor| rows(tensor, groups, group));
+            let turn = |rows: Rows<'f>| {
+                let Some(turning) = &turning else { return };
+                f.times(positions, |i| turning.head(f, rows.row(i), sequence * positions + i));
+            };
+            backward.zero(d_k, positions);
+            backward.zero(d_v, positions);
+            f.times(heads_of_group, |head| {
+                let head = group * heads_of_group + head;
+                let [q, out, d_out, d_q] = [q, out, d_out, d_q].map(|tensor| rows(tensor, heads, head));
+                let lse = Rows { pointer: lse.at(sequence * positions * heads + head), stride: heads };
+                backward.head(&Head { q, k, v, out, lse, d_out, d_q, d_k, d_v, positions });
+                turn(d_q);
+            });
+            turn(d_k);
+        })
     });
 }
 
@@ -104,23 +108,25 @@ struct Backward<'f> {
     /// For each query: the log-sum-exp in units of log 2, and D.
     lse: Pointer<'f>,
     through_out: Pointer<'f>,
-    /// Keys and values in steps along their channels, for scores, and keys in steps across them, for the gradients of queries.
+    /// Keys and values in steps along their channels, for scores, and keys as sums over them read them, for the gradients of queries.
     k: Pointer<'f>,
     v: Pointer<'f>,
-    k_rows: Pointer<'f>,
+    summed_k: Pointer<'f>,
     /// Products of queries and keys, then P in steps of queries.
     weights: Scores<'f>,
     /// Products of gradients and values, then dS, in the end in steps of keys; and that in steps of queries.
     d_scores: Scores<'f>,
     d_steps: Scores<'f>,
+    /// The gradients of queries, where they are not summed in their own memory.
+    d_q: Pointer<'f>,
 }
 
 impl<'f> Backward<'f> {
     fn new(f: &'f Function<'f>, launch: Launch<'f>, shape: Shape, scoring: Scoring<'f>) -> Backward<'f> {
-        let [q_lanes, d_out_lanes, q, d_out, lse, through_out, k, v, k_rows, weights, d_scores, d_steps] =
+        let [q_lanes, d_out_lanes, q, d_out, lse, through_out, k, v, summed_k, weights, d_scores, d_steps, d_q] =
             Scratch::divide(launch.scratch, parts(shape));
         // Where nothing is rounded, one is the other.
-        let [k_rows, d_steps] = if shape.numbers == Numbers::F32 { [k, d_scores] } else { [k_rows, d_steps] };
+        let [summed_k, d_steps] = if shape.numbers == Numbers::F32 { [k, d_scores] } else { [summed_k, d_steps] };
         let [weights, d_scores, d_steps] =
             [weights, d_scores, d_steps].map(|pointer| Scores { pointer, pitch: pitch(shape) });
         Backward {
@@ -135,10 +141,11 @@ impl<'f> Backward<'f> {
             through_out,
             k,
             v,
-            k_rows,
+            summed_k,
             weights,
             d_scores,
             d_steps,
+            d_q,
         }
     }
 
@@ -156,20 +163,22 @@ impl<'f> Backward<'f> {
         f.each(f.index(0), head.positions, block, |first| {
             let count = (head.positions - first).or_at_most(f.index(block));
             self.begin(head, first, count);
-            let (begin, end) = scoring.key_range(first, count, head.positions, KEYS);
-            f.each(begin, end, KEYS, |key| {
-                let keys = (end - key).or_at_most(f.index(KEYS));
+            let d_q = head.d_q.from(first);
+            let sums = shape.begin_sums(f, d_q, count, self.d_q);
+            let (begin, end) = scoring.key_range(first, count, head.positions, shape.block);
+            f.each(begin, end, shape.block, |key| {
+                let keys = (end - key).or_at_most(f.index(shape.block));
                 shape.copy_steps(f, head.k.from(key), keys, self.k);
                 shape.copy_steps(f, head.v.from(key), keys, self.v);
                 if shape.numbers != Numbers::F32 {
-                    shape.copy_across(f, head.k.from(key), keys, self.k_rows);
+                    shape.copy_summed(f, head.k.from(key), keys, self.summed_k);
                 }
                 f.each(f.index(0), count, shape.panel, |query| {
                     let number = (first + query) / shape.panel;
                     let of_keys = [head.k.from(key), head.q.from(first)];
                     let of_values = [head.v.from(key), head.d_out.from(first)];
                     let wanted = [of_keys, of_values].map(|tensors| shape.of_next_head(number, tensors));
-                    self.panel(head.d_q.from(first + query), query, count - query, (first + query, key, keys), wanted);
+                    self.panel(sums, [query, count - query], (first + query, key, keys), wanted);
                 });
                 f.each(f.index(0), keys, shape.keys, |tile| {
                     let queries = scoring.seen_by(shape, key + tile, first, count);
@@ -180,6 +189,7 @@ impl<'f> Backward<'f> {
                     shape.sum_over_queries(f, row(self.d_steps), queries, self.q, sum(head.d_k));
                 });
             });
+            shape.finish_sums(f, sums, (d_q, count), None);
         });
     }
 
@@ -191,7 +201,6 @@ impl<'f> Backward<'f> {
         shape.as_lanes(f, d_out, count, self.d_out_lanes);
         shape.copy_across(f, q, count, self.q);
         shape.copy_across(f, d_out, count, self.d_out);
-        self.zero(head.d_q.from(first), count);
         // Lanes of a panel that are no query repeat the last, as its products do: what is made of them is a number, times 0.
         f.times(count.round_up(shape.panel), |lane| {
             let i = lane.or_at_most(count - 1);
@@ -207,9 +216,8 @@ impl<'f> Backward<'f> {
     /// P and dS of a panel of queries, `count` of which exist, and of the keys `[key, key + keys)`; and what they add to dQ.
     fn panel(
         &self,
-        d_q: Rows<'f>,
-        query: Index<'f>,
-        count: Index<'f>,
+        sums: OverKeys<'f>,
+        [query, count]: [Index<'f>; 2],
         (position, key, keys): (Index<'f>, Index<'f>, Index<'f>),
         [wanted_of_keys, wanted_of_values]: [Rows<'f>; 2],
     ) {
@@ -246,10 +254,7 @@ impl<'f> Backward<'f> {
             }
         });
         shape.steps_of_keys(f, d_scores, (seen.begin, seen.end));
-        f.each(f.index(0), count.or_at_most(f.index(shape.panel)), shape.queries, |tile| {
-            let rows = (seen.begin, scoring.end(shape, position + tile, key, seen));
-            let sum = Sum { out: d_q.from(tile), last_row: count - tile - 1, fade: None };
-            shape.sum_over_keys(f, d_scores.from(tile), rows, self.k_rows, sum);
-        });
+        let end = |tile| scoring.end(shape, position + tile, key, seen);
+        shape.sum_over_keys(f, sums, [query, count], (d_scores, seen.begin, end), self.summed_k, None);
     }
 }

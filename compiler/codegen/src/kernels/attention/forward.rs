@@ -1,8 +1,9 @@
 //! Attention of one block of queries: keys go by in blocks, the softmax keeps up.
 
-use super::head::{Scores, Shape, Sum};
+use super::alone;
+use super::head::{Scores, Shape};
 use super::softmax::{Documents, LOWEST, Panel, Scoring, Seen};
-use super::{KEYS, alone};
+use super::sums::OverKeys;
 use crate::gemm::{Rows, round_up};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sizes::Sizes;
@@ -25,11 +26,12 @@ pub fn cached_scratch_elements(channels: u32, vectors: Vectors) -> i64 {
     scratch_elements(channels, Precision::F32, vectors).max(alone::scratch_elements(channels))
 }
 
-/// Queries as lanes, copied keys and values, scores of a panel, largest scores, sums, factors of a panel.
-fn parts(shape: Shape) -> [i64; 7] {
+/// Queries as lanes, copied keys and values, scores of a panel, largest scores, sums of weights, factors of a panel, sums of values.
+fn parts(shape: Shape) -> [i64; 8] {
     let queries = round_up(QUERIES, shape.panel);
-    let rows = KEYS * shape.pitch;
-    [shape.lane_elements(QUERIES), rows, rows, KEYS * shape.panel, queries, queries, shape.panel]
+    let (keys, scores) = (shape.block * shape.pitch, shape.block * shape.panel);
+    let (lanes, sums) = (shape.lane_elements(QUERIES), shape.sums_elements(queries));
+    [lanes, keys, shape.summed_elements(), scores, queries, queries, shape.panel, sums]
 }
 
 /// A work item is a block of queries of one head.
@@ -42,22 +44,24 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &Attention) {
     let rows = |tensor, first, heads, head| Rows::of_head(tensor, body.channels.into(), first, heads, head);
     let blocks = positions.ceiling_division(QUERIES);
     let shape = Shape::new(body.channels, body.precision, f.vectors());
-    f.each(launch.begin, launch.end, 1, |item| {
-        let (head, first) = (item / blocks, item % blocks * QUERIES);
-        let (sequence, head) = (head / heads, head % heads);
-        let group = head / (heads / groups);
-        let documents = places.map(|places| Documents { places: places.at(sequence * positions), positions });
-        let forward = Forward::new(f, launch, shape, Scoring::new(f, body.mask, body.scale, documents));
-        let count = (positions - first).or_at_most(f.index(QUERIES));
-        let of_head = Head {
-            q: rows(q, sequence * positions, heads, head),
-            k: rows(k, sequence * positions, groups, group),
-            v: rows(v, sequence * positions, groups, group),
-            out: rows(out, sequence * positions, heads, head),
-        };
-        forward.attend(of_head, first, count, first, positions);
-        let lse = lse.at((sequence * positions + first) * heads + head);
-        forward.store_lse(lse, heads, count);
+    shape.in_tile_registers(f, || {
+        f.each(launch.begin, launch.end, 1, |item| {
+            let (head, first) = (item / blocks, item % blocks * QUERIES);
+            let (sequence, head) = (head / heads, head % heads);
+            let group = head / (heads / groups);
+            let documents = places.map(|places| Documents { places: places.at(sequence * positions), positions });
+            let forward = Forward::new(f, launch, shape, Scoring::new(f, body.mask, body.scale, documents));
+            let count = (positions - first).or_at_most(f.index(QUERIES));
+            let of_head = Head {
+                q: rows(q, sequence * positions, heads, head),
+                k: rows(k, sequence * positions, groups, group),
+                v: rows(v, sequence * positions, groups, group),
+                out: rows(out, sequence * positions, heads, head),
+            };
+            forward.attend(of_head, first, count, first, positions);
+            let lse = lse.at((sequence * positions + first) * heads + head);
+            forward.store_lse(lse, heads, count);
+        })
     });
 }
 
@@ -119,13 +123,14 @@ struct Forward<'f> {
     largest: Pointer<'f>,
     sum: Pointer<'f>,
     fade: Pointer<'f>,
+    out: Pointer<'f>,
 }
 
 impl<'f> Forward<'f> {
     fn new(f: &'f Function<'f>, launch: Launch<'f>, shape: Shape, scoring: Scoring<'f>) -> Forward<'f> {
-        let [queries, keys, values, scores, largest, sum, fade] = Scratch::divide(launch.scratch, parts(shape));
+        let [queries, keys, values, scores, largest, sum, fade, out] = Scratch::divide(launch.scratch, parts(shape));
         let scores = Scores { pointer: scores, pitch: shape.panel };
-        Forward { f, shape, scoring, queries, keys, values, scores, largest, sum, fade }
+        Forward { f, shape, scoring, queries, keys, values, scores, largest, sum, fade, out }
     }
 
     /// The output of queries `[first, first + count)`, the first of which stands at `position`, over `keys` keys.
@@ -133,34 +138,26 @@ impl<'f> Forward<'f> {
         let (f, shape) = (self.f, self.shape);
         let out = head.out.from(first);
         shape.as_lanes(f, head.q.from(first), count, self.queries);
-        self.begin(out, count);
-        let (begin, end) = self.scoring.key_range(position, count, keys, KEYS);
-        f.each(begin, end, KEYS, |key| {
-            let block = (end - key).or_at_most(f.index(KEYS));
+        let sums = shape.begin_sums(f, out, count, self.out);
+        self.begin(count);
+        let (begin, end) = self.scoring.key_range(position, count, keys, shape.block);
+        f.each(begin, end, shape.block, |key| {
+            let block = (end - key).or_at_most(f.index(shape.block));
             shape.copy_steps(f, head.k.from(key), block, self.keys);
-            shape.copy_across(f, head.v.from(key), block, self.values);
+            shape.copy_summed(f, head.v.from(key), block, self.values);
             f.each(f.index(0), count, shape.panel, |query| {
                 let position = position + query;
                 let seen = self.scoring.seen(shape, position, key, block);
                 let wanted = shape.of_next_head(position / shape.panel, [head.k.from(key), head.v.from(key)]);
-                let take = || self.panel(out.from(query), query, count - query, (position, key, seen), wanted);
+                let take = || self.panel(sums, [query, count - query], (position, key, seen), wanted);
                 f.when(seen.begin.less(seen.end), take);
             });
         });
-        f.times(count, |query| {
-            let (row, scale) = (out.row(query), (f.scalar(1.0) / self.sum.load(query)).splat());
-            shape.each_register(f, |channel, lanes| {
-                row.store_lanes(channel, row.load_lanes(channel, lanes) * scale, lanes);
-            });
-        });
+        shape.finish_sums(f, sums, (out, count), Some(self.sum));
     }
 
-    fn begin(&self, out: Rows<'f>, count: Index<'f>) {
+    fn begin(&self, count: Index<'f>) {
         let (f, shape) = (self.f, self.shape);
-        f.times(count, |query| {
-            let row = out.row(query);
-            shape.each_register(f, |channel, lanes| row.store_lanes(channel, f.vector(0.0), lanes));
-        });
         f.each(f.index(0), count.round_up(shape.panel), f.vectors().width as i64, |query| {
             self.largest.store_vector(query, f.vector(LOWEST));
             self.sum.store_vector(query, f.vector(0.0));
@@ -171,9 +168,8 @@ impl<'f> Forward<'f> {
     /// exist.
     fn panel(
         &self,
-        out: Rows<'f>,
-        query: Index<'f>,
-        count: Index<'f>,
+        sums: OverKeys<'f>,
+        [query, count]: [Index<'f>; 2],
         (position, key, seen): (Index<'f>, Index<'f>, Seen<'f>),
         wanted: Rows<'f>,
     ) {
@@ -182,11 +178,8 @@ impl<'f> Forward<'f> {
         let (largest, sum) = (self.largest.at(query), self.sum.at(query));
         Panel { shape, scoring, position, scores, largest, sum, fade }.take(f, key, seen);
         shape.steps_of_keys(f, scores, (seen.begin, seen.end));
-        f.each(f.index(0), count.or_at_most(f.index(shape.panel)), shape.queries, |tile| {
-            let rows = (seen.begin, scoring.end(shape, position + tile, key, seen));
-            let sum = Sum { out: out.from(tile), last_row: count - tile - 1, fade: Some(fade.at(tile)) };
-            shape.sum_over_keys(f, scores.from(tile), rows, self.values, sum);
-        });
+        let end = |tile| scoring.end(shape, position + tile, key, seen);
+        shape.sum_over_keys(f, sums, [query, count], (scores, seen.begin, end), self.values, Some(fade));
     }
 
     /// Stores log Σ exp(score) of `count` queries, `stride` apart.

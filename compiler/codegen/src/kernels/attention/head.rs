@@ -1,8 +1,10 @@
 //! One head: its rows, how blocks of them are copied, and the three products between them.
 
 use super::tile::{Form, Onto, Operands, UNROLL, multiply};
-use crate::gemm::{Block, Layout, Numbers, Rows, pack_rows, round_up};
-use crate::mlir::{Function, Index, Lanes, Pointer, Vector};
+use super::tiles::{self, Quad};
+use super::{KEYS, TILES_KEYS};
+use crate::gemm::{Block, Layout, Numbers, Rows, TILE_STEP, pack_rows, round_up};
+use crate::mlir::{Function, Index, Lanes, Pointer, TILE, Vector};
 use crate::vectors::Vectors;
 use tfc_compiler::precision::Precision;
 
@@ -29,7 +31,13 @@ pub struct Shape {
     pub channels: i64,
     /// What scores are products of, and what is multiplied in sums over queries and over keys.
     pub numbers: Numbers,
-    vectors: Vectors,
+    pub(super) vectors: Vectors,
+    /// Whether products are those of tile registers.
+    pub in_tiles: bool,
+    /// Channels as rows of copies have them: in tile registers whole tiles, what lies behind the last being 0.
+    pub(super) wide: i64,
+    /// Keys that are copied and scored at once.
+    pub block: i64,
     /// Queries of a panel: the columns of a tile of scores.
     pub panel: i64,
     /// Keys of such a tile.
@@ -63,12 +71,25 @@ impl<'f> Scores<'f> {
 impl Shape {
     pub fn new(channels: u32, precision: Precision, vectors: Vectors) -> Shape {
         let numbers = Numbers::new(precision, vectors);
-        let (rows, panel) = (vectors.rows as i64, vectors.columns() as i64);
-        let channels = channels.into();
+        let (rows, panel) = (Layout::of_a(numbers, vectors).lanes, vectors.columns() as i64);
+        let (channels, in_tiles) = (channels.into(), numbers.in_tiles(vectors));
         let queries = (1..=rows).rev().find(|rows| panel % rows == 0).unwrap_or(1);
         let pitch = |elements| odd_lines(round_up(elements, vectors.width as i64));
-        let [pitch, step_pitch] = [channels, round_up(channels, numbers.step()) / numbers.step()].map(pitch);
-        Shape { channels, numbers, vectors, panel, keys: rows, queries, pitch, step_pitch }
+        let wide = if in_tiles { round_up(channels, rows) } else { channels };
+        let [pitch, step_pitch] = [wide, round_up(channels, numbers.step()) / numbers.step()].map(pitch);
+        let block = if in_tiles { TILES_KEYS } else { KEYS };
+        Shape { channels, numbers, vectors, in_tiles, wide, block, panel, keys: rows, queries, pitch, step_pitch }
+    }
+
+    /// What is done with the tile registers, if with any.
+    pub fn in_tile_registers<'f>(self, f: &'f Function<'f>, body: impl FnOnce()) {
+        if self.in_tiles {
+            f.begin_tiles();
+        }
+        body();
+        if self.in_tiles {
+            f.end_tiles();
+        }
     }
 
     /// Lanes of `count` queries as lanes.
@@ -110,7 +131,8 @@ impl Shape {
         });
     }
 
-    /// … in steps across them, as sums over them read them: what a step lacks is 0, as is what lies behind their last channel.
+    /// … in steps across them, as sums over them read them: what a step lacks is 0, as is what lies behind their last channel, and for tile registers behind the
+    /// last of them.
     pub fn copy_across<'f>(self, f: &'f Function<'f>, rows: Rows<'f>, count: Index<'f>, to: Pointer<'f>) {
         let copy = |step: Index<'f>, there: i64| {
             let (first, to) = (step * self.numbers.step(), to.at(step * self.pitch));
@@ -121,21 +143,30 @@ impl Shape {
                 };
                 to.store_vector(channel, self.numbers.across(row));
             });
+            let width = self.vectors.width as i64;
+            for channel in (round_up(self.channels, width)..self.wide).step_by(self.vectors.width) {
+                to.store_vector(f.index(channel), f.vector(0.0));
+            }
         };
-        let whole = count / self.numbers.step();
+        let (whole, steps) = (count / self.numbers.step(), self.numbers.steps(count));
         f.times(whole, |step| copy(step, self.numbers.step()));
         if self.numbers.step() > 1 {
-            f.when(whole.less(self.numbers.steps(count)), || copy(whole, 1));
+            f.when(whole.less(steps), || copy(whole, 1));
+        }
+        if self.in_tiles {
+            f.each(steps, steps.round_up(TILE), 1, |step| copy(step, 0));
         }
     }
 
-    /// Makes steps of the rows `[begin, end)` of a panel's scores, in their place, as sums over keys read them.
+    /// Makes steps of the rows `[begin, end)` of a panel's scores, in their place, as sums over keys read them: for tile registers whole tiles of them, filled up
+    /// with 0.
     pub fn steps_of_keys<'f>(self, f: &'f Function<'f>, scores: Scores<'f>, (begin, end): (Index<'f>, Index<'f>)) {
         if self.numbers == Numbers::F32 {
             return;
         }
         let (zero, step) = (f.index(0), self.numbers.step());
-        f.each(begin / step, self.numbers.steps(end), 1, |to| {
+        let last = if self.in_tiles { end.round_up(TILE_STEP) } else { end };
+        f.each(begin / step, self.numbers.steps(last), 1, |to| {
             for lane in self.panel_registers(f) {
                 let row = |r: i64| {
                     let row = to * step + r;
@@ -194,6 +225,9 @@ impl Shape {
         out: Scores<'f>,
         wanted: Rows<'f>,
     ) {
+        if self.in_tiles {
+            return self.scores_in_tiles(f, keys, (begin, end), queries, out);
+        }
         let width = self.vectors.width as i64;
         let steps = round_up(self.channels, self.numbers.step()) / self.numbers.step();
         let turns = (steps / UNROLL).max(1);
@@ -216,8 +250,28 @@ impl Shape {
         });
     }
 
+    fn scores_in_tiles<'f>(
+        self,
+        f: &'f Function<'f>,
+        keys: Pointer<'f>,
+        (begin, end): (Index<'f>, Index<'f>),
+        queries: Pointer<'f>,
+        out: Scores<'f>,
+    ) {
+        f.each(begin, end, self.keys, |key| {
+            let quad = Quad {
+                a: Rows { pointer: keys.at(key * self.step_pitch), stride: f.index(self.step_pitch) },
+                a_step: f.index(TILE),
+                b: Rows { pointer: queries, stride: f.index(self.panel) },
+                steps: f.index(self.wide / TILE_STEP),
+                out: Rows { pointer: out.at(key, f.index(0)), stride: f.index(out.pitch) },
+            };
+            tiles::multiply(f, false, quad);
+        });
+    }
+
     /// out += weightsᵀ · rows for a tile of queries, summed over the keys `[begin, end)`, both in steps of them.
-    pub fn sum_over_keys<'f>(
+    pub(super) fn sum_rows_over_keys<'f>(
         self,
         f: &'f Function<'f>,
         weights: Scores<'f>,
@@ -241,11 +295,43 @@ impl Shape {
         rows: Pointer<'f>,
         sum: Sum<'f>,
     ) {
+        if self.in_tiles {
+            return self.sum_over_queries_in_tiles(f, weights, (begin / TILE_STEP * TILE_STEP, end), rows, sum);
+        }
         let numbers = self.numbers;
         let step = begin / numbers.step();
         let first = weights.at(f.index(0), step);
         let a = Left { numbers, rows: self.keys, row: weights.pitch, step: 1, first };
         self.add_product(f, a, rows.at(step * self.pitch), numbers.steps((end - begin).or_at_least(f.index(0))), sum);
+    }
+
+    fn sum_over_queries_in_tiles<'f>(
+        self,
+        f: &'f Function<'f>,
+        weights: Scores<'f>,
+        (begin, end): (Index<'f>, Index<'f>),
+        rows: Pointer<'f>,
+        sum: Sum<'f>,
+    ) {
+        let step = begin / self.numbers.step();
+        let quad = |channel: i64, out| Quad {
+            a: Rows { pointer: weights.at(f.index(0), step), stride: f.index(weights.pitch) },
+            a_step: f.index(TILE),
+            b: Rows { pointer: rows.at(step * self.pitch + channel), stride: f.index(self.pitch) },
+            steps: (end - begin).or_at_least(f.index(0)).ceiling_division(TILE_STEP),
+            out,
+        };
+        let kept = Rows { pointer: f.stack(self.keys * self.wide), stride: f.index(self.wide) };
+        for channel in (0..self.wide).step_by(self.panel as usize) {
+            tiles::multiply(f, false, quad(channel, Rows { pointer: kept.pointer.at(f.index(channel)), ..kept }));
+        }
+        f.times((sum.last_row + 1).or_at_most(f.index(self.keys)), |row| {
+            let (from, to) = (kept.row(row), sum.out.row(row));
+            self.each_register(f, |channel, lanes| {
+                let sum = from.load_vector(channel) + to.load_lanes(channel, lanes);
+                to.store_lanes(channel, sum, lanes);
+            });
+        });
     }
 
     /// All channels, a few registers of them at a time: as many as leave the tile in registers.

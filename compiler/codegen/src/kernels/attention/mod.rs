@@ -9,7 +9,9 @@ mod backward;
 mod forward;
 mod head;
 mod softmax;
+mod sums;
 mod tile;
+mod tiles;
 
 pub use backward::{emit as emit_backward, scratch_elements as backward_scratch_elements};
 pub use forward::{cached_scratch_elements, emit, emit_cached, scratch_elements};
@@ -20,3 +22,5 @@ mod tests;
 
 /// Keys that are copied and scored at once: a multiple of every micro-tile's rows.
 const KEYS: i64 = 144;
+/// The same in tile registers.
+const TILES_KEYS: i64 = 128;

@@ -1,6 +1,5 @@
 //! Attention of all masks and odd sizes against its definition.
 
-use super::KEYS;
 use super::backward::QUERIES;
 use super::head::Shape;
 use super::softmax::TOGETHER;
@@ -58,10 +57,10 @@ fn sizes(mask: AttentionMask) -> impl Iterator<Item = [i64; 4]> {
 /// What the loops take for granted of every processor's tiles.
 #[test]
 fn blocks_are_whole_tiles() {
-    for vectors in [Vectors::AVX512, Vectors::AVX512_BF16, Vectors::AVX2, Vectors::NEON, Vectors::SSE2] {
+    for vectors in [Vectors::AMX, Vectors::AVX512, Vectors::AVX512_BF16, Vectors::AVX2, Vectors::NEON, Vectors::SSE2] {
         let shape = Shape::new(64, Precision::Bf16, vectors);
         assert!(shape.panel <= QUERIES, "{vectors:?}");
-        assert_eq!([KEYS % shape.keys, shape.panel % shape.queries], [0, 0], "{vectors:?}");
+        assert_eq!([shape.block % shape.keys, shape.panel % shape.queries], [0, 0], "{vectors:?}");
         assert_eq!([shape.panel % TOGETHER, TOGETHER % shape.numbers.step()], [0, 0], "{vectors:?}");
     }
 }

@@ -58,7 +58,11 @@ impl<'f> Side<'_, 'f> {
     pub fn is_in_place(&self) -> bool {
         let has_words = self.layout.numbers.stored_as() == Some(self.matrix.elements.dtype);
         let reads_words = self.layout.order == Order::Steps;
-        has_words && reads_words && self.prologue.is_none() && self.k_along_rows && self.f.uses(Optimization::StoredRows)
+        has_words
+            && reads_words
+            && self.prologue.is_none()
+            && self.k_along_rows
+            && self.f.uses(Optimization::StoredRows)
     }
 
     /// How many of some lanes need not be packed: those of whole tiles.

@@ -1,8 +1,8 @@
 //! How k is divided where a panel of all of it would be too long for the caches.
 
 use crate::gemm::{Numbers, most_depth};
-use crate::vectors::Vectors;
 use crate::mlir::Index;
+use crate::vectors::Vectors;
 use tfc_compiler::executable::Extent;
 use tfc_compiler::kernel::Contraction;
 

@@ -68,13 +68,13 @@ fn blocks_are_whole_tiles() {
     for vectors in [Vectors::AMX, Vectors::AVX512, Vectors::AVX2, Vectors::NEON, Vectors::SSE2] {
         for precision in [Precision::F32, Precision::Bf16] {
             let numbers = Numbers::new(precision, vectors);
-            let [rows, columns] = [Layout::of_a(numbers, vectors), Layout::of_b(numbers, vectors)].map(|side| side.lanes);
+            let [rows, columns] =
+                [Layout::of_a(numbers, vectors), Layout::of_b(numbers, vectors)].map(|side| side.lanes);
             assert_eq!(Contraction::ROW_BLOCK % rows, 0, "{vectors:?}");
             assert_eq!(super::nest::COLUMNS % columns, 0, "{vectors:?}");
             assert_eq!(Contraction::PACKED_ROWS % columns, 0, "{vectors:?}");
-            let packed = [false, true].map(|transpose_a| {
-                super::nest::a_rows(&Contraction::product(precision, transpose_a, false), vectors)
-            });
+            let packed = [false, true]
+                .map(|transpose_a| super::nest::a_rows(&Contraction::product(precision, transpose_a, false), vectors));
             for size in [Contraction::PACKED_ROWS].into_iter().chain(packed) {
                 assert_eq!(size % rows, 0, "{size} rows, {vectors:?}");
             }
