@@ -28,22 +28,23 @@ pub struct Layout {
 pub enum Order {
     /// Step after step, in each all lanes.
     Steps,
-    /// The same, filled up with steps of 0 to a multiple of a register's width: columns of B in tile registers.
-    FilledSteps,
-    /// As many steps at a time as a register has words, filled up with 0, and of them lane after lane: rows of A in tile registers.
-    Lanes,
+    /// As many steps at a time as a register has words, filled up with 0; of them a register of lanes after the other, in each step after step: columns of
+    /// B in tile registers.
+    Tiles,
+    /// The same, in each lane after lane: rows of A in tile registers.
+    TurnedTiles,
 }
 
 impl Layout {
     pub fn of_a(numbers: Numbers, vectors: Vectors) -> Layout {
         match numbers.in_tiles(vectors) {
-            true => Layout::new(numbers, TILE_ROWS, Order::Lanes, vectors),
+            true => Layout::new(numbers, TILE_ROWS, Order::TurnedTiles, vectors),
             false => Layout::new(numbers, vectors.rows as i64, Order::Steps, vectors),
         }
     }
 
     pub fn of_b(numbers: Numbers, vectors: Vectors) -> Layout {
-        let order = if numbers.in_tiles(vectors) { Order::FilledSteps } else { Order::Steps };
+        let order = if numbers.in_tiles(vectors) { Order::Tiles } else { Order::Steps };
         Layout::new(numbers, vectors.columns() as i64, order, vectors)
     }
 
@@ -56,20 +57,24 @@ impl Layout {
     pub fn together(self) -> i64 {
         match self.order {
             Order::Steps => self.numbers.step(),
-            Order::FilledSteps | Order::Lanes => self.width * self.numbers.step(),
+            Order::Tiles | Order::TurnedTiles => self.width * self.numbers.step(),
         }
     }
 
-    /// Where step `k` of a panel begins; `k` is the first of those that are packed together.
+    /// Where step `k` of a panel begins; `k` is the first of its step, in turned tiles of those that are packed together.
     pub fn step<'f>(self, k: Index<'f>) -> Index<'f> {
-        k / self.numbers.step() * self.pitch
+        let step = k / self.numbers.step();
+        match self.order {
+            Order::Steps | Order::TurnedTiles => step * self.pitch,
+            Order::Tiles => step / self.width * (self.width * self.pitch) + step % self.width * self.width,
+        }
     }
 
-    /// Where a lane lies in a step, or in a register of steps.
+    /// Where a register of lanes begins in a step.
     pub fn lane<'f>(self, lane: Index<'f>) -> Index<'f> {
         match self.order {
-            Order::Steps | Order::FilledSteps => lane,
-            Order::Lanes => lane * self.width,
+            Order::Steps => lane,
+            Order::Tiles | Order::TurnedTiles => lane * self.width,
         }
     }
 
@@ -77,8 +82,8 @@ impl Layout {
     pub fn name(self) -> String {
         let order = match self.order {
             Order::Steps => "",
-            Order::FilledSteps => "_filled",
-            Order::Lanes => "_by_lanes",
+            Order::Tiles => "_tiles",
+            Order::TurnedTiles => "_turned_tiles",
         };
         format!("{}{order}", self.numbers.name())
     }

@@ -55,13 +55,12 @@ pub fn pack_panel<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, des
     });
 }
 
-/// … for one register of lanes: `destination[step · pitch + lane] = source[lane · leading + k]`, k the first of the step, or lane after lane of a
-/// register of steps. Lanes beyond those of the block repeat its last.
+/// … for one register of lanes: `destination[step · pitch + lane] = source[lane · leading + k]`, k the first of the step, or whole tiles. Lanes beyond those
+/// of the block repeat its last.
 pub fn pack_group<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
     let Block { source, leading, lanes, depth, .. } = block;
     let (dtype, numbers, pitch) = (source.dtype, layout.numbers, f.index(layout.pitch));
-    let by_lanes = layout.order == Order::Lanes;
-    let name = format!("pack_group_{}{}{}", numbers.name(), from(dtype), if by_lanes { "_by_lanes" } else { "" });
+    let name = format!("pack_group_{}{}", layout.name(), from(dtype));
     f.call(&name, &[source.pointer, destination], &[leading, lanes, depth, pitch], |f, pointers, indices| {
         let (&[pointer, destination], &[leading, lanes, depth, pitch]) = (pointers, indices) else { return };
         let source = Stored { pointer, dtype };
@@ -77,9 +76,10 @@ pub fn pack_group<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, des
             }
             let steps: Vec<_> = rows.iter().map(|row| numbers.along(*row, k, there)).collect();
             let to = destination.at(k / numbers.step() * pitch);
-            match by_lanes {
-                true => store_apart(to, &steps, f.index(width)),
-                false => store_apart(to, &transpose(&steps), pitch),
+            match layout.order {
+                Order::Steps => store_apart(to, &transpose(&steps), pitch),
+                Order::Tiles => store_apart(to, &transpose(&steps), f.index(width)),
+                Order::TurnedTiles => store_apart(to, &steps, f.index(width)),
             }
         };
         let whole = depth - depth % (width * numbers.step());
@@ -104,7 +104,7 @@ pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, d
     f.call(&name, &pointers, &sizes, |f, pointers, indices| {
         let (&[pointer, destination], &[leading, lanes, depth, distance]) = (pointers, indices) else { return };
         let source = Stored { pointer, dtype };
-        if layout.order == Order::Lanes {
+        if layout.order == Order::TurnedTiles {
             return pack_squares(f, layout, Block { source, leading, lanes, depth, distance }, destination);
         }
         let step = layout.numbers.step();
@@ -130,12 +130,12 @@ pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, d
         if step > 1 {
             f.when(end.less(depth), || pack_step(end, 1));
         }
-        if layout.order == Order::FilledSteps {
+        if layout.order == Order::Tiles {
             f.each(depth.round_up(step), depth.round_up(layout.together()), step, |k| {
                 f.times(lanes.ceiling_division(layout.lanes), |panel| {
                     let to = destination.at(panel * distance).at(layout.step(k));
                     for first in (0..layout.pitch).step_by(f.vectors().width) {
-                        to.store_vector(f.index(first), f.vector(0.0));
+                        to.store_vector(layout.lane(f.index(first)), f.vector(0.0));
                     }
                 });
             });
@@ -143,7 +143,7 @@ pub fn pack_columns<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, d
     });
 }
 
-/// The same where a panel has lane after lane: registers of lanes are turned into registers of steps.
+/// The same in turned tiles: registers of lanes are turned into registers of steps.
 fn pack_squares<'f>(f: &'f Function<'f>, layout: Layout, block: Block<'f>, destination: Pointer<'f>) {
     let Block { source, leading, lanes, depth, distance } = block;
     let (numbers, width) = (layout.numbers, f.vectors().width as i64);
@@ -183,6 +183,6 @@ fn copy_step<'f>(f: &'f Function<'f>, layout: Layout, rows: &[Stored<'f>], to: P
     for first in (0..layout.pitch).step_by(f.vectors().width) {
         let lanes = there.map_or(Lanes::All, |there| Lanes::Some((there - first).lanes()));
         let rows: Vec<_> = rows.iter().map(|row| row.at(f.index(first))).collect();
-        to.store_vector(f.index(first), layout.numbers.across_rows(&rows, lanes));
+        to.store_vector(layout.lane(f.index(first)), layout.numbers.across_rows(&rows, lanes));
     }
 }

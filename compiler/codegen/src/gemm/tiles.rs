@@ -50,10 +50,9 @@ fn multiply_tiles<'f>(f: &'f Function<'f>, columns: usize, product: Product<'f>,
         f.either(accumulate.equals(f.index(0)), || sums.zero(), || sums.load(kept(before)));
         // Panels are filled up with 0.
         let steps = k.ceiling_division(STEP);
-        let panels = [Rows { pointer: a, stride: f.index(TILE) }, kept(b)];
         let step = |i| {
-            let [a, b] = panels.map(|rows| Rows { pointer: rows.pointer.at(i * STEP_WORDS), ..rows });
-            sums.add(a, b);
+            let [a, b] = [a, b].map(|panel| Rows { pointer: panel.at(i * STEP_WORDS), stride: f.index(TILE) });
+            sums.add(a, b, TILE * TILE);
         };
         let mut done = f.index(0);
         for (first, count) in firsts.iter().zip(counts.chunks_exact(2)) {
@@ -106,13 +105,14 @@ impl<'f> Sums<'f> {
         self.each(|sum, row, column| tile_at(to, row, column).store_tile(sum, to.stride * 4));
     }
 
-    /// Adds the products of 32 k: of rows of A, each 16 pairs, and of 16 rows of B, each of pairs beside each other.
-    pub fn add(self, a: Rows<'f>, b: Rows<'f>) {
+    /// Adds the products of 32 k: of rows of A, each 16 pairs, and of 16 rows of B, each of pairs beside each other; so many words behind its first tile
+    /// begins the one beside.
+    pub fn add(self, a: Rows<'f>, b: Rows<'f>, beside: i64) {
         for (row, register) in ROWS.into_iter().enumerate() {
-            tile_at(a, row, 0).load_tile(register, a.stride * 4);
+            tile_at(a, row, 0).pass_tile(register, a.stride * 4);
             for (column, columns) in COLUMNS.into_iter().enumerate().take(self.columns) {
                 if row == 0 {
-                    tile_at(b, 0, column).load_tile(columns, b.stride * 4);
+                    b.pointer.at(self.f.index(column as i64 * beside)).load_tile(columns, b.stride * 4);
                 }
                 self.f.add_tile_product(SUMS[row][column], register, columns);
             }

@@ -56,6 +56,12 @@ impl<'f> Pointer<'f> {
         self.function.instruct("llvm.x86.tileloadd64", &[number.raw, self.raw, stride.raw]);
     }
 
+    /// The same of what goes by, while other tiles are read again and again.
+    pub fn pass_tile(self, tile: Tile, stride: Index<'f>) {
+        let number = tile.number(self.function);
+        self.function.instruct("llvm.x86.tileloaddt164", &[number.raw, self.raw, stride.raw]);
+    }
+
     pub fn store_tile(self, tile: Tile, stride: Index<'f>) {
         let number = tile.number(self.function);
         self.function.instruct("llvm.x86.tilestored64", &[number.raw, self.raw, stride.raw]);

@@ -262,7 +262,9 @@ impl Shape {
             let quad = Quad {
                 a: Rows { pointer: keys.at(key * self.step_pitch), stride: f.index(self.step_pitch) },
                 a_step: f.index(TILE),
-                b: Rows { pointer: queries, stride: f.index(self.panel) },
+                b: Rows { pointer: queries, stride: f.index(TILE) },
+                b_step: f.index(self.panel * TILE),
+                b_beside: TILE * TILE,
                 steps: f.index(self.wide / TILE_STEP),
                 out: Rows { pointer: out.at(key, f.index(0)), stride: f.index(out.pitch) },
             };
@@ -318,6 +320,8 @@ impl Shape {
             a: Rows { pointer: weights.at(f.index(0), step), stride: f.index(weights.pitch) },
             a_step: f.index(TILE),
             b: Rows { pointer: rows.at(step * self.pitch + channel), stride: f.index(self.pitch) },
+            b_step: f.index(self.pitch * TILE),
+            b_beside: TILE,
             steps: (end - begin).or_at_least(f.index(0)).ceiling_division(TILE_STEP),
             out,
         };

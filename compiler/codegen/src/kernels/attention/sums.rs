@@ -100,6 +100,8 @@ impl Shape {
                 a: Rows { pointer: panel.at(begin * step), stride: f.index(TILE) },
                 a_step: f.index(step),
                 b: Rows { pointer: weights.at(begin * TILE, f.index(0)), stride: f.index(weights.pitch) },
+                b_step: f.index(weights.pitch * TILE),
+                b_beside: TILE,
                 steps: end - begin,
                 out: Rows { pointer: columns.at(f.index(first * self.panel)), stride: f.index(self.panel) },
             };
