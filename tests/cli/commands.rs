@@ -335,7 +335,7 @@ fn code_for_a_gpu_is_printed_and_written() {
     let said = workplace.fail(1, &["compile", "tiny.tfm", "--target", "cuda:sm_75", "--emit", "ptx"]);
     assert_eq!(
         said,
-        "error: `cuda:sm_75` is no target; there is `cpu`, which is this machine, `cpu:x86-64-v3`, `cpu:x86-64-v4`, `cpu:aarch64`, \
+        "error: `cuda:sm_75` is no target; there is `cpu`, which is this machine, `cpu:x86-64-v3`, `cpu:x86-64-v4`, `cpu:sapphirerapids`, `cpu:aarch64`, \
          `cuda`, which is sm_80, `cuda:sm_80`, `cuda:sm_90`, `cuda:sm_100`\n"
     );
     let said = workplace.fail(1, &["compile", "tiny.tfm", "--emit", "ptx"]);

@@ -6,7 +6,7 @@ use tfc_codegen::{CpuBackend, Processor};
 use tfc_compiler::compile::{compile, compile_for_inference};
 use tfc_compiler::compiled::Entry;
 use tfc_compiler::executable::{Backend, EmitStage};
-use tfc_compiler::kernel::{Kernel, Operand};
+use tfc_compiler::kernel::{Body, Kernel, Operand};
 use tfc_compiler::optimization::Disabled;
 use tfc_runtime::device::{HostTensor, Session};
 
@@ -48,6 +48,7 @@ fn a_training_step_is_compiled_for_each_processor_at_its_full_width() {
     let expected = [
         ("x86-64-v3", 62, "vfmadd231ps\t%ymm", Some("%zmm")),
         ("x86-64-v4", 62, "vfmadd231ps\t%zmm", None),
+        ("sapphirerapids", 62, "vfmadd231ps\t%zmm", None),
         ("aarch64", 183, "fmla\tv", None),
     ];
     for (processor, architecture, multiply_add, never) in expected {
@@ -94,9 +95,31 @@ fn inference_in_bf16_is_compiled_for_each_processor() {
     let compiled = compile_for_inference(model(&text, &[]), &entries, &Disabled::default());
     let is_narrow = |kernel: &Kernel| kernel.operands.contains(&Operand::READ_BF16);
     assert!(compiled.program.kernels.iter().any(is_narrow), "no kernel reads bf16");
-    for processor in ["x86-64-v3", "x86-64-v4", "aarch64"] {
+    for processor in Processor::NAMES {
         let code = backend(processor).emit(&compiled.program.kernels).expect("the kernels compile");
         assert!(code.target.contains(processor), "{}", code.target);
+    }
+}
+
+/// Products and attention alike.
+#[test]
+fn a_training_step_in_bf16_multiplies_in_tile_registers_where_there_are_any() {
+    let compiled = compile(model(&SPEC.replace("batch = 4", "batch = 4  precision = bf16"), &[]), &[Entry::Gradient]);
+    let instructions = |body: fn(&Body) -> bool, backend: CpuBackend| {
+        let kernels: Vec<Kernel> = compiled.program.kernels.iter().filter(|k| body(&k.body)).cloned().collect();
+        let assembly = backend.text(&kernels, EmitStage::Asm).expect("the kernels compile");
+        ["tdpbf16ps", "vdpbf16ps"].map(|instruction| assembly.contains(instruction))
+    };
+    let without = || backend("sapphirerapids").without(&Disabled::named(&["tile_registers".into()]).expect("a name"));
+    let bodies: [fn(&Body) -> bool; 3] = [
+        |body| matches!(body, Body::Contraction(_)),
+        |body| matches!(body, Body::Attention(_)),
+        |body| matches!(body, Body::AttentionBackward(_)),
+    ];
+    for body in bodies {
+        assert!(instructions(body, backend("sapphirerapids"))[0], "no tiles");
+        assert_eq!(instructions(body, without()), [false, true], "tiles that are switched off");
+        assert!(!instructions(body, backend("x86-64-v4"))[0], "tiles that are not there");
     }
 }
 

@@ -7,7 +7,7 @@ use inkwell::targets::TargetMachine;
 pub struct Host {
     /// As LLVM names it: `sapphirerapids`.
     pub processor: String,
-    /// The vector registers that kernels are generated for.
+    /// The vector registers, and tile registers, that kernels are generated for.
     pub vectors: String,
     /// The version of LLVM and MLIR that tfc was built with.
     pub llvm: String,
@@ -16,9 +16,10 @@ pub struct Host {
 impl Host {
     pub fn detect() -> Host {
         let vectors = Vectors::host();
+        let tiles = if vectors.tiles { ", tile registers for bf16" } else { "" };
         Host {
             processor: TargetMachine::get_host_cpu_name().to_string_lossy().into_owned(),
-            vectors: format!("{} × f32, micro-tile {} × {}", vectors.width, vectors.rows, vectors.columns()),
+            vectors: format!("{} × f32, micro-tile {} × {}{tiles}", vectors.width, vectors.rows, vectors.columns()),
             llvm: llvm_version(),
         }
     }

@@ -11,7 +11,7 @@ use tfc_compiler::optimization::Optimization;
 pub const STEP: i64 = 2 * TILE;
 /// Words of the rows of A, or of the columns of B, in a step.
 const STEP_WORDS: i64 = 2 * TILE * TILE;
-/// The distance of the rows of a tile of B, and of C where it is kept: two tiles lie side by side.
+/// The distance of rows of C where they are kept: two tiles lie side by side.
 const PITCH: i64 = 2 * TILE;
 /// Wanted rows that are asked for in each step.
 const ASKED: i64 = 4;

@@ -1,7 +1,7 @@
 //! Contractions of all forms and odd sizes against their meaning.
 
 use crate::cuda::{Architecture, CudaBackend};
-use crate::gemm::{Layout, Numbers};
+use crate::gemm::{Layout, Numbers, most_depth};
 use crate::kernels;
 use crate::testing::{GpuTrial, Trial, all_vectors, noise, stored, truth};
 use crate::vectors::Vectors;
@@ -73,6 +73,8 @@ fn blocks_are_whole_tiles() {
             assert_eq!(Contraction::ROW_BLOCK % rows, 0, "{vectors:?}");
             assert_eq!(super::nest::COLUMNS % columns, 0, "{vectors:?}");
             assert_eq!(Contraction::PACKED_ROWS % columns, 0, "{vectors:?}");
+            let depth = most_depth(numbers, vectors);
+            assert_eq!([depth % Contraction::PACKED_ROWS, Contraction::SEGMENT % depth], [0, 0], "{vectors:?}");
             let packed = [false, true]
                 .map(|transpose_a| super::nest::a_rows(&Contraction::product(precision, transpose_a, false), vectors));
             for size in [Contraction::PACKED_ROWS].into_iter().chain(packed) {
@@ -158,7 +160,7 @@ fn shared_panels_fill_their_room() {
 /// There are addresses for the panels of every B that is shared.
 #[test]
 fn shared_panels_fit() {
-    for vectors in [Vectors::AVX512, Vectors::AVX512_BF16, Vectors::AVX2, Vectors::NEON, Vectors::SSE2] {
+    for vectors in [Vectors::AMX, Vectors::AVX512, Vectors::AVX512_BF16, Vectors::AVX2, Vectors::NEON, Vectors::SSE2] {
         for precision in [Precision::F32, Precision::Bf16] {
             let shared = kernels::shared(&plain(precision, false, false), vectors);
             for n in (Contraction::SHARED_SIDE..=Contraction::SHARED / Contraction::SHARED_SIDE).step_by(13) {
