@@ -26,8 +26,9 @@ pub use tiles::{STEP as TILE_STEP, Sums as TileSums};
 
 /// The most steps of k that are packed at once: a panel of each operand then lies in the second cache beside the blocks.
 const STEPS: i64 = 768;
-/// The same of tile registers, which read panels several times as fast: one of B lies in the first cache while those of A go by.
-const TILE_STEPS: i64 = 192;
+/// The same of tile registers, which read panels several times as fast: one of B should be in the first cache while those of A go by, and tiles that are kept
+/// from pass to pass cost more than that gains.
+const TILE_STEPS: i64 = 384;
 
 /// The most k that are packed at once.
 pub fn most_depth(numbers: Numbers, vectors: Vectors) -> i64 {
