@@ -158,15 +158,14 @@ impl Peak {
 
 /// As many products of tile registers in a turn as the micro-kernel has sums.
 fn multiply_tiles<'f>(f: &'f Function<'f>, launch: Launch<'f>) {
-    f.begin_tiles();
-    let all = (0..8).map(Tile);
-    all.for_each(|tile| f.zero_tile(tile));
-    f.each(launch.begin, launch.end, 1, |_| {
-        for sum in 0..TILES {
-            f.add_tile_product(Tile(sum as u8), Tile(4), Tile(6));
-        }
+    f.with_tiles(true, || {
+        (0..8).map(Tile).for_each(|tile| f.zero_tile(tile));
+        f.each(launch.begin, launch.end, 1, |_| {
+            for sum in 0..TILES {
+                f.add_tile_product(Tile(sum as u8), Tile(4), Tile(6));
+            }
+        });
     });
-    f.end_tiles();
 }
 
 /// Once over some elements of a buffer.

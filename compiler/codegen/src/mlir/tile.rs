@@ -14,8 +14,19 @@ pub const TILE: i64 = 16;
 pub struct Tile(pub u8);
 
 impl<'f> Function<'f> {
+    /// What is done with tiles, if with any: between, they are the thread's own.
+    pub fn with_tiles(&'f self, are_used: bool, body: impl FnOnce()) {
+        if are_used {
+            self.begin_tiles();
+        }
+        body();
+        if are_used {
+            self.end_tiles();
+        }
+    }
+
     /// Before anything else is done with tiles, in each thread: all have 16 rows of 64 bytes.
-    pub fn begin_tiles(&'f self) {
+    fn begin_tiles(&'f self) {
         // Which kind of configuration it is; then, of each tile, two bytes for how long its rows are, and one for how many there are.
         let mut words = [0; 16];
         words[0] = 1;
@@ -29,7 +40,7 @@ impl<'f> Function<'f> {
     }
 
     /// When no more is done with tiles: what is in them need not be saved where threads take turns.
-    pub fn end_tiles(&'f self) {
+    fn end_tiles(&'f self) {
         self.instruct("llvm.x86.tilerelease", &[]);
     }
 

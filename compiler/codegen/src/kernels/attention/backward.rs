@@ -55,7 +55,7 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &AttentionBackwar
     let turning = body.rotary.as_ref().map(|rotary| Turning::read(launch, tables, rotary, positions));
     let heads_of_group = heads / groups;
     let shape = Shape::new(body.channels, body.precision, f.vectors());
-    shape.in_tile_registers(f, || {
+    f.with_tiles(shape.in_tiles, || {
         f.each(launch.begin, launch.end, 1, |item| {
             let (sequence, group) = (item / groups, item % groups);
             let documents = places.map(|places| Documents { places: places.at(sequence * positions), positions });

@@ -44,7 +44,7 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, body: &Attention) {
     let rows = |tensor, first, heads, head| Rows::of_head(tensor, body.channels.into(), first, heads, head);
     let blocks = positions.ceiling_division(QUERIES);
     let shape = Shape::new(body.channels, body.precision, f.vectors());
-    shape.in_tile_registers(f, || {
+    f.with_tiles(shape.in_tiles, || {
         f.each(launch.begin, launch.end, 1, |item| {
             let (head, first) = (item / blocks, item % blocks * QUERIES);
             let (sequence, head) = (head / heads, head % heads);

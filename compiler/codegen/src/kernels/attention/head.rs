@@ -81,17 +81,6 @@ impl Shape {
         Shape { channels, numbers, vectors, in_tiles, wide, block, panel, keys: rows, queries, pitch, step_pitch }
     }
 
-    /// What is done with the tile registers, if with any.
-    pub fn in_tile_registers<'f>(self, f: &'f Function<'f>, body: impl FnOnce()) {
-        if self.in_tiles {
-            f.begin_tiles();
-        }
-        body();
-        if self.in_tiles {
-            f.end_tiles();
-        }
-    }
-
     /// Lanes of `count` queries as lanes.
     pub fn lane_elements(self, count: i64) -> i64 {
         Layout::of_b(self.numbers, self.vectors).elements(count, self.channels)

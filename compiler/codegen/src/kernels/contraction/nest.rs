@@ -115,20 +115,12 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'
         tiles,
         tile,
     };
-    let in_tiles = numbers.in_tiles(vectors);
     f.either(
         launch.begin.less(f.index(0)),
         || nest.shared.prepare(launch),
         || {
-            f.when(launch.begin.less(launch.end), || {
-                if in_tiles {
-                    f.begin_tiles();
-                }
-                nest.items(launch);
-                if in_tiles {
-                    f.end_tiles();
-                }
-            });
+            let items = || f.with_tiles(numbers.in_tiles(vectors), || nest.items(launch));
+            f.when(launch.begin.less(launch.end), items);
         },
     );
 }
