@@ -72,6 +72,8 @@ optimizations! {
     EdgeTiles: "edge_tiles",
     /// Rows of a product's first matrix multiplied where they are stored, without packing them.
     StoredRows: "stored_rows",
+    /// Elements of a product's first matrix read and broadcast by the multiplication, where the processor gains by it.
+    EmbeddedBroadcast: "embedded_broadcast",
     /// Products of bf16 in registers of whole tiles, where the processor has any.
     TileRegisters: "tile_registers",
     /// Asking for memory before it is read.
@@ -111,7 +113,8 @@ impl Disabled {
             Optimization::Narrow => false,
             Optimization::HiddenBlocks | Optimization::Pieces | Optimization::Exponents => false,
             Optimization::DirectStores | Optimization::EdgeTiles => false,
-            Optimization::StoredRows | Optimization::TileRegisters | Optimization::Prefetching => false,
+            Optimization::StoredRows | Optimization::EmbeddedBroadcast | Optimization::TileRegisters => false,
+            Optimization::Prefetching => false,
             Optimization::WrittenGradients | Optimization::Lending => false,
             Optimization::LargePages | Optimization::SharedPacking | Optimization::Joining => false,
         };
@@ -133,7 +136,8 @@ impl Disabled {
         let of_code = |optimization: &Optimization| match optimization {
             Optimization::HiddenBlocks | Optimization::Pieces | Optimization::Exponents => true,
             Optimization::DirectStores | Optimization::EdgeTiles => true,
-            Optimization::StoredRows | Optimization::TileRegisters | Optimization::Prefetching => true,
+            Optimization::StoredRows | Optimization::EmbeddedBroadcast | Optimization::TileRegisters => true,
+            Optimization::Prefetching => true,
             Optimization::Vocabulary | Optimization::Dce | Optimization::Cse | Optimization::Simplify => false,
             Optimization::Canonicalize | Optimization::Prologues | Optimization::Epilogues => false,
             Optimization::Recomputation | Optimization::Takeover | Optimization::Groups => false,
@@ -186,7 +190,7 @@ mod tests {
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
         let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, row_epilogues, checkpointing, few_rows, weights, narrow, segments, \
-                    hidden_blocks, pieces, exponents, direct_stores, edge_tiles, stored_rows, tile_registers, prefetching, written_gradients, lending, large_pages, shared_packing, joining";
+                    hidden_blocks, pieces, exponents, direct_stores, edge_tiles, stored_rows, embedded_broadcast, tile_registers, prefetching, written_gradients, lending, large_pages, shared_packing, joining";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {
             assert_eq!(named(optimization.name()).unwrap().names(), [optimization.name()]);

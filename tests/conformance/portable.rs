@@ -123,6 +123,34 @@ fn a_training_step_in_bf16_multiplies_in_tile_registers_where_there_are_any() {
     }
 }
 
+/// From a register and a constant offset: with an index beside, it would be two instructions in a core, as it is elsewhere in tiles of a single column of registers.
+#[test]
+fn multiplications_broadcast_where_the_processor_gains_by_it() {
+    let compiled = compile(model(SPEC, &[]), &[Entry::Gradient]);
+    let is_product = |kernel: &&Kernel| matches!(kernel.body, Body::Contraction(_));
+    let kernels: Vec<Kernel> = compiled.program.kernels.iter().filter(is_product).cloned().collect();
+    // Of the micro-kernels.
+    let broadcasts = |backend: CpuBackend| {
+        let assembly = backend.text(&kernels, EmitStage::Asm).expect("the kernels compile");
+        let label = |line: &str| line.strip_suffix(':').filter(|name| !name.starts_with('.')).map(str::to_string);
+        let in_function = assembly.lines().scan(String::new(), |function, line| {
+            *function = label(line).unwrap_or(std::mem::take(function));
+            Some((function.starts_with("multiply_"), line))
+        });
+        let micro = in_function.filter(|(is_micro, _)| *is_micro).map(|(_, line)| line);
+        let all = micro.filter(|line| line.contains("vfmadd") && line.contains("{1to16}"));
+        let has_index = |line: &&str| line.split(['(', ')']).nth(1).is_some_and(|address| address.contains(','));
+        let (indexed, plain): (Vec<&str>, Vec<&str>) = all.partition(has_index);
+        [indexed.len(), plain.len()]
+    };
+    let without = Disabled::named(&["embedded_broadcast".into()]).expect("a name");
+    let [indexed, plain] = broadcasts(backend("sapphirerapids"));
+    assert!(indexed == 0 && plain > 0, "{indexed} with an index, {plain} without");
+    for backend in [backend("sapphirerapids").without(&without), backend("x86-64-v4")] {
+        assert_eq!(broadcasts(backend)[1], 0);
+    }
+}
+
 /// Code goes to the machine it was made for.
 #[test]
 fn code_for_another_architecture_is_not_loaded() {

@@ -53,8 +53,11 @@ impl Processor {
 
     /// The same, its code written without what is switched off.
     pub fn without(self, disabled: &Disabled) -> Processor {
-        let tiles = self.vectors.tiles && !disabled.has(Optimization::TileRegisters);
-        Processor { disabled: disabled.among(&Disabled::code()), vectors: Vectors { tiles, ..self.vectors }, ..self }
+        let uses = |has: bool, optimization| has && !disabled.has(optimization);
+        let tiles = uses(self.vectors.tiles, Optimization::TileRegisters);
+        let embedded_broadcast = uses(self.vectors.embedded_broadcast, Optimization::EmbeddedBroadcast);
+        let vectors = Vectors { tiles, embedded_broadcast, ..self.vectors };
+        Processor { disabled: disabled.among(&Disabled::code()), vectors, ..self }
     }
 
     /// A code generator. One per thread.

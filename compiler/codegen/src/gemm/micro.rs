@@ -37,17 +37,35 @@ pub enum RowsOfA<'f> {
 }
 
 impl<'f> RowsOfA<'f> {
-    /// Of a row at a step, `after` behind another; in a matrix `is_whole` tells whether it has all numbers of the step, or one less.
-    fn word(self, numbers: Numbers, row: usize, (step, after): (Index<'f>, i64), is_whole: bool) -> Scalar<'f> {
-        let (row, after) = (step.constant(row as i64), step.constant(after));
+    /// The same from a step on.
+    fn from(self, numbers: Numbers, step: Index<'f>) -> RowsOfA<'f> {
         match self {
             RowsOfA::Packed(panel) => {
                 let pitch = Layout::of_a(numbers, step.function().vectors()).pitch;
-                panel.at(step * pitch).load(after * pitch + row)
+                RowsOfA::Packed(panel.at(step * pitch))
             }
+            RowsOfA::Stored(first, leading) => RowsOfA::Stored(first.at(step * numbers.step()), leading),
+        }
+    }
+
+    /// As multiplications know them that read the same word: under one name, or each under its own, where it is to read it itself.
+    fn names(self, count: usize, vectors: Vectors) -> Vec<RowsOfA<'f>> {
+        match self {
+            RowsOfA::Packed(panel) if vectors.embedded_broadcast => {
+                let names = std::iter::successors(Some(panel.renamed()), |panel| Some(panel.renamed()));
+                names.take(count).map(RowsOfA::Packed).collect()
+            }
+            _ => vec![self],
+        }
+    }
+
+    /// Of a row some steps on; in a matrix `is_whole` tells whether it has all numbers of the step, or one less.
+    fn word(self, numbers: Numbers, row: usize, after: Index<'f>, is_whole: bool) -> Scalar<'f> {
+        let row = after.constant(row as i64);
+        match self {
+            RowsOfA::Packed(panel) => panel.load(after * Layout::of_a(numbers, after.function().vectors()).pitch + row),
             RowsOfA::Stored(first, leading) => {
-                let there = first.at(row * leading).at(step * numbers.step());
-                numbers.word(there.pointer, after * numbers.step(), is_whole)
+                numbers.word(first.at(row * leading).pointer, after * numbers.step(), is_whole)
             }
         }
     }
@@ -163,15 +181,16 @@ fn steps<'f>(
     let registers = sums.len() / vectors.rows;
     let b_pitch = Layout::of_b(numbers, vectors).pitch;
     let b = b.at(k * b_pitch);
+    let names = a.from(numbers, k).names(registers, vectors);
     for step in 0..count {
         let columns: Vec<Vector> = (0..registers)
             .map(|register| b.load_vector(f.index(step * b_pitch + (register * vectors.width) as i64)))
             .collect();
         for row in 0..vectors.rows {
-            let word = a.word(numbers, row, (k, step), are_whole).splat();
-            for (register, column) in columns.iter().enumerate() {
+            let words: Vec<_> = names.iter().map(|a| a.word(numbers, row, f.index(step), are_whole).splat()).collect();
+            for (register, (column, word)) in columns.iter().zip(words.iter().cycle()).enumerate() {
                 let sum = &mut sums[row * registers + register];
-                *sum = numbers.accumulate(word, *column, *sum);
+                *sum = numbers.accumulate(*word, *column, *sum);
             }
         }
     }

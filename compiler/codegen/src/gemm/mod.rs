@@ -29,9 +29,15 @@ const STEPS: i64 = 768;
 /// The same of tile registers, which read panels several times as fast: one of B should be in the first cache while those of A go by, and tiles that are kept
 /// from pass to pass cost more than that gains.
 const TILE_STEPS: i64 = 384;
+/// The same where multiplications read A: a panel of B should be in half of the first cache, the other half is somebody else's.
+const EMBEDDED_STEPS: i64 = 192;
 
 /// The most k that are packed at once.
 pub fn most_depth(numbers: Numbers, vectors: Vectors) -> i64 {
-    let steps = if numbers.in_tiles(vectors) { TILE_STEPS } else { STEPS };
+    let steps = match (numbers.in_tiles(vectors), vectors.embedded_broadcast) {
+        (true, _) => TILE_STEPS,
+        (false, true) => EMBEDDED_STEPS,
+        (false, false) => STEPS,
+    };
     steps * numbers.step()
 }

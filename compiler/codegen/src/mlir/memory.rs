@@ -7,7 +7,7 @@ use super::value::{
     Address, Addresses, F32, F32s, I32, I64, Index, Int32, Ints, Kind, Mask, Number, Offsets, Pointer, Ptr, Scalar,
     Value, Vector,
 };
-use melior::ir::attribute::{DenseI32ArrayAttribute, TypeAttribute};
+use melior::ir::attribute::{DenseI32ArrayAttribute, StringAttribute, TypeAttribute};
 use melior::ir::{Attribute, Type};
 use tfc_compiler::optimization::Optimization;
 
@@ -40,6 +40,15 @@ impl<'f> Lanes<'f> {
             Lanes::All => function.index(function.vectors().width as i64).lanes(),
             Lanes::Some(mask) => mask,
         }
+    }
+}
+
+impl<'f> Pointer<'f> {
+    /// The same address under a name that LLVM takes for another: what is read through each is read by an instruction of its own, at constant offsets from a register.
+    pub fn renamed(self) -> Self {
+        let text = |text| StringAttribute::new(self.function.emission().context, text).into();
+        let nothing = [("asm_string", text("")), ("constraints", text("=r,0"))];
+        self.function.apply("llvm.inline_asm", &[self.raw], &nothing)
     }
 }
 

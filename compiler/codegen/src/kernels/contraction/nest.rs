@@ -17,8 +17,8 @@ use tfc_compiler::kernel::Contraction;
 const A_ROWS: i64 = 48;
 /// The same where they lie across the rows of memory, which are read the faster the longer the runs along them.
 const TRANSPOSED_A_ROWS: i64 = 144;
-/// Of both in tile registers.
-const TILES_A_ROWS: i64 = 192;
+/// Of both where they are not read in place, so that a panel of B is the more often in the first cache.
+const PACKED_A_ROWS: i64 = 192;
 /// Rows of C in one item where B is shared: whole tiles.
 const ITEM_ROWS: i64 = 12;
 /// Blocks of columns that share the packing of A while k is done in several passes: their tiles are kept from pass to pass.
@@ -30,8 +30,9 @@ const ROWS_OF_PASSES: i64 = 192;
 pub const COLUMNS: i64 = 384;
 
 pub fn a_rows(body: &Contraction, vectors: Vectors) -> i64 {
-    match (Numbers::new(body.precision, vectors).in_tiles(vectors), body.transpose_a) {
-        (true, _) => TILES_A_ROWS,
+    let in_tiles = Numbers::new(body.precision, vectors).in_tiles(vectors);
+    match (in_tiles || vectors.embedded_broadcast, body.transpose_a) {
+        (true, _) => PACKED_A_ROWS,
         (false, true) => TRANSPOSED_A_ROWS,
         (false, false) => A_ROWS,
     }

@@ -57,7 +57,8 @@ impl<'f> Side<'_, 'f> {
     /// follows rows that are far apart.
     pub fn is_in_place(&self) -> bool {
         let has_words = self.layout.numbers.stored_as() == Some(self.matrix.elements.dtype);
-        let reads_words = self.layout.order == Order::Steps;
+        // A multiplication would need the distance of rows in its address, which makes two instructions of it.
+        let reads_words = self.layout.order == Order::Steps && !self.f.vectors().embedded_broadcast;
         has_words
             && reads_words
             && self.prologue.is_none()
