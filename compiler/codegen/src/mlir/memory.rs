@@ -120,7 +120,8 @@ pub enum Cache {
     First,
     /// For what is far away: the first waits for few lines at a time.
     Second,
-    /// The first alone, and none behind it when it leaves that: for what is read once, so that it takes no room from what is read again.
+    /// The first alone, and none behind it when it leaves that: for what is read once, so that it takes no room from what is read again. The second,
+    /// where the first would lose it ([`crate::vectors::Vectors::passing`]).
     Passing,
 }
 
@@ -165,8 +166,8 @@ impl<'f> Pointer<'f> {
         let hint = |value| self.function.integer(self.function.ty::<I32>(), value);
         let locality = match into {
             Cache::First => 3,
-            Cache::Second => 2,
-            Cache::Passing => 0,
+            Cache::Passing if self.function.vectors().passing => 0,
+            Cache::Second | Cache::Passing => 2,
         };
         let hints = [("rw", hint(write.into())), ("hint", hint(locality)), ("cache", hint(1))];
         self.function.append("llvm.intr.prefetch", &[self.at(offset).raw], &[], &hints);

@@ -65,8 +65,13 @@ impl<'f> Shared<'_, 'f> {
         f.each(launch.begin + items, launch.end + items, 1, |item| {
             let first = item * Contraction::PACKED_ROWS;
             let rows = (stored_rows - first).or_at_most(f.index(Contraction::PACKED_ROWS));
+            let lanes = self.side.layout.lanes;
             match self.side.k_along_rows {
-                true => f.times(self.passes.count, |pass| self.pack_columns(pass, first, rows)),
+                // Rows are read through, for passes may be short, before others are begun.
+                true => f.each(first, first + rows, lanes, |column| {
+                    let columns = (first + rows - column).or_at_most(f.index(lanes));
+                    f.times(self.passes.count, |pass| self.pack_columns(pass, column, columns));
+                }),
                 false => self.pack_steps(first, rows),
             }
         });
