@@ -28,7 +28,12 @@ pub trait Engine {
     /// # Errors
     /// There is too little memory for all of them.
     fn grow(&self, growths: &[Growth<Self::Memory>]) -> Result<Vec<Self::Memory>> {
-        growths.iter().map(|growth| growth.done_with(|bytes, room| self.allocate(bytes, room))).collect()
+        let grown = |growth: &Growth<Self::Memory>| {
+            let mut grown = self.allocate(growth.bytes(), growth.room)?;
+            growth.copy_to(&mut grown)?;
+            Ok(grown)
+        };
+        growths.iter().map(grown).collect()
     }
 
     /// Of the kernel of this number in the program; `label` says what is computed.
@@ -173,15 +178,21 @@ pub struct Growth<'a, M> {
 }
 
 impl<M: Memory> Growth<'_, M> {
-    pub fn done_with(&self, allocate: impl Fn(usize, usize) -> Result<M>) -> Result<M> {
-        let size = self.element_bytes;
-        let mut grown = allocate(size * self.to_shape.iter().product::<usize>(), self.room)?;
-        if self.from.len() > 0 {
-            let runs = super::overlap::runs(self.from_shape, self.to_shape);
-            let in_bytes = |(from, to, count)| (size * from, size * to, size * count);
-            grown.copy(self.from, &mut runs.into_iter().map(in_bytes))?;
+    pub fn bytes(&self) -> usize {
+        self.element_bytes * self.to_shape.iter().product::<usize>()
+    }
+
+    /// What both shapes have, to zeros.
+    ///
+    /// # Errors
+    /// The device gave up.
+    pub fn copy_to(&self, grown: &mut M) -> Result<()> {
+        if self.from.len() == 0 {
+            return Ok(());
         }
-        Ok(grown)
+        let runs = super::overlap::runs(self.from_shape, self.to_shape);
+        let size = self.element_bytes;
+        grown.copy(self.from, &mut runs.into_iter().map(|(from, to, count)| (size * from, size * to, size * count)))
     }
 }
 

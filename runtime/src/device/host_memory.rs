@@ -1,9 +1,11 @@
 //! Memory of the host for tensors: aligned for the widest vectors, zeroed, and refused in one sentence where there is too little.
 
 use super::engine::{Download, Growth, Memory};
+use super::mapping::Part;
 use crate::{Failure, Kind, Result};
 use bytemuck::allocation::pod_collect_to_vec;
-use memmap2::MmapMut;
+#[cfg(target_os = "linux")]
+use memmap2::Advice;
 use std::num::NonZero;
 use std::ops::Range;
 use tfc_compiler::compiled::Compiled;
@@ -11,7 +13,7 @@ use tfc_compiler::optimization::Optimization;
 
 /// Pages of zeros, which the machine provides as they are touched. There may be room for more than is used: addresses, no memory.
 pub struct HostMemory {
-    pages: MmapMut,
+    part: Part,
     bytes: usize,
     /// The most bytes that were in use at once: what lies behind them is zero still.
     touched: usize,
@@ -33,7 +35,6 @@ impl Pages {
 }
 
 /// From here on large pages are asked for: a matrix of a few megabytes stands on more small ones than the processor keeps addresses of.
-#[cfg(target_os = "linux")]
 const LARGE: usize = 2 << 20;
 
 impl HostMemory {
@@ -43,19 +44,21 @@ impl HostMemory {
 
     /// Memory that can become as large as `room` where it is.
     pub fn with_room(bytes: usize, room: usize, kind: Pages) -> Result<HostMemory> {
-        let refused = |_| {
-            let message = format!(
-                "the machine has no {} of memory left; a smaller batch or model needs less",
-                readable(bytes as u64)
-            );
-            Failure::new(Kind::Machine, message)
-        };
-        // No system maps nothing.
-        let room = room.max(bytes).max(1);
-        let pages = MmapMut::map_anon(room).map_err(refused)?;
-        let memory = HostMemory { pages, bytes, touched: bytes, kind };
+        let part = Part::alone(room.max(bytes)).map_err(|_| refused(bytes))?;
+        let memory = HostMemory { part, bytes, touched: bytes, kind };
         memory.ask_for_pages();
         Ok(memory)
+    }
+
+    /// Of so many bytes each and with no room for more, on pages that they have in common.
+    fn side_by_side(bytes: &[usize], kind: Pages) -> Result<Vec<HostMemory>> {
+        let parts = Part::side_by_side(bytes).map_err(|_| refused(bytes.iter().sum()))?;
+        #[cfg(target_os = "linux")]
+        if let Some(part) = parts.first() {
+            part.advise_all(if kind == Pages::Large { Advice::HugePage } else { Advice::NoHugePage });
+        }
+        let memory = |(part, bytes): (Part, &usize)| HostMemory { part, bytes: *bytes, touched: *bytes, kind };
+        Ok(parts.into_iter().zip(bytes).map(memory).collect())
     }
 
     /// As many large ones as are full: a last one would take memory for room that is not used, also where the machine gives it unasked.
@@ -69,27 +72,26 @@ impl HostMemory {
             };
             let ask = |advice, from: usize, to: usize| {
                 if to - from >= LARGE {
-                    // Not every kernel has large ones; without, all is only a little slower.
-                    let _ = self.pages.advise_range(advice, from, to - from);
+                    self.part.advise(advice, from..to);
                 }
             };
-            ask(memmap2::Advice::HugePage, 0, large);
-            ask(memmap2::Advice::NoHugePage, large, self.room());
+            ask(Advice::HugePage, 0, large);
+            ask(Advice::NoHugePage, large, self.room());
         }
     }
 
     pub fn bytes(&self) -> &[u8] {
-        &self.pages[..self.bytes]
+        &self.part.bytes()[..self.bytes]
     }
 
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.pages[..self.bytes]
+        &mut self.part.bytes_mut()[..self.bytes]
     }
 }
 
 impl Memory for HostMemory {
     fn address(&self) -> *mut u8 {
-        self.pages.as_ptr().cast_mut()
+        self.part.address()
     }
 
     fn len(&self) -> usize {
@@ -97,13 +99,13 @@ impl Memory for HostMemory {
     }
 
     fn room(&self) -> usize {
-        self.pages.len()
+        self.part.len()
     }
 
     fn resize(&mut self, bytes: usize) -> Result<()> {
         let stale = self.bytes..bytes.min(self.touched);
         if !stale.is_empty() {
-            self.pages[stale].fill(0);
+            self.part.bytes_mut()[stale].fill(0);
         }
         assert!(bytes <= self.room(), "bug in tfc: there is no room for {bytes} bytes");
         self.bytes = bytes;
@@ -139,24 +141,36 @@ impl Memory for HostMemory {
     }
 }
 
+/// Where all that does not become larger stands side by side. What is small moves when it does: the room for it would be touched with what stands beside it.
 /// Most of the time goes into the kernel's zeroing of new memory: threads share it.
 pub fn grow(growths: &[Growth<HostMemory>], kind: Pages) -> Result<Vec<HostMemory>> {
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let share = |part: usize| {
-        let of_part = growths.iter().skip(part).step_by(threads);
-        let allocate = |bytes, room| HostMemory::with_room(bytes, room, kind);
-        of_part.map(|growth| growth.done_with(allocate)).collect::<Result<Vec<_>>>()
+    let has_room = |growth: &Growth<HostMemory>| growth.room > growth.bytes().max(LARGE);
+    let still: Vec<usize> = growths.iter().filter(|growth| !has_room(growth)).map(Growth::bytes).collect();
+    let mut still = HostMemory::side_by_side(&still, kind)?.into_iter();
+    let place = |growth| match has_room(growth) {
+        true => HostMemory::with_room(growth.bytes(), growth.room, kind),
+        false => Ok(still.next().expect("bug in tfc: a tensor has no place beside the others")),
     };
-    let shares: Vec<Result<Vec<_>>> = std::thread::scope(|scope| {
-        let growing: Vec<_> = (0..threads).map(|part| scope.spawn(move || share(part))).collect();
+    let mut grown: Vec<HostMemory> = growths.iter().map(place).collect::<Result<_>>()?;
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mut shares: Vec<Vec<(&Growth<_>, &mut HostMemory)>> = (0..threads).map(|_| Vec::new()).collect();
+    let tensors = growths.iter().zip(&mut grown).enumerate();
+    tensors.for_each(|(i, tensor)| shares[i % threads].push(tensor));
+    std::thread::scope(|scope| {
+        let copy = |share: Vec<(&Growth<_>, _)>| share.into_iter().try_for_each(|(growth, to)| growth.copy_to(to));
+        let copying: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || copy(share))).collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
-        growing.into_iter().map(join).collect()
-    });
-    let mut shares: Vec<_> = shares.into_iter().map(|share| Ok(share?.into_iter())).collect::<Result<_>>()?;
-    let next = |i: usize| shares[i % threads].next().expect("bug in tfc: a share is too small");
-    Ok((0..growths.len()).map(next).collect())
+        copying.into_iter().try_for_each(join)
+    })?;
+    Ok(grown)
+}
+
+fn refused(bytes: usize) -> Failure {
+    let bytes = readable(bytes as u64);
+    let message = format!("the machine has no {bytes} of memory left; a smaller batch or model needs less");
+    Failure::new(Kind::Machine, message)
 }
 
 /// What the host has need not be waited for.

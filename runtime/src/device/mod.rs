@@ -12,6 +12,7 @@ mod host_memory;
 mod joined;
 mod laps;
 mod launch;
+mod mapping;
 mod on_host;
 mod overlap;
 mod planned;
