@@ -37,6 +37,8 @@ pub struct Pool {
     workers: Vec<JoinHandle<()>>,
     /// The generation of the next job.
     next: usize,
+    /// Pieces of all jobs so far that were not the caller's.
+    of_workers: usize,
 }
 
 struct Shared {
@@ -47,8 +49,9 @@ struct Shared {
     /// For each part of each stretch the last generation in which somebody began it, times [`BEGUN`], and the pieces begun, counted so that they end at
     /// [`PIECES`].
     begun: Vec<Line<AtomicUsize>>,
-    /// Pieces of the present job.
-    unfinished: Line<AtomicUsize>,
+    /// Pieces of all jobs so far that workers have finished: each tells of its own when it finds no more, for a line of the cache that all write takes longer
+    /// to come than a piece of a small job.
+    finished: Line<AtomicUsize>,
     /// Whether work has panicked, in whichever thread.
     panicked: AtomicBool,
     stop: AtomicBool,
@@ -124,7 +127,7 @@ impl Pool {
             call: RwLock::new((0, Arc::new([]))),
             generation: Line::default(),
             begun: (0..threads * Job::STRETCHES).map(|_| Line::default()).collect(),
-            unfinished: Line::default(),
+            finished: Line::default(),
             panicked: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             asleep: Line::default(),
@@ -132,7 +135,7 @@ impl Pool {
             wake: Condvar::new(),
             threads,
         });
-        let mut pool = Pool { shared, workers: Vec::new(), next: 1 };
+        let mut pool = Pool { shared, workers: Vec::new(), next: 1, of_workers: 0 };
         for thread in 1..threads {
             let shared = Arc::clone(&pool.shared);
             let worker = std::thread::Builder::new().spawn(move || shared.serve(thread)).map_err(|error| {
@@ -163,7 +166,8 @@ impl Pool {
             if shared.threads == 1 || job.0.iter().map(Stretch::count).sum::<i64>() <= 1 {
                 job.run_alone();
             } else {
-                shared.run(job, generation);
+                self.of_workers = self.of_workers.wrapping_add(shared.run(job, generation));
+                shared.wait_for(self.of_workers);
             }
         }
     }
@@ -181,18 +185,21 @@ impl Drop for Pool {
 }
 
 impl Shared {
-    /// A job of the caller's, with all others.
-    fn run(&self, job: &Job, generation: usize) {
-        let pieces = job.0.iter().map(|stretch| self.threads * stretch.pieces(self.threads)).sum();
-        self.unfinished.store(pieces, Ordering::Relaxed);
+    /// The caller's share of a job; gives the pieces that are the others'.
+    fn run(&self, job: &Job, generation: usize) -> usize {
+        let pieces: usize = job.0.iter().map(|stretch| self.threads * stretch.pieces(self.threads)).sum();
         self.announce(generation);
-        self.work(job, generation, 0);
-        self.wait_for_the_others();
+        pieces - self.work(job, generation, 0)
+    }
+
+    /// # Panics
+    /// Work has, in whichever thread.
+    fn wait_for(&self, finished: usize) {
+        self.wait_until(|| self.finished.load(Ordering::Acquire) == finished);
         assert!(!self.panicked.load(Ordering::Relaxed), "bug in tfc: a thread has panicked");
     }
 
-    fn wait_for_the_others(&self) {
-        let done = || self.unfinished.load(Ordering::Acquire) == 0;
+    fn wait_until(&self, done: impl Fn() -> bool) {
         for _ in 0..SPINS {
             if done() {
                 return;
@@ -229,13 +236,18 @@ impl Shared {
             }
             // Who comes so late that the call is over has nothing left to do.
             if let Some(job) = at_hand(&call) {
-                self.work(&call.1[job], seen, thread);
+                match self.work(&call.1[job], seen, thread) {
+                    0 => {}
+                    pieces => _ = self.finished.fetch_add(pieces, Ordering::Release),
+                }
             }
         }
     }
 
-    /// Does what is left of a job, its own parts of all stretches first. A worker that comes late to a generation finds all of its pieces begun.
-    fn work(&self, job: &Job, generation: usize, thread: usize) {
+    /// Does what is left of a job, its own parts of all stretches first, and gives how many pieces that was. A worker that comes late to a generation finds all
+    /// of its pieces begun.
+    fn work(&self, job: &Job, generation: usize, thread: usize) -> usize {
+        let mut done = 0;
         for part in (thread..self.threads).chain(0..thread) {
             for (stretch, begun) in job.0.iter().zip(self.begun.chunks_exact(self.threads)) {
                 let pieces = stretch.pieces(self.threads);
@@ -246,10 +258,11 @@ impl Shared {
                     if begin < end && catch_unwind(AssertUnwindSafe(run)).is_err() {
                         self.panicked.store(true, Ordering::Relaxed);
                     }
-                    self.unfinished.fetch_sub(1, Ordering::Release);
+                    done += 1;
                 }
             }
         }
+        done
     }
 
     /// The next generation: spins a while, then sleeps.
