@@ -60,6 +60,8 @@ optimizations! {
     Narrow: "narrow",
     /// Long products of bf16 in segments of k that are small enough for threads to share what they pack.
     Segments: "segments",
+    /// Launches of a continued text that need nothing of each other beside each other.
+    Levels: "levels",
     /// Leaving out blocks of scores that a mask hides.
     HiddenBlocks: "hidden_blocks",
     /// GELU in pieces whose coefficients are looked up in a register.
@@ -110,7 +112,7 @@ impl Disabled {
             Optimization::Dce | Optimization::Cse | Optimization::Simplify => false,
             Optimization::Canonicalize | Optimization::Checkpointing => false,
             Optimization::FewRows | Optimization::Weights | Optimization::Segments => false,
-            Optimization::Narrow => false,
+            Optimization::Narrow | Optimization::Levels => false,
             Optimization::HiddenBlocks | Optimization::Pieces | Optimization::Exponents => false,
             Optimization::DirectStores | Optimization::EdgeTiles => false,
             Optimization::StoredRows | Optimization::EmbeddedBroadcast | Optimization::TileRegisters => false,
@@ -143,7 +145,7 @@ impl Disabled {
             Optimization::Recomputation | Optimization::Takeover | Optimization::Groups => false,
             Optimization::Rotary | Optimization::RowEpilogues | Optimization::Checkpointing => false,
             Optimization::FewRows | Optimization::Weights | Optimization::Segments => false,
-            Optimization::Narrow => false,
+            Optimization::Narrow | Optimization::Levels => false,
             Optimization::WrittenGradients | Optimization::Lending => false,
             Optimization::LargePages | Optimization::SharedPacking | Optimization::Joining => false,
         };
@@ -189,7 +191,7 @@ mod tests {
             named("expand").unwrap_err(),
             "`expand` cannot be left out: without it nothing can be lowered to kernels"
         );
-        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, row_epilogues, checkpointing, few_rows, weights, narrow, segments, \
+        let list = "vocabulary, dce, cse, simplify, canonicalize, prologues, epilogues, recomputation, takeover, groups, rotary, row_epilogues, checkpointing, few_rows, weights, narrow, segments, levels, \
                     hidden_blocks, pieces, exponents, direct_stores, edge_tiles, stored_rows, embedded_broadcast, tile_registers, prefetching, written_gradients, lending, large_pages, shared_packing, joining";
         assert_eq!(named("cde").unwrap_err(), format!("there is no optimization `cde`; there are {list}"));
         for optimization in Optimization::ALL {

@@ -11,6 +11,7 @@ mod evaluate;
 mod homes;
 mod layout;
 mod lending;
+mod levels;
 mod lifetimes;
 mod narrow;
 mod operations;

@@ -36,6 +36,11 @@ pub fn jobs<'a>(operations: impl IntoIterator<Item = &'a Operation>) -> Arc<[Job
     sequence.jobs.into_iter().map(|(job, _)| job).collect()
 }
 
+/// The most bytes that are not worth the order in which they are used.
+const LITTLE: usize = 64 << 10;
+/// How many jobs back an operation may be done that writes no more: past the norm of a row, beside the product that it is of.
+const BACK: usize = 2;
+
 #[derive(Default)]
 struct Sequence {
     /// What each touches, stage by stage.
@@ -52,9 +57,12 @@ impl Sequence {
             let place = free.filter(|place| self.has_room(*place)).last();
             self.put(preparation, place);
         }
-        // Beside the last at most, for the order of operations is one in which memory is used soon.
-        let last = self.jobs.len().checked_sub(1);
-        self.put(items, last.filter(|place| self.has_room(*place) && !self.conflicts(*place, items)));
+        // Mostly beside the last at most, for the order of operations is one in which memory is used soon.
+        let back = if items.touched.writes_little() { BACK } else { 1 };
+        let places = (self.jobs.len().saturating_sub(back)..self.jobs.len()).rev();
+        let free = places.take_while(|place| !self.conflicts(*place, items));
+        let place = free.filter(|place| self.has_room(*place)).last();
+        self.put(items, place);
         if preparation.is_some() {
             self.prepared = self.jobs.len() - 1;
         }
@@ -85,6 +93,10 @@ impl Touched {
         self.read.extend_from_slice(&other.read);
         self.written.extend_from_slice(&other.written);
         self
+    }
+
+    fn writes_little(&self) -> bool {
+        self.written.iter().map(ExactSizeIterator::len).sum::<usize>() <= LITTLE
     }
 
     /// Whether one writes what the other touches.
@@ -163,6 +175,25 @@ mod tests {
         assert_eq!(numbers(&few), [[1, 2].as_slice(), &[3], &[4]]);
         let many: Vec<Operation> = (0..10).map(|number| alone(number, &[0], &[number + 1])).collect();
         assert_eq!(numbers(&many), [(0..8).collect::<Vec<_>>(), vec![8, 9]]);
+    }
+
+    #[test]
+    fn what_writes_little_is_done_beside_a_product_before_the_norm_of_that() {
+        let alone = |number, read: &[usize], written: Range<usize>| {
+            let items = stage(number, read, &[]);
+            let touched = Touched { written: vec![written], ..items.touched };
+            Operation { preparation: None, items: Stage { touched, ..items } }
+        };
+        let of_one_row = [
+            alone(1, &[0], 1..2),
+            alone(2, &[1], 2..3),
+            alone(3, &[0], 3..4),
+            alone(4, &[3], 4..5),
+            alone(5, &[2, 3], 5..6),
+        ];
+        assert_eq!(numbers(&of_one_row), [[1, 3].as_slice(), &[2, 4], &[5]]);
+        let of_many = [alone(1, &[0], 1..2), alone(2, &[1], 2..3), alone(3, &[0], 10..11 + LITTLE)];
+        assert_eq!(numbers(&of_many), [[1].as_slice(), &[2, 3]]);
     }
 
     proptest! {

@@ -42,15 +42,19 @@ pub fn compile_entry(graph: &Graph, precision: Precision, disabled: &Disabled) -
         emitter.emit(graph, Vec::new());
     }
     let Emitter { program, plan, .. } = emitter;
-    let passes: [(Optimization, Pass); 4] = [
+    let passes: [(Optimization, Pass); 5] = [
         (Optimization::Narrow, super::narrow::narrow),
         (Optimization::Segments, super::segments::divide),
         (Optimization::Rotary, super::rotary::turn),
         (Optimization::RowEpilogues, super::row_epilogues::attach),
+        (Optimization::Levels, super::levels::sort),
     ];
     let done = passes.into_iter().filter(|(optimization, _)| !disabled.has(*optimization));
     let (kernels, mut plan) = done.fold((program.kernels, plan), |(kernels, plan), (_, pass)| pass(kernels, plan));
     super::lifetimes::set_lifetimes(&mut plan);
+    if !disabled.has(Optimization::Levels) {
+        super::levels::keep_apart(&kernels, &mut plan);
+    }
     if !disabled.has(Optimization::Lending) {
         plan.lenders = super::lending::lenders(&kernels, &plan);
     }

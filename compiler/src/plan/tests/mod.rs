@@ -1,6 +1,7 @@
 //! Plans against the interpreter.
 
 use super::*;
+use crate::compiled::Entry;
 use crate::graph::Graph;
 use crate::graph::arbitrary::{self, Style};
 use crate::interpret::{Data, Memory, interpret};
@@ -12,6 +13,7 @@ use proptest::prelude::*;
 
 mod depth;
 mod layout;
+mod levels;
 mod models;
 mod narrow;
 mod rotary;
@@ -58,6 +60,14 @@ proptest! {
     #[test]
     fn plans_of_random_graphs_compute_what_the_graphs_mean(graph in arbitrary::graphs(Style::Smooth)) {
         let graph = passes::optimize(&graph, &["simplify", "cse", "canonicalize"], |_, _| {});
+        let (sizes, memory) = arbitrary::call(&graph);
+        check(&graph, &sizes, &memory);
+    }
+
+    #[test]
+    fn so_do_those_whose_steps_are_sorted(graph in arbitrary::graphs(Style::Smooth)) {
+        let mut graph = passes::optimize(&graph, &["simplify", "cse", "canonicalize"], |_, _| {});
+        graph.name = Entry::Decode.name().to_string();
         let (sizes, memory) = arbitrary::call(&graph);
         check(&graph, &sizes, &memory);
     }

@@ -374,7 +374,8 @@ fn whatever_is_switched_off_models_compute_the_same() {
         let (sizes, memory) = call(&graph, 11);
         check_without(&graph, disabled, &sizes, &memory).to_string()
     };
-    let graphs = [language_model(true), language_model(false), vision(), block_gradient()];
+    let continued = super::levels::three_pattentions("decode");
+    let graphs = [language_model(true), language_model(false), vision(), block_gradient(), continued];
     let whole: Vec<String> = graphs.iter().map(|graph| plan(graph, &Disabled::default())).collect();
     for optimization in Optimization::ALL {
         let disabled = Disabled::named(&[optimization.name().to_string()]).expect("its own name");
