@@ -14,8 +14,10 @@ const SHARED_STEPS: i64 = 512;
 const TOGETHER: usize = 4;
 /// How many steps of k ahead B is asked for where its rows are stored along the columns.
 const AHEAD: i64 = 8;
-/// Elements of B that are asked for before they are read where it is read in order: what comes in order comes by itself, but not as early as it could.
+/// Elements of B that are asked for before they are read where it is read in order: what comes in order comes by itself, but not as early as it could. Fewer
+/// where the first cache would lose them ([`crate::vectors::Vectors::passing`]).
 const IN_ORDER_AHEAD: i64 = 4096;
+const IN_ORDER_NEAR: i64 = 1024;
 /// f32 of a cache line.
 const LINE: usize = 16;
 
@@ -81,6 +83,7 @@ impl<'f> Few<'f> {
     fn dots_in_order(self, f: &'f Function<'f>, rows: i64, column: Index<'f>) {
         let (numbers, width) = (self.numbers, f.vectors().width as i64);
         let step = width * numbers.step();
+        let ahead = if f.vectors().passing { IN_ORDER_AHEAD } else { IN_ORDER_NEAR };
         let a = self.a_rows(f.index(0), rows);
         // For each row and column the sums in all lanes of k.
         let lanes_of = f.stack(rows * width * width);
@@ -90,7 +93,7 @@ impl<'f> Few<'f> {
                 let lanes = there.map_or(Lanes::All, |there| Lanes::Some(numbers.steps(there).lanes()));
                 for register in 0..registers {
                     let k = k + register * step;
-                    b.at(k + IN_ORDER_AHEAD).prefetch(step, Cache::First, false);
+                    b.at(k + ahead).prefetch(step, Cache::First, false);
                     let b = numbers.along(b, k, there);
                     for (a, sums) in a.iter().zip(sums.chunks_mut(TOGETHER)) {
                         let sum = &mut sums[register as usize];
