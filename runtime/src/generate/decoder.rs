@@ -51,11 +51,15 @@ impl<'a> Decoder<'a> {
         let wanted = |(name, _): &Named| self.graph.inputs.iter().any(|input| input.name == *name);
         let inputs: Vec<Named> = offered.into_iter().filter(wanted).collect();
         let sizes = [(Symbol::BATCH, batch as i64), (Symbol::SEQUENCE, length as i64)];
-        let outputs = session.run("decode", &sizes, &inputs)?;
-        let logits = outputs.iter().find(|(name, _)| name == "logits");
-        let missing = || Failure::new(Kind::Machine, "the device handed back no `logits`; this is a bug in tfc");
-        let logits = logits.map(|(_, tensor)| tensor.to_f64()).ok_or_else(missing)?;
-        let row = |logits: &[f64]| could_follow(logits.to_vec(), self.vocabulary);
-        Ok(logits.chunks(logits.len() / batch).map(row).collect())
+        let mut logits: Vec<Vec<f64>> = Vec::new();
+        session.run_and_look("decode", &sizes, &inputs, &mut |name, tensor| {
+            if name == "logits" {
+                logits = tensor.rows().map(|row| could_follow(row, self.vocabulary)).collect();
+            }
+        })?;
+        match logits.len() == batch {
+            true => Ok(logits),
+            false => Err(Failure::new(Kind::Machine, "the device handed back no `logits`; this is a bug in tfc")),
+        }
     }
 }
