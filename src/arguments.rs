@@ -491,6 +491,10 @@ pub struct Bench {
     /// Time the tiles that matrix products can have on a GPU; the fastest are kept, and used from then on
     #[arg(long)]
     pub tune: bool,
+    /// Do the work for each line of the standard input, after two times that do not count, and print its seconds: for comparisons with other programs, one
+    /// repetition in turns (scripts/turns.py)
+    #[arg(long, conflicts_with_all = ["tune", "repetitions", "format"])]
+    pub paced: bool,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }

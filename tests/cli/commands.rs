@@ -1,6 +1,8 @@
 //! Each command, once, on a small model.
 
 use super::{Done, SPEC, Workplace, checkpoint_bytes};
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 /// A run that has done all its stages.
 fn trained() -> Workplace {
@@ -209,6 +211,40 @@ fn all_work_is_timed_without_data() {
     }
     let message = workplace.fail(1, &["bench", "tiny.tfm", "--what", "decode", "--batch", "2"]);
     assert!(message.contains("one text"), "{message}");
+}
+
+/// One of another program's in between, or none: a line of seconds for each line, and nothing when these end.
+#[test]
+fn work_is_done_as_often_as_it_is_asked_for() {
+    let workplace = Workplace::new();
+    for lines in ["", "\n\n\n", "whatever\nit says"] {
+        let mut command = workplace.command(&["bench", "tiny.tfm", "--what", "decode", "--paced"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command starts");
+        child.stdin.take().expect("it is piped").write_all(lines.as_bytes()).expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        let told = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(output.status.success());
+        assert_eq!(told.lines().count(), lines.lines().count(), "{told}");
+        assert!(told.lines().all(|line| line.parse::<f64>().is_ok_and(|seconds| seconds > 0.0)), "{told}");
+    }
+}
+
+/// One that always takes half a second, one that takes a fourth of it, and one that is no program that answers.
+#[test]
+fn programs_are_timed_in_turns() {
+    let turns = |commands: &[&str]| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/turns.py");
+        let output = Command::new(script).args(["--rounds", "3", "--rest", "0"]).args(commands).output();
+        Done::of(output.expect("it starts"))
+    };
+    let [slow, fast] = ["0.5", "0.125"].map(|seconds| format!("sh -c 'while read line; do echo {seconds}; done'"));
+    let done = turns(&[&slow, &fast]);
+    let first = format!("   0.5000 s median    0.5000 s best, 1.000 times as fast as the first (1.00 to 1.00): {slow}");
+    let second =
+        format!("   0.1250 s median    0.1250 s best, 4.000 times as fast as the first (4.00 to 4.00): {fast}");
+    assert_eq!(done.stdout, format!("{first}\n{second}\n"), "{}", done.stderr);
+    let done = turns(&["true"]);
+    assert_eq!((done.code, done.stderr.as_str()), (Some(1), "`true` has not answered with seconds\n"));
 }
 
 /// Nobody waits for what cannot be done before it is said.

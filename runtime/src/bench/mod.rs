@@ -12,7 +12,7 @@ mod training;
 pub use decoding::Decoding;
 pub use forward::Forward;
 pub use inputs::RandomInputs;
-pub use repetitions::{Samples, repeat};
+pub use repetitions::{Samples, repeat, repeat_when_asked};
 pub use training::Training;
 
 use crate::checkpoint::{PlanState, StageState, State};

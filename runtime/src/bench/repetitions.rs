@@ -46,10 +46,7 @@ pub fn repeat(
 ) -> Result<Samples> {
     let mut once = || {
         beside(session);
-        work.prepare(session)?;
-        let start = Instant::now();
-        work.run(session)?;
-        Ok(start.elapsed())
+        once(work, session)
     };
     (0..WARM_UP).try_for_each(|_| once().map(|_| ()))?;
     let mut seconds = Vec::new();
@@ -60,4 +57,28 @@ pub fn repeat(
         seconds.push(time.as_secs_f64());
     }
     Ok(Samples::new(seconds))
+}
+
+/// A repetition whenever one is `asked` for, after some that do not count; the seconds of each are `told`.
+///
+/// # Errors
+/// The device gave up, or whoever asks or is told has.
+pub fn repeat_when_asked(
+    work: &mut Work<'_>,
+    session: &mut dyn Session,
+    asked: &mut dyn FnMut() -> Result<bool>,
+    told: &mut dyn FnMut(f64) -> Result<()>,
+) -> Result<()> {
+    (0..WARM_UP).try_for_each(|_| once(work, session).map(|_| ()))?;
+    while asked()? {
+        told(once(work, session)?.as_secs_f64())?;
+    }
+    Ok(())
+}
+
+fn once(work: &mut Work<'_>, session: &mut dyn Session) -> Result<Duration> {
+    work.prepare(session)?;
+    let start = Instant::now();
+    work.run(session)?;
+    Ok(start.elapsed())
 }

@@ -1,5 +1,6 @@
 //! `tfc bench`: tokens per second of training, a forward pass or decoding, against what the machine can do.
 
+mod paced;
 mod report;
 mod tune;
 
@@ -26,6 +27,9 @@ pub fn run(command: &Bench, console: &Console) -> Outcome {
     let device = Device::find(&command.work.device)?;
     if command.tune {
         return tune::run(command, &device, console);
+    }
+    if command.paced {
+        return paced::run(command, &device, console);
     }
     let (workload, mut session, compile_seconds) = Workload::open(&command.work, &device, console)?;
     let session = &mut *session;
