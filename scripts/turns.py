@@ -15,13 +15,15 @@ WARM_UP = 2
 class Program:
     def __init__(self, command, rest):
         self.command, self.rest = command, rest
-        self.process = subprocess.Popen(shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            self.process = subprocess.Popen(shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        except OSError as error:
+            sys.exit(f"`{command}` does not start: {error.strerror}")
         self.seconds = []
 
     def repeat(self):
         try:
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
+            self.process.stdin.write(b"\n")
             seconds = float(self.process.stdout.readline())
         except (BrokenPipeError, ValueError):
             sys.exit(f"`{self.command}` has not answered with seconds")

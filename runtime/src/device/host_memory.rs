@@ -52,7 +52,8 @@ impl HostMemory {
 
     /// Of so many bytes each and with no room for more, on pages that they have in common.
     fn side_by_side(bytes: &[usize], kind: Pages) -> Result<Vec<HostMemory>> {
-        let parts = Part::side_by_side(bytes).map_err(|_| refused(bytes.iter().sum()))?;
+        let parts = Part::side_by_side(bytes)
+            .map_err(|_| refused(bytes.iter().fold(0, |sum, bytes| bytes.saturating_add(sum))))?;
         #[cfg(target_os = "linux")]
         if let Some(part) = parts.first() {
             part.advise_all(if kind == Pages::Large { Advice::HugePage } else { Advice::NoHugePage });
@@ -141,15 +142,15 @@ impl Memory for HostMemory {
     }
 }
 
-/// Where all that does not become larger stands side by side. What is small moves when it does: the room for it would be touched with what stands beside it.
+/// What is to become large has room of its own; all else stands side by side, and moves if it grows: room for it would be touched with what stands around it.
 /// Most of the time goes into the kernel's zeroing of new memory: threads share it.
 pub fn grow(growths: &[Growth<HostMemory>], kind: Pages) -> Result<Vec<HostMemory>> {
     let has_room = |growth: &Growth<HostMemory>| growth.room > growth.bytes().max(LARGE);
-    let still: Vec<usize> = growths.iter().filter(|growth| !has_room(growth)).map(Growth::bytes).collect();
-    let mut still = HostMemory::side_by_side(&still, kind)?.into_iter();
+    let roomless: Vec<usize> = growths.iter().filter(|growth| !has_room(growth)).map(Growth::bytes).collect();
+    let mut roomless = HostMemory::side_by_side(&roomless, kind)?.into_iter();
     let place = |growth| match has_room(growth) {
         true => HostMemory::with_room(growth.bytes(), growth.room, kind),
-        false => Ok(still.next().expect("bug in tfc: a tensor has no place beside the others")),
+        false => Ok(roomless.next().expect("bug in tfc: a tensor has no place beside the others")),
     };
     let mut grown: Vec<HostMemory> = growths.iter().map(place).collect::<Result<_>>()?;
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -202,7 +203,32 @@ pub fn readable(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{HostMemory, Memory, Pages};
+    use super::{Growth, HostMemory, Memory, Pages, grow};
+
+    /// Of rows of a kilobyte, to as many as there is room for and then to fewer.
+    #[test]
+    fn what_becomes_large_stays_where_it_is_and_what_is_small_moves() {
+        let none = HostMemory::new(0, Pages::Large).unwrap();
+        let growth = |from, rows: [&'static [usize; 2]; 2], most: usize| Growth {
+            from,
+            element_bytes: 1,
+            from_shape: rows[0],
+            to_shape: rows[1],
+            room: most * 1024,
+        };
+        let first = [growth(&none, [&[0, 1024], &[1000, 1024]], 3000), growth(&none, [&[0, 1024], &[1, 1024]], 2)];
+        let [mut large, mut small] = <[HostMemory; 2]>::try_from(grow(&first, Pages::Large).unwrap()).ok().unwrap();
+        assert_eq!([&large, &small].map(Memory::room), [3000 * 1024, 1024]);
+        [&mut large, &mut small].into_iter().for_each(|memory| memory.bytes_mut().fill(7));
+        let address = large.address();
+        large.resize(3000 * 1024).unwrap();
+        assert_eq!(large.address(), address);
+        let moved = grow(&[growth(&small, [&[1, 1024], &[2, 1024]], 2)], Pages::Large).unwrap().remove(0);
+        for (memory, kept) in [(&large, 1000 * 1024), (&moved, 1024)] {
+            let (before, new) = memory.bytes().split_at(kept);
+            assert!(before.iter().all(|byte| *byte == 7) && new.iter().all(|byte| *byte == 0));
+        }
+    }
 
     #[test]
     fn what_was_given_up_comes_back_as_zeros() {

@@ -38,7 +38,7 @@ pub fn jobs<'a>(operations: impl IntoIterator<Item = &'a Operation>) -> Arc<[Job
 
 /// The most bytes that are not worth the order in which they are used.
 const LITTLE: usize = 64 << 10;
-/// How many jobs back an operation may be done that writes no more: past the norm of a row, beside the product that it is of.
+/// The most jobs back that an operation may be done which writes no more, one being beside the last: past the norm of a row, beside the product that it is of.
 const BACK: usize = 2;
 
 #[derive(Default)]
@@ -62,9 +62,9 @@ impl Sequence {
         let places = (self.jobs.len().saturating_sub(back)..self.jobs.len()).rev();
         let free = places.take_while(|place| !self.conflicts(*place, items));
         let place = free.filter(|place| self.has_room(*place)).last();
-        self.put(items, place);
+        let place = self.put(items, place);
         if preparation.is_some() {
-            self.prepared = self.jobs.len() - 1;
+            self.prepared = place;
         }
     }
 
@@ -76,14 +76,15 @@ impl Sequence {
         self.jobs[place].1.iter().any(|other| other.conflicts(&stage.touched))
     }
 
-    /// Into a job, or into one after all.
-    fn put(&mut self, stage: &Stage, place: Option<usize>) {
+    /// Into a job, or into one after all; gives its place.
+    fn put(&mut self, stage: &Stage, place: Option<usize>) -> usize {
         let place = place.unwrap_or(self.jobs.len());
         if place == self.jobs.len() {
             self.jobs.push((Job::default(), Vec::new()));
         }
         self.jobs[place].0.push(stage.stretch.clone());
         self.jobs[place].1.push(stage.touched.clone());
+        place
     }
 }
 

@@ -81,16 +81,24 @@ impl Part {
 #[cfg(target_os = "linux")]
 impl Drop for Part {
     fn drop(&mut self) {
-        /// The largest page that a system has where it is not asked for larger ones.
-        const PAGE: usize = 64 << 10;
-        let base = self.mapping.as_ptr().addr();
-        let start = (base + self.places.start).next_multiple_of(PAGE) - base;
-        let end = ((base + self.places.end) / PAGE * PAGE).saturating_sub(base);
+        let Range { start, end } = pages_within(self.mapping.as_ptr().addr(), &self.places);
         if Arc::strong_count(&self.mapping) > 1 && start < end {
+            // Or a large page would be put there again, of what is around.
+            let _ = self.mapping.advise_range(Advice::NoHugePage, start, end - start);
             // SAFETY: these pages are under nothing but this part, which nobody reads again.
             let _ = unsafe { self.mapping.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start) };
         }
     }
+}
+
+/// The places of the pages that are under some places alone, in a mapping from an address on; none if the end is not behind the start.
+#[cfg(target_os = "linux")]
+fn pages_within(base: usize, places: &Range<usize>) -> Range<usize> {
+    /// The largest page that a system has where it is not asked for larger ones.
+    const PAGE: usize = 64 << 10;
+    let start = (base + places.start).next_multiple_of(PAGE) - base;
+    let end = ((base + places.end) / PAGE * PAGE).saturating_sub(base);
+    start..end
 }
 
 #[cfg(test)]
@@ -106,10 +114,25 @@ mod tests {
             assert_eq!(part.bytes(), vec![0; length]);
             part.bytes_mut().fill(number as u8 + 1);
         }
-        // Whole pages in the midst of the others are given back.
         drop(parts.remove(2));
         for (part, (number, length)) in parts.iter().zip([(1, 3), (2, 0), (4, 300_000), (5, 129)]) {
             assert_eq!(part.bytes(), vec![number; length]);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn pages_are_given_back_that_nobody_else_stands_on() {
+        let page = 1 << 16;
+        for (base, places, pages) in [
+            (page, 0..page, 0..page),
+            (page, 1..3 * page - 1, page..2 * page),
+            (page + 4096, 0..2 * page, page - 4096..2 * page - 4096),
+        ] {
+            assert_eq!(super::pages_within(base, &places), pages);
+        }
+        for places in [0..0, 5..page, page - 1..page + 1, 1..2 * page - 1, 3 * page..3 * page] {
+            assert!(super::pages_within(page, &places).is_empty(), "{places:?}");
         }
     }
 

@@ -24,7 +24,7 @@ struct Tensor<M> {
     ty: Type,
     shape: Vec<usize>,
     memory: M,
-    /// Bytes at the largest stage: what grows by rows, grows where it is.
+    /// Bytes at the largest stage: what grows by rows, grows where it is, if the engine gave it the room.
     largest: usize,
 }
 
