@@ -57,13 +57,19 @@ fn parts_of_sharing(body: &Contraction, numbers: Numbers, vectors: Vectors) -> [
     [of_a, RUN * ROWS * COLUMNS]
 }
 
+/// f32 of a panel of A in a pass over k, whole lines of the cache.
+fn panel_of_a(numbers: Numbers, vectors: Vectors) -> i64 {
+    let a = Layout::of_a(numbers, vectors);
+    a.elements(a.lanes, most_depth(numbers, vectors))
+}
+
 /// f32 of scratch for any sizes.
 pub fn most_scratch_elements(body: &Contraction, vectors: Vectors) -> i64 {
     Scratch::total(&parts(Numbers::new(body.precision, vectors), vectors))
 }
 
 /// Where k is done in one pass there are no tiles, and of A the rows that a launch has, or those that are packed at once where no others want them; else there
-/// are tiles of the rows that a launch has, or of whole blocks where it has several.
+/// are panels of all rows of a block that a launch has, and behind them tiles of these rows, or of whole blocks where it has several.
 pub fn scratch_elements(body: &Contraction, vectors: Vectors) -> Extent {
     let [m, n, k] = [1, 2, 3].map(Extent::Size);
     let numbers = Numbers::new(body.precision, vectors);
@@ -73,8 +79,9 @@ pub fn scratch_elements(body: &Contraction, vectors: Vectors) -> Extent {
     let of_a = a.elements_of_passes(packed_rows, k.clone(), Extent::Constant(1));
     let one_pass = Extent::Sum(vec![Extent::Constant(Scratch::total(&parts[..1])), of_a]);
     let of_blocks = n.clone().units(COLUMNS).or_at_most(RUN).times(ROWS * COLUMNS);
+    let panels = rows.clone().units(a.lanes).times(panel_of_a(numbers, vectors));
     let tiles = n.if_at_most(COLUMNS, rows.units(a.lanes).times(a.lanes * COLUMNS), of_blocks);
-    let passes = Extent::Sum(vec![Extent::Constant(Scratch::total(&parts[..2])), tiles]);
+    let passes = Extent::Sum(vec![Extent::Constant(Scratch::total(&parts[..1])), panels, tiles]);
     k.if_at_most(most_depth(numbers, vectors), one_pass, passes)
 }
 
@@ -99,7 +106,9 @@ pub fn emit<'f>(f: &'f Function<'f>, launch: Launch<'f>, arguments: &Arguments<'
     let tile = f.stack(a.layout.lanes * b.layout.lanes);
     let shared = Shared { f, arguments, side: b, passes };
     let is_shared = shared.there();
-    let [packed_b, packed_a, tiles] = Scratch::divide(launch.scratch, parts(numbers, vectors));
+    let [packed_b, packed_a, _] = Scratch::divide(launch.scratch, parts(numbers, vectors));
+    let panels = arguments.m.or_at_most(f.index(ROWS)).ceiling_division(a.layout.lanes);
+    let tiles = packed_a.at(panels * panel_of_a(numbers, vectors));
     let of_sharing = Scratch::divide(launch.scratch, parts_of_sharing(body, numbers, vectors));
     let [packed_a, tiles] = [0, 1].map(|i| is_shared.select(of_sharing[i], [packed_a, tiles][i]));
     let nest = Nest {
